@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// client calls the server's API.
+type client struct{ base string }
+
+func (c *config) client() client { return client{"http://" + c.Addr} }
+
+// call sends a request and returns the body of a good answer. An error answer
+// becomes an error with the server's own sentence.
+func (c client) call(ctx context.Context, method, path string, body any) ([]byte, error) {
+	var content io.Reader
+	if body != nil {
+		data, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		content = bytes.NewReader(data)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, content)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, c.unreachable(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode >= 400 {
+		var answer struct{ Error struct{ Message string } }
+		if json.Unmarshal(data, &answer) != nil || answer.Error.Message == "" {
+			return nil, fmt.Errorf("the server at %s answered %s", c.base, resp.Status)
+		}
+		return nil, errors.New(answer.Error.Message)
+	}
+	return data, nil
+}
+
+func (c client) unreachable(err error) error {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("no server answers at %s; start one with: enginebay serve", c.base)
+	}
+	return err
+}
+
+// get reads an answer into v.
+func (c client) get(ctx context.Context, path string, v any) error {
+	data, err := c.call(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(data, v)
+}
+
+// modelPath is the address of a model; the slashes of an id stay as they are.
+func modelPath(id string) string {
+	parts := strings.Split(id, "/")
+	for i := range parts {
+		parts[i] = url.PathEscape(parts[i])
+	}
+	return "/v1/models/" + strings.Join(parts, "/")
+}
+
+// model is what the commands use of a model in the API.
+type model struct {
+	ID          string         `json:"id"`
+	Name        string         `json:"name"`
+	Description string         `json:"description"`
+	Format      string         `json:"format"`
+	Engine      string         `json:"engine"`
+	OwnedBy     string         `json:"owned_by"`
+	Version     string         `json:"version"`
+	Created     int64          `json:"created"`
+	State       string         `json:"state"`
+	Transition  string         `json:"transition"`
+	Error       string         `json:"error"`
+	Warnings    []string       `json:"warnings"`
+	Settings    map[string]any `json:"settings"`
+	Parameters  map[string]any `json:"parameters"`
+	Metadata    map[string]any `json:"metadata"`
+	Sources     []struct {
+		Filename, URL string
+	} `json:"sources"`
+	Running *struct {
+		Engine     string         `json:"engine"`
+		Since      int64          `json:"since"`
+		Requests   int            `json:"requests"`
+		Operations []string       `json:"operations"`
+		Settings   map[string]any `json:"settings"`
+	} `json:"running"`
+}
+
+type modelList struct {
+	Data []model `json:"data"`
+}
+
+// completeModels completes the ids of models, where a server answers.
+func completeModels(c *config) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		var list modelList
+		if len(args) > 0 || c.load(cmd) != nil || c.client().get(cmd.Context(), "/v1/models", &list) != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var ids []string
+		for _, m := range list.Data {
+			ids = append(ids, m.ID)
+		}
+		return ids, cobra.ShellCompDirectiveNoFileComp
+	}
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/spf13/cobra"
+)
+
+func newList(c *config) *cobra.Command {
+	var state string
+	cmd := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List the models",
+		Long:    "List the models of the server, those that cannot be used included, with the reason.",
+		Example: `  enginebay list
+  enginebay list --state running
+  enginebay list --json | jq -r '.data[].id'`,
+		Args: cobra.NoArgs,
+	}
+	asJSON := jsonFlag(cmd)
+	cmd.Flags().StringVar(&state, "state", "", "only models of this state: to_download, downloading, ready, running")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		data, err := c.client().call(cmd.Context(), http.MethodGet, "/v1/models?state="+url.QueryEscape(state), nil)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return printRaw(cmd.OutOrStdout(), data)
+		}
+		var list modelList
+		if err := json.Unmarshal(data, &list); err != nil {
+			return err
+		}
+		printModels(cmd, c, list.Data)
+		return nil
+	}
+	return cmd
+}
+
+func printModels(cmd *cobra.Command, c *config, models []model) {
+	if len(models) == 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "No models. Put a GGUF file into a folder of its own in %s/models.\n", c.home)
+		return
+	}
+	var rows [][]string
+	for _, m := range models {
+		state := m.State
+		switch {
+		case m.Error != "":
+			state = "error"
+		case m.Transition != "":
+			state = m.Transition
+		}
+		rows = append(rows, []string{m.ID, state, m.Engine, dash(text(m.Metadata["quantization"])), bytesText(m.Metadata["size"])})
+	}
+	table(cmd.OutOrStdout(), []string{"MODEL", "STATE", "ENGINE", "QUANT", "SIZE"}, rows)
+	for _, m := range models {
+		if m.Error != "" {
+			fmt.Fprintf(cmd.ErrOrStderr(), "\n%s: %s\n", m.ID, m.Error)
+		}
+		for _, warning := range m.Warnings {
+			fmt.Fprintf(cmd.ErrOrStderr(), "\n%s: warning: %s\n", m.ID, warning)
+		}
+	}
+}

@@ -1,0 +1,72 @@
+// Command enginebay runs language models: a server that speaks the OpenAI API
+// over engines that are plugins, and the commands that work with it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the Makefile.
+var version = "dev"
+
+func main() { os.Exit(Main()) }
+
+// Main runs the command line and returns the exit status: 0, or 1 for an error,
+// which has been told.
+func Main() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := newRoot()
+	if err := root.ExecuteContext(ctx); err != nil {
+		var quiet quietError
+		if !errors.As(err, &quiet) {
+			fmt.Fprintln(root.ErrOrStderr(), "enginebay:", err)
+		}
+		return 1
+	}
+	return 0
+}
+
+// quietError ends the program with status 1 when all has been said.
+type quietError struct{}
+
+func (quietError) Error() string { return "" }
+
+func newRoot() *cobra.Command {
+	c := &config{}
+	root := &cobra.Command{
+		Use:   "enginebay",
+		Short: "One OpenAI-compatible server over engines that are plugins",
+		Long: `Engine Bay runs language models. Every engine (llama.cpp, TensorRT-LLM, remote
+APIs) is a plugin, and every model a folder with a model.json.
+
+Start the server, then talk to it from another terminal or from any OpenAI client.`,
+		Example: `  enginebay serve                       # http://127.0.0.1:1337
+  enginebay list
+  enginebay run tiny-guide "What is Engine Bay?"`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return c.load(cmd)
+		},
+	}
+	root.PersistentFlags().StringVar(&c.home, "home", "", "data folder: models, engines, plugins (default $ENGINEBAY_HOME, else ~/.enginebay)")
+	root.PersistentFlags().StringVar(&c.Addr, "addr", "", "address of the server (default $ENGINEBAY_ADDR, else 127.0.0.1:1337)")
+	root.AddGroup(&cobra.Group{ID: "models", Title: "Models:"}, &cobra.Group{ID: "server", Title: "Server:"})
+	add := func(group string, commands ...*cobra.Command) {
+		for _, cmd := range commands {
+			cmd.GroupID = group
+			root.AddCommand(cmd)
+		}
+	}
+	add("models", newRun(c), newList(c), newPs(c), newShow(c), newStart(c), newStop(c), newValidate())
+	add("server", newServe(c), newEngine(c), newPlugin(c), newVersion())
+	return root
+}

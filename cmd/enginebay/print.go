@@ -1,0 +1,73 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// table prints rows under headings, in columns.
+func table(w io.Writer, headings []string, rows [][]string) {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, strings.Join(headings, "\t"))
+	for _, row := range rows {
+		fmt.Fprintln(tw, strings.Join(row, "\t"))
+	}
+	tw.Flush()
+}
+
+// printRaw prints what the API answered, indented, for scripts.
+func printRaw(w io.Writer, data []byte) error {
+	var v json.RawMessage = data
+	out, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%s\n", out)
+	return err
+}
+
+// jsonFlag adds --json.
+func jsonFlag(cmd *cobra.Command) *bool {
+	return cmd.Flags().Bool("json", false, "print the API's answer, for scripts")
+}
+
+// bytesText is a size as people read it: 1.2 GB.
+func bytesText(v any) string {
+	n, ok := v.(float64)
+	if !ok || n <= 0 {
+		return "-"
+	}
+	const units = "kMGTP"
+	if n < 1000 {
+		return fmt.Sprintf("%.0f B", n)
+	}
+	i := -1
+	for n >= 1000 && i < len(units)-1 {
+		n /= 1000
+		i++
+	}
+	return fmt.Sprintf("%.1f %cB", n, units[i])
+}
+
+// ago is how long something has been.
+func ago(unix int64) string {
+	return time.Since(time.Unix(unix, 0)).Round(time.Second).String()
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func text(v any) string {
+	s, _ := v.(string)
+	return s
+}

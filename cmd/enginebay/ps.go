@@ -1,0 +1,54 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/spf13/cobra"
+)
+
+func newPs(c *config) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "ps",
+		Short: "List the models that are loaded",
+		Example: `  enginebay ps
+  enginebay ps --json`,
+		Args: cobra.NoArgs,
+	}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		data, err := c.client().call(cmd.Context(), http.MethodGet, "/v1/models?state=running", nil)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return printRaw(cmd.OutOrStdout(), data)
+		}
+		var list modelList
+		if err := json.Unmarshal(data, &list); err != nil {
+			return err
+		}
+		if len(list.Data) == 0 {
+			fmt.Fprintln(cmd.OutOrStdout(), "No model is loaded. The first request to a model loads it, or: enginebay start MODEL")
+			return nil
+		}
+		var rows [][]string
+		for _, m := range list.Data {
+			if m.Running != nil {
+				rows = append(rows, []string{m.ID, m.Running.Engine, ago(m.Running.Since), fmt.Sprint(m.Running.Requests),
+					dash(number(m.Running.Settings["ctx_len"])), bytesText(m.Metadata["size"])})
+			}
+		}
+		table(cmd.OutOrStdout(), []string{"MODEL", "ENGINE", "LOADED FOR", "REQUESTS", "CTX_LEN", "SIZE"}, rows)
+		return nil
+	}
+	return cmd
+}
+
+func number(v any) string {
+	if n, ok := v.(float64); ok {
+		return fmt.Sprintf("%.0f", n)
+	}
+	return ""
+}

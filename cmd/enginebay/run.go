@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+
+	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
+	"github.com/peterh/liner"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+func newRun(c *config) *cobra.Command {
+	var system string
+	cmd := &cobra.Command{
+		Use:   "run MODEL [PROMPT]",
+		Short: "Chat with a model",
+		Long: `Chat with a model in the terminal. With a prompt, or with text on standard
+input, it answers once and ends; what is piped in goes before the prompt.
+
+In a conversation: /clear forgets it, /bye or Ctrl-D ends it, Ctrl-C breaks an answer off.`,
+		Example: `  enginebay run tiny-guide
+  enginebay run tiny-guide "What is Engine Bay?"
+  cat notes.txt | enginebay run tiny-guide "Sum this up"`,
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: completeModels(c),
+	}
+	cmd.Flags().StringVar(&system, "system", "", "system message")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		chat := newChat(c, args[0], system, cmd.OutOrStdout())
+		prompt := strings.Join(args[1:], " ")
+		if !isTerminal(cmd.InOrStdin()) {
+			piped, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), 16<<20))
+			if err != nil {
+				return err
+			}
+			prompt = strings.TrimSpace(string(piped) + "\n\n" + prompt)
+		}
+		if prompt != "" {
+			return chat.ask(cmd.Context(), prompt)
+		}
+		if !isTerminal(cmd.InOrStdin()) {
+			return errors.New(`nothing to ask: give a prompt, as in: enginebay run MODEL "What is Engine Bay?"`)
+		}
+		return chat.converse(cmd.Context(), filepath.Join(c.home, "history"))
+	}
+	return cmd
+}
+
+func isTerminal(r io.Reader) bool {
+	f, ok := r.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// chat is one conversation.
+type chat struct {
+	client   openai.Client
+	server   client
+	model    string
+	system   string
+	messages []openai.ChatCompletionMessageParamUnion
+	out      io.Writer
+}
+
+func newChat(c *config, model, system string, out io.Writer) *chat {
+	ch := &chat{model: model, system: system, out: out, server: c.client()}
+	ch.client = openai.NewClient(option.WithBaseURL("http://"+c.Addr+"/v1/"), option.WithAPIKey("none"), option.WithMaxRetries(0))
+	ch.clear()
+	return ch
+}
+
+func (ch *chat) clear() {
+	ch.messages = nil
+	if ch.system != "" {
+		ch.messages = append(ch.messages, openai.SystemMessage(ch.system))
+	}
+}
+
+// ask sends a prompt and prints the answer as it comes.
+func (ch *chat) ask(ctx context.Context, prompt string) error {
+	ch.messages = append(ch.messages, openai.UserMessage(prompt))
+	stream := ch.client.Chat.Completions.NewStreaming(ctx, openai.ChatCompletionNewParams{Model: ch.model, Messages: ch.messages})
+	defer stream.Close()
+	var answer strings.Builder
+	for stream.Next() {
+		for _, choice := range stream.Current().Choices {
+			answer.WriteString(choice.Delta.Content)
+			fmt.Fprint(ch.out, choice.Delta.Content)
+		}
+	}
+	fmt.Fprintln(ch.out)
+	ch.messages = append(ch.messages, openai.AssistantMessage(answer.String()))
+	return ch.explain(stream.Err())
+}
+
+// explain keeps the server's own sentence of an error.
+func (ch *chat) explain(err error) error {
+	var answer *openai.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &answer) && answer.Message != "":
+		return errors.New(answer.Message)
+	}
+	return ch.server.unreachable(err)
+}
+
+// converse reads prompts until the person has enough.
+func (ch *chat) converse(ctx context.Context, history string) error {
+	var m model
+	if err := ch.server.get(ctx, modelPath(ch.model), &m); err != nil {
+		return err
+	}
+	line := liner.NewLiner()
+	defer line.Close()
+	line.SetCtrlCAborts(true)
+	if f, err := os.Open(history); err == nil {
+		_, _ = line.ReadHistory(f)
+		f.Close()
+	}
+	defer saveHistory(line, history)
+	fmt.Fprintf(ch.out, "Chatting with %s. /clear forgets the conversation, /bye ends it.\n", m.ID)
+	for {
+		prompt, err := line.Prompt(">>> ")
+		switch {
+		case errors.Is(err, liner.ErrPromptAborted):
+			fmt.Fprintln(ch.out, "/bye or Ctrl-D ends the conversation")
+			continue
+		case err != nil: // Ctrl-D
+			fmt.Fprintln(ch.out)
+			return nil
+		}
+		switch prompt = strings.TrimSpace(prompt); prompt {
+		case "":
+			continue
+		case "/bye", "/exit", "/quit":
+			return nil
+		case "/clear":
+			ch.clear()
+			continue
+		case "/help", "/?":
+			fmt.Fprintln(ch.out, "/clear  forget the conversation\n/bye    end it (Ctrl-D)\nCtrl-C  break an answer off")
+			continue
+		}
+		line.AppendHistory(prompt)
+		if err := ch.interruptible(prompt); err != nil {
+			fmt.Fprintln(ch.out, "error:", err)
+		}
+	}
+}
+
+// interruptible asks; Ctrl-C breaks the answer off and keeps the conversation.
+func (ch *chat) interruptible(prompt string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	err := ch.ask(ctx, prompt)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func saveHistory(line *liner.State, file string) {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	_, _ = line.WriteHistory(f)
+}

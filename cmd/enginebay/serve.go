@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/enginebay/enginebay/core"
+	"github.com/enginebay/enginebay/core/api"
+)
+
+// shutdownTimeout bounds the whole way out.
+const shutdownTimeout = 10 * time.Second
+
+func newServe(c *config) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Start the server",
+		Long: `Start the server and stay in the foreground until Ctrl-C.
+
+Models are loaded by the first request that names them. Nothing needs to be
+configured; settings may stand in HOME/enginebay.yaml.`,
+		Example: `  enginebay serve
+  enginebay serve --home /srv/models --addr 127.0.0.1:8080
+  ENGINEBAY_LOG=debug enginebay serve`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), c) },
+	}
+	cmd.Flags().StringVar(&c.LogLevel, "log-level", "", "trace, debug, info, warn or error (default $ENGINEBAY_LOG, else info)")
+	cmd.Flags().StringArrayVar(&c.HostNames, "host-name", nil, "a further name under which clients reach this server")
+	cmd.Flags().StringArrayVar(&c.PluginDirs, "plugin-dir", nil, "a further folder of plugin folders")
+	return cmd
+}
+
+func serve(ctx context.Context, c *config) error {
+	level := hclog.LevelFromString(c.LogLevel)
+	if level == hclog.NoLevel {
+		return fmt.Errorf("log level %q is none of trace, debug, info, warn, error", c.LogLevel)
+	}
+	color := hclog.ColorOff
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		color = hclog.AutoColor
+	}
+	log := hclog.New(&hclog.LoggerOptions{Name: "enginebay", Level: level, Output: os.Stderr, Color: color})
+	listener, err := net.Listen("tcp", c.Addr)
+	if err != nil {
+		return fmt.Errorf("listen: %w; is a server running already? Choose another address with --addr HOST:PORT", err)
+	}
+	runtime, err := core.Open(core.Config{Home: c.home, PluginDirs: c.plugins(), PluginEnv: c.PluginEnv, Log: log})
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	server := api.New(api.Config{Runtime: runtime, Version: version, Hosts: c.HostNames, Log: log.Named("api")})
+	if addr, err := netip.ParseAddrPort(listener.Addr().String()); err == nil && !addr.Addr().IsLoopback() {
+		log.Warn("this address can be reached from other machines, and there is no API key: anybody there can use the models", "addr", c.Addr)
+	}
+	log.Info("serving", "url", "http://"+listener.Addr().String()+"/v1", "home", c.home, "models", len(runtime.Models()), "plugins", len(runtime.Plugins()), "version", version)
+	return run(ctx, log, listener, server, runtime)
+}
+
+// run serves until ctx ends, then leaves: models first, so that their streams
+// end, and the connections with them.
+func run(ctx context.Context, log hclog.Logger, listener net.Listener, server *api.Server, runtime *core.Runtime) error {
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	var err error
+	select {
+	case <-ctx.Done():
+		log.Info("shutting down")
+	case err = <-failed:
+	}
+	var wait sync.WaitGroup
+	wait.Go(runtime.Close)
+	wait.Go(func() {
+		if err := server.Shutdown(shutdownTimeout); err != nil {
+			log.Warn("connections were cut off", "error", err)
+		}
+	})
+	wait.Wait()
+	log.Info("stopped")
+	return err
+}

@@ -1,0 +1,105 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// apiError is an error in OpenAI's form.
+type apiError struct {
+	status  int
+	Message string  `json:"message"`
+	Type    string  `json:"type"`
+	Param   *string `json:"param"`
+	Code    *string `json:"code"`
+}
+
+func (e *apiError) Error() string { return e.Message }
+
+// body is the whole answer.
+func (e *apiError) body() []byte {
+	b, _ := json.Marshal(map[string]*apiError{"error": e}) // of strings: it cannot fail
+	return b
+}
+
+// fault makes an error; param and code may be empty.
+func fault(status int, message, param, code string) *apiError {
+	return &apiError{status: status, Message: message, Type: typeOf(status), Param: orNil(param), Code: orNil(code)}
+}
+
+func orNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// typeOf is what OpenAI calls the kind of an error.
+func typeOf(status int) string {
+	switch {
+	case status == http.StatusUnauthorized:
+		return "authentication_error"
+	case status == http.StatusForbidden:
+		return "permission_error"
+	case status == http.StatusTooManyRequests:
+		return "rate_limit_error"
+	case status >= 500:
+		return "server_error"
+	}
+	return "invalid_request_error"
+}
+
+// statusClientGone is nginx's number for a client that left; it only ever
+// reaches the log.
+const statusClientGone = 499
+
+// statuses turns the codes of the contract into HTTP: the one table for it.
+var statuses = map[sdk.Code]struct {
+	status int
+	code   string
+}{
+	sdk.CodeInvalid:      {http.StatusBadRequest, "invalid_request"},
+	sdk.CodeNotFound:     {http.StatusNotFound, "model_not_found"},
+	sdk.CodeUnauthorized: {http.StatusForbidden, "unauthorized"},
+	sdk.CodeUnavailable:  {http.StatusServiceUnavailable, "unavailable"},
+	sdk.CodeExhausted:    {http.StatusInsufficientStorage, "exhausted"},
+	sdk.CodeUnsupported:  {http.StatusBadRequest, "unsupported"},
+	sdk.CodeCanceled:     {statusClientGone, "canceled"},
+	sdk.CodeInternal:     {http.StatusInternalServerError, "internal_error"},
+}
+
+// translate makes an answer of any error. Only what was written for users gets
+// out: the message of an [sdk.Error], never the text of a cause.
+func translate(err error) *apiError {
+	var ours *apiError
+	if errors.As(err, &ours) {
+		return ours
+	}
+	var coded *sdk.Error
+	if errors.As(err, &coded) {
+		to := statuses[coded.Code]
+		return fault(to.status, coded.Message, "", to.code)
+	}
+	var web *fiber.Error
+	if errors.As(err, &web) {
+		return fromFiber(web)
+	}
+	return fault(http.StatusInternalServerError, "The server met a fault of its own; its log has the details", "", "internal_error")
+}
+
+func fromFiber(err *fiber.Error) *apiError {
+	switch err.Code {
+	case http.StatusNotFound:
+		return fault(err.Code, "There is no such route; see the README for those that there are", "", "unknown_url")
+	case http.StatusMethodNotAllowed:
+		return fault(err.Code, "This route does not take that method", "", "method_not_allowed")
+	case http.StatusRequestEntityTooLarge:
+		return fault(err.Code, "The request is too large", "", "request_too_large")
+	}
+	return fault(err.Code, http.StatusText(err.Code), "", "")
+}

@@ -1,0 +1,141 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/tidwall/gjson"
+
+	"github.com/enginebay/enginebay/core"
+	"github.com/enginebay/enginebay/sdk"
+)
+
+const (
+	maxAnswer      = 512 << 20 // a batch of embeddings is the largest
+	maxErrorAnswer = 64 << 10
+)
+
+// forward answers an operation of the OpenAI API by the instance of the model
+// that the body names.
+func (s *Server) forward(op sdk.Operation) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		req, err := parse(c.Request().Body())
+		if err != nil {
+			return err
+		}
+		ctx, done := clientContext(c.Context().Conn())
+		lease, err := s.runtime.Acquire(ctx, req.model)
+		if err != nil {
+			done()
+			return named(err, req.model)
+		}
+		end := func() { done(); lease.Release() }
+		if !lease.Can(op) {
+			end()
+			return cannot(lease, op)
+		}
+		resp, err := lease.Post(ctx, op, req.with(defaults(op, lease.Parameters())))
+		if err != nil {
+			end()
+			return broken(ctx, lease, err)
+		}
+		if resp.StatusCode == http.StatusOK && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
+			c.Set(fiber.HeaderContentType, "text/event-stream")
+			c.Set(fiber.HeaderCacheControl, "no-cache")
+			c.Response().ImmediateHeaderFlush = true
+			c.Response().SetBodyStream(newStream(c.Context().Conn(), resp.Body, s.log.With("model", lease.Model()), end), -1)
+			return nil
+		}
+		defer end()
+		return s.whole(ctx, c, lease, resp)
+	}
+}
+
+// whole passes on an answer that is no stream. It is read first: when the engine
+// dies on the way, the client gets an error and not half an answer.
+func (s *Server) whole(ctx context.Context, c *fiber.Ctx, lease *core.Lease, resp *http.Response) error {
+	defer resp.Body.Close()
+	if resp.StatusCode >= 400 {
+		return engineFault(lease, resp)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return broken(ctx, lease, err)
+	}
+	if len(body) > maxAnswer {
+		return fault(http.StatusBadGateway, "The engine's answer is too large", "", "engine_error")
+	}
+	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	c.Status(resp.StatusCode).Response().SetBodyRaw(body)
+	return nil
+}
+
+// embeddingParameters are the only defaults that an embedding request takes:
+// those of a chat would be refused, or mean something else.
+var embeddingParameters = []string{"dimensions", "encoding_format"}
+
+func defaults(op sdk.Operation, parameters map[string]any) map[string]any {
+	if op != sdk.OpEmbedding {
+		return parameters
+	}
+	few := map[string]any{}
+	for _, name := range embeddingParameters {
+		if value, ok := parameters[name]; ok {
+			few[name] = value
+		}
+	}
+	return few
+}
+
+// named says which field was wrong, as OpenAI's clients expect of a model that
+// does not exist.
+func named(err error, model string) error {
+	if sdk.CodeOf(err) == sdk.CodeNotFound {
+		answer := translate(err)
+		answer.Param = orNil("model")
+		return answer
+	}
+	return err
+}
+
+func cannot(lease *core.Lease, op sdk.Operation) error {
+	var can []string
+	for _, o := range lease.Operations() {
+		can = append(can, "/v1/"+string(o))
+	}
+	return fault(http.StatusBadRequest, fmt.Sprintf("The model '%s' does not answer /v1/%s; it answers %s", lease.Model(), op, strings.Join(can, ", ")),
+		"model", "unsupported_operation")
+}
+
+// broken is the error of an engine that went away, or of a client that did.
+func broken(ctx context.Context, lease *core.Lease, err error) error {
+	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
+		return &sdk.Error{Code: sdk.CodeCanceled, Message: "the client left", Cause: err}
+	}
+	return &apiError{status: http.StatusBadGateway, Type: "server_error", Code: orNil("engine_error"),
+		Message: fmt.Sprintf("The engine of the model '%s' broke off; the next request loads it again", lease.Model())}
+}
+
+// engineFault puts an engine's refusal into OpenAI's form: llama-server's has a
+// number for a code, and no param.
+func engineFault(lease *core.Lease, resp *http.Response) error {
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorAnswer))
+	message := gjson.GetBytes(body, "error.message").String()
+	if message == "" {
+		message = gjson.GetBytes(body, "error").String()
+	}
+	if message == "" || strings.HasPrefix(message, "{") {
+		message = fmt.Sprintf("The engine of the model '%s' answered with status %d", lease.Model(), resp.StatusCode)
+	}
+	code := gjson.GetBytes(body, "error.code")
+	answer := fault(resp.StatusCode, message, gjson.GetBytes(body, "error.param").String(), "")
+	if code.Type == gjson.String {
+		answer.Code = orNil(code.String())
+	}
+	return answer
+}

@@ -1,0 +1,181 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/enginebay/enginebay/core"
+	"github.com/enginebay/enginebay/core/store"
+	"github.com/enginebay/enginebay/schemas"
+)
+
+// modelStatus is what the API adds to a manifest.
+type modelStatus struct {
+	State      string          `json:"state"`
+	Transition string          `json:"transition,omitempty"`
+	Progress   *float64        `json:"progress,omitempty"` // of the transition, 0 to 1; absent where unknown
+	Error      string          `json:"error,omitempty"`
+	Warnings   []string        `json:"warnings,omitempty"`
+	Running    *runningDetails `json:"running,omitempty"`
+}
+
+type runningDetails struct {
+	Engine     string         `json:"engine"`
+	Since      int64          `json:"since"`
+	Requests   int            `json:"requests"`
+	Operations []string       `json:"operations"`
+	Settings   map[string]any `json:"settings"`
+}
+
+// appendModel writes a model as one JSON object: the manifest's bytes, which the
+// store keeps, and the status behind them.
+func appendModel(b []byte, m core.Model) []byte {
+	manifest := m.JSON()
+	b = append(b, manifest[:len(manifest)-1]...)
+	st := modelStatus{State: m.State, Transition: m.Transition}
+	plain := m.Transition == "" && m.Status.Err == nil && len(m.Warnings) == 0 && m.State != core.StateRunning
+	if plain { // nearly all of a long list
+		b = append(b, `,"state":"`...)
+		b = append(b, m.State...)
+		return append(b, `"}`...)
+	}
+	if m.Progress != nil && m.Progress.Fraction >= 0 {
+		st.Progress = &m.Progress.Fraction
+	}
+	if m.Status.Err != nil {
+		st.Error = m.Status.Err.Error()
+	}
+	for _, w := range m.Warnings {
+		st.Warnings = append(st.Warnings, w.Error())
+	}
+	if m.State == core.StateRunning {
+		st.Running = &runningDetails{Engine: m.Deployment, Since: m.Since, Requests: m.Requests, Settings: m.Status.Settings}
+		for _, op := range m.Operations {
+			st.Running.Operations = append(st.Running.Operations, string(op))
+		}
+	}
+	tail, err := json.Marshal(st)
+	if err != nil {
+		tail = []byte(`{"state":"` + m.State + `"}`)
+	}
+	return append(append(b, ','), tail[1:]...)
+}
+
+func sendJSON(c *fiber.Ctx, body []byte) error {
+	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	return c.Send(body)
+}
+
+// listModels answers GET /v1/models, and ?state=running and so on.
+func (s *Server) listModels(c *fiber.Ctx) error {
+	state := c.Query("state")
+	if known := []string{"", core.StateToDownload, core.StateDownloading, core.StateReady, core.StateRunning}; !slices.Contains(known, state) {
+		return fault(http.StatusBadRequest, fmt.Sprintf("There is no state %.40q; the states are %s", state, strings.Join(known[1:], ", ")), "state", "invalid_state")
+	}
+	models := s.runtime.Models()
+	b := make([]byte, 0, 64+len(models)*640)
+	b = append(b, `{"object":"list","data":[`...)
+	for _, m := range models {
+		if state != "" && m.State != state {
+			continue
+		}
+		if b[len(b)-1] != '[' {
+			b = append(b, ',')
+		}
+		b = appendModel(b, m)
+	}
+	return sendJSON(c, append(b, `]}`...))
+}
+
+// modelID takes the id out of a wildcard route: decoded once, then checked.
+func modelID(c *fiber.Ctx, suffix string) (string, error) {
+	id, err := url.PathUnescape(strings.TrimSuffix(c.Params("*"), suffix))
+	if err != nil || !store.ValidID(id) {
+		return "", fault(http.StatusNotFound, fmt.Sprintf("The model %.200q does not exist", id), "model", "model_not_found")
+	}
+	return strings.Clone(id), nil
+}
+
+// showModel answers GET /v1/models/{id}.
+func (s *Server) showModel(c *fiber.Ctx) error {
+	id, err := modelID(c, "")
+	if err != nil {
+		return err
+	}
+	m, err := s.runtime.Model(id)
+	if err != nil {
+		return err
+	}
+	return sendJSON(c, appendModel(nil, m))
+}
+
+// changeModel answers PUT /v1/models/{id}/start and …/stop. A slash in an id may
+// stand as it is, so the last segment decides.
+func (s *Server) changeModel(c *fiber.Ctx) error {
+	switch rest := c.Params("*"); {
+	case strings.HasSuffix(rest, "/start"):
+		return s.startModel(c)
+	case strings.HasSuffix(rest, "/stop"):
+		return s.stopModel(c)
+	}
+	return fiber.ErrNotFound
+}
+
+func (s *Server) startModel(c *fiber.Ctx) error {
+	id, err := modelID(c, "/start")
+	if err != nil {
+		return err
+	}
+	settings, err := startSettings(c.Request().Body())
+	if err != nil {
+		return err
+	}
+	ctx, done := clientContext(c.Context().Conn())
+	defer done()
+	m, err := s.runtime.Start(ctx, id, settings)
+	if err != nil {
+		return err
+	}
+	return c.JSON(fiber.Map{"id": m.ID, "object": "model", "state": m.State})
+}
+
+// startSettings reads the body of a start request: settings, or nothing.
+func startSettings(body []byte) (map[string]any, error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, nil
+	}
+	doc, err := schemas.Parse("body", bytes.Clone(body))
+	if err != nil {
+		return nil, fault(http.StatusBadRequest, "The body must be a JSON object of settings: "+err.Error(), "", "invalid_json")
+	}
+	settings := doc.Value
+	if inner, ok := settings["settings"].(map[string]any); ok {
+		settings = inner
+	}
+	delete(settings, "model") // older clients name the model here too
+	if len(settings) == 0 {
+		return nil, nil
+	}
+	return settings, nil
+}
+
+func (s *Server) stopModel(c *fiber.Ctx) error {
+	id, err := modelID(c, "/stop")
+	if err != nil {
+		return err
+	}
+	ctx, done := clientContext(c.Context().Conn())
+	defer done()
+	m, err := s.runtime.Stop(ctx, id)
+	if err != nil {
+		return err
+	}
+	return c.JSON(fiber.Map{"id": m.ID, "object": "model", "state": m.State})
+}

@@ -1,0 +1,150 @@
+package core
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/enginebay/enginebay/core/pluginhost"
+	"github.com/enginebay/enginebay/core/store"
+	"github.com/enginebay/enginebay/schemas"
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// A Deployment is an engine plugin with settings: the content of engines/ID.json.
+type Deployment struct {
+	pluginhost.Deployment
+	Description string
+	Parameters  map[string]any // defaults of requests, under those of the model
+	File        string         // absolute path; empty for an implicit one
+	Err         error          // why it cannot be used
+}
+
+// An Engine is a deployment and what its process does.
+type Engine struct {
+	Deployment
+	Version string // of the plugin
+	Process pluginhost.Status
+	Models  []string // loaded now
+}
+
+// Engines returns every deployment: those with a file, and an implicit one for
+// each engine plugin without.
+func (r *Runtime) Engines() []Engine {
+	byID := map[string]Deployment{}
+	for _, p := range r.host.Plugins() {
+		if p.Is(sdk.KindEngine) {
+			byID[p.Name] = implicit(p.Name)
+		}
+	}
+	files, _ := filepath.Glob(filepath.Join(r.deployments, "*.json"))
+	for _, file := range files {
+		d := r.readDeployment(file)
+		byID[d.ID] = d
+	}
+	loaded := map[string][]string{}
+	for _, m := range r.Models() {
+		if m.State == StateRunning {
+			loaded[m.Deployment] = append(loaded[m.Deployment], m.ID)
+		}
+	}
+	var engines []Engine
+	for id, d := range byID {
+		e := Engine{Deployment: d, Process: r.host.Status(id), Models: loaded[id]}
+		plugin, err := r.host.Plugin(d.Plugin)
+		if e.Version = plugin.Version; d.Err == nil {
+			e.Err = err
+		}
+		engines = append(engines, e)
+	}
+	slices.SortFunc(engines, func(a, b Engine) int { return cmp.Compare(a.ID, b.ID) })
+	return engines
+}
+
+// Deployment returns the deployment that a model's engine names.
+// [sdk.CodeNotFound]: there is neither a file nor a plugin of that name.
+func (r *Runtime) Deployment(id string) (Deployment, error) {
+	if !(store.ValidID(id) && !strings.Contains(id, "/")) {
+		return Deployment{}, sdk.Errorf(sdk.CodeInvalid, "%q is no engine name", id)
+	}
+	d := r.readDeployment(filepath.Join(r.deployments, id+".json"))
+	if d.Err == nil {
+		return d, nil
+	}
+	if !errors.Is(d.Err, fs.ErrNotExist) {
+		return Deployment{}, sdk.Errorf(sdk.CodeInvalid, "engine %s cannot be used: %v", id, d.Err)
+	}
+	if _, err := r.host.Plugin(id); err != nil {
+		return Deployment{}, sdk.Errorf(sdk.CodeOf(err), "there is no engine %q: %v", id, err)
+	}
+	return implicit(id), nil
+}
+
+func implicit(plugin string) Deployment {
+	return Deployment{Deployment: pluginhost.Deployment{ID: plugin, Plugin: plugin}}
+}
+
+func (r *Runtime) readDeployment(file string) Deployment {
+	id := strings.TrimSuffix(filepath.Base(file), ".json")
+	d := implicit(id)
+	d.File = file
+	data, err := os.ReadFile(file)
+	if err != nil {
+		d.Err = err
+		return d
+	}
+	var content struct {
+		Engine, Description string
+		Settings            map[string]any
+		Parameters          map[string]any
+		Secrets, Env        map[string]string
+		Enabled             *bool
+	}
+	if err := schemas.Decode(schemas.Deployment(), "engines/"+filepath.Base(file), data, &content); err != nil {
+		d.Err = err
+		return d
+	}
+	if content.Engine != "" {
+		d.Plugin = content.Engine
+	}
+	d.Description, d.Settings, d.Parameters, d.Env = content.Description, content.Settings, content.Parameters, content.Env
+	d.Secrets, d.Err = secrets(content.Secrets)
+	if content.Enabled != nil && !*content.Enabled {
+		d.Err = errors.New("it is switched off (\"enabled\": false)")
+	}
+	return d
+}
+
+// secrets resolves references: env:NAME and file:PATH. What a reference gives
+// goes to the plugin, and appears in no message.
+func secrets(refs map[string]string) (map[string]string, error) {
+	if len(refs) == 0 {
+		return nil, nil
+	}
+	resolved := map[string]string{}
+	for name, ref := range refs {
+		scheme, rest, _ := strings.Cut(ref, ":")
+		switch scheme {
+		case "env":
+			value, ok := os.LookupEnv(rest)
+			if !ok {
+				return nil, fmt.Errorf("secret %q: the environment variable %s is not set", name, rest)
+			}
+			resolved[name] = value
+		case "file":
+			data, err := os.ReadFile(rest)
+			if err != nil {
+				return nil, fmt.Errorf("secret %q: %w", name, err)
+			}
+			resolved[name] = strings.TrimSpace(string(data))
+		default:
+			return nil, fmt.Errorf("secret %q: %s references are not supported; use env:NAME or file:PATH", name, scheme)
+		}
+	}
+	return resolved, nil
+}

@@ -1,0 +1,94 @@
+package core
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// A Lease is the right to send requests to an instance; holding it keeps the
+// instance loaded. Release it once.
+type Lease struct {
+	resident *resident
+	loaded   *loaded
+	once     sync.Once
+}
+
+// Release gives the lease back. Further calls do nothing.
+func (l *Lease) Release() {
+	l.once.Do(func() {
+		l.resident.mu.Lock()
+		defer l.resident.mu.Unlock()
+		l.loaded.leases--
+	})
+}
+
+// Model returns the id of the model.
+func (l *Lease) Model() string { return l.resident.id }
+
+// Parameters are the defaults of a request: the deployment's, under the model's.
+// They must not be changed.
+func (l *Lease) Parameters() map[string]any { return l.loaded.parameters }
+
+// Operations are what the instance answers.
+func (l *Lease) Operations() []sdk.Operation { return l.loaded.inst.Endpoint().Operations }
+
+// Can says whether the instance answers an operation.
+func (l *Lease) Can(op sdk.Operation) bool { return slices.Contains(l.Operations(), op) }
+
+// Post sends a JSON request for an operation and returns the instance's answer
+// as it comes. When ctx ends, the connection is closed, and the engine stops.
+func (l *Lease) Post(ctx context.Context, op sdk.Operation, body []byte) (*http.Response, error) {
+	return l.loaded.caller.post(ctx, op, body)
+}
+
+// caller sends requests to one endpoint.
+type caller struct {
+	endpoint  sdk.Endpoint
+	base      string
+	transport *http.Transport
+}
+
+func newCaller(e sdk.Endpoint) *caller {
+	c := &caller{endpoint: e, base: strings.TrimSuffix(e.URL, "/")}
+	c.transport = &http.Transport{
+		MaxIdleConnsPerHost: 256,
+		IdleConnTimeout:     time.Minute,
+		DisableCompression:  true, // bytes pass as they are
+		ForceAttemptHTTP2:   e.URL != "",
+		ReadBufferSize:      32 << 10,
+	}
+	if e.Socket != "" {
+		c.base = "http://localhost"
+		c.transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", e.Socket)
+		}
+	}
+	return c
+}
+
+func (c *caller) post(ctx context.Context, op sdk.Operation, body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/v1/"+string(op), bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "enginebay")
+	for name, value := range c.endpoint.Headers {
+		req.Header.Set(name, value)
+	}
+	resp, err := c.transport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	return resp, nil
+}
+
+func (c *caller) close() { c.transport.CloseIdleConnections() }

@@ -1,0 +1,135 @@
+package core
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/enginebay/enginebay/core/pluginhost"
+	"github.com/enginebay/enginebay/core/store"
+	"github.com/enginebay/enginebay/schemas"
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// A plan is how a model is going to be loaded: by which deployment, with which settings.
+type plan struct {
+	deployment Deployment
+	process    *pluginhost.Process
+	settings   map[string]any // effective
+}
+
+// load loads a model: deployment, plugin, settings, a look at it, the load.
+func (r *Runtime) load(ctx context.Context, m *store.Model, start map[string]any, progress func(sdk.Progress)) (*loaded, error) {
+	p, err := r.plan(ctx, m, start)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := json.Marshal(p.settings)
+	if err != nil {
+		return nil, fmt.Errorf("settings of %s: %w", m.ID, err)
+	}
+	req := sdk.LoadRequest{Model: m.Request(), Settings: settings}
+	if err := p.inspect(ctx, req); err != nil {
+		return nil, err
+	}
+	inst, err := p.process.Load(ctx, req, progress)
+	if err != nil {
+		return nil, lost(p, err)
+	}
+	parameters := maps.Clone(p.deployment.Parameters)
+	if parameters == nil {
+		parameters = map[string]any{}
+	}
+	maps.Copy(parameters, m.Manifest.Parameters)
+	return &loaded{inst: inst, caller: newCaller(inst.Endpoint()), plan: p, settings: start,
+		since: time.Now(), parameters: parameters}, nil
+}
+
+// plan finds the deployment, starts its plugin, and merges the layers of settings.
+func (r *Runtime) plan(ctx context.Context, m *store.Model, start map[string]any) (plan, error) {
+	d, err := r.Deployment(m.Manifest.Engine)
+	if err != nil {
+		return plan{}, err
+	}
+	process, err := r.host.Connect(ctx, d.Deployment)
+	if err != nil {
+		return plan{}, err
+	}
+	if !slices.Contains(process.Description.Kinds, sdk.KindEngine) {
+		return plan{}, sdk.Errorf(sdk.CodeInvalid, "plugin %s of model '%s' is no engine", d.Plugin, m.ID)
+	}
+	settings, err := effective(process, m, start)
+	if err != nil {
+		return plan{}, err
+	}
+	return plan{deployment: d, process: process, settings: settings}, nil
+}
+
+// effective merges the settings of a model, in rising order: the schema's
+// defaults and the deployment (both in process.Settings), the model file, the
+// start request. What the merge gives is checked before anything starts.
+func effective(process *pluginhost.Process, m *store.Model, start map[string]any) (map[string]any, error) {
+	settings := maps.Clone(process.Settings)
+	if settings == nil {
+		settings = map[string]any{}
+	}
+	layers := []struct {
+		name   string
+		values map[string]any
+	}{{"the model file", m.Manifest.Settings}, {"the start request", start}}
+	for _, layer := range layers {
+		for name, value := range layer.values {
+			if process.Schema != nil && process.Schema.Scope(name) == "deployment" {
+				return nil, sdk.Errorf(sdk.CodeInvalid, "model '%s': the setting %q stands in %s, but only a deployment file (engines/%s.json) may set it",
+					m.ID, name, layer.name, m.Manifest.Engine)
+			}
+			settings[name] = value
+		}
+	}
+	if process.Schema == nil {
+		return settings, nil
+	}
+	if problems := process.Schema.Validate(settings); len(problems) > 0 {
+		return nil, sdk.Errorf(sdk.CodeInvalid, "model '%s' has a wrong setting: %s", m.ID, oneLine(problems))
+	}
+	return settings, nil
+}
+
+func oneLine(problems schemas.Problems) string {
+	return strings.ReplaceAll(problems.Error(), "\n", "; ")
+}
+
+// inspect asks the engine whether it can run the model, where it can tell.
+func (p plan) inspect(ctx context.Context, req sdk.LoadRequest) error {
+	if !slices.Contains(p.process.Description.Capabilities, sdk.CapabilityInspect) {
+		return nil
+	}
+	inspection, err := p.process.Inspect(ctx, req)
+	if err != nil {
+		return lost(p, err)
+	}
+	if len(inspection.Reasons) > 0 {
+		return sdk.Errorf(sdk.CodeUnsupported, "engine %s cannot run the model '%s': %s", p.deployment.ID, req.Model.ID, strings.Join(inspection.Reasons, "; "))
+	}
+	return nil
+}
+
+// lost names the plugin when a call failed because its process is gone.
+func lost(p plan, err error) error {
+	if sdk.CodeOf(err) != sdk.CodeUnavailable {
+		return err
+	}
+	select {
+	case <-p.process.Done():
+	case <-time.After(100 * time.Millisecond): // the connection breaks a moment before the end is noticed
+	}
+	if end := p.process.Err(); end != nil {
+		return &sdk.Error{Code: sdk.CodeUnavailable, Cause: end,
+			Message: fmt.Sprintf("engine %s ended while it was asked; the next request starts it again", p.deployment.ID)}
+	}
+	return err
+}

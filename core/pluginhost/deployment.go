@@ -1,0 +1,234 @@
+package pluginhost
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/enginebay/enginebay/sdk"
+)
+
+const (
+	// crashBudget starts within crashWindow that all ended badly make a
+	// deployment failed: a program that cannot live is not started for ever.
+	crashBudget = 5
+	crashWindow = time.Minute
+	// firstBackoff doubles with every crash in the window; the first restart is at once.
+	firstBackoff = 250 * time.Millisecond
+)
+
+// A Deployment is an engine or importer plugin with settings.
+type Deployment struct {
+	ID       string            // its own name: "llamacpp", "llamacpp-cpu", "azure-east"
+	Plugin   string            // short name of the plugin
+	Settings map[string]any    // over the plugin's defaults
+	Secrets  map[string]string // resolved; handed to the plugin and to nobody else
+	Env      map[string]string // further variables of the plugin's environment
+}
+
+// The states of a deployment's process.
+//
+//	stopped  → starting            at the first use
+//	starting → up | crashed        handshake, Describe, Configure
+//	up       → crashed | stopped   the process ended | Stop, Close
+//	crashed  → starting            at the next use, after a backoff
+//	crashed  → failed              5 crashes within 60 s; only Reset leaves it
+const (
+	StateStopped  = "stopped"
+	StateStarting = "starting"
+	StateUp       = "up"
+	StateCrashed  = "crashed"
+	StateFailed   = "failed"
+)
+
+// A Status is what a deployment's process does now.
+type Status struct {
+	State    string
+	Pid      int       // when up
+	Started  time.Time // when up
+	Crashes  int       // within the last minute
+	Restarts int       // since the core started
+	Err      error     // of the last crash
+}
+
+// supervised is one deployment and its process. All fields below mu belong to it.
+type supervised struct {
+	host *Host
+	log  hclog.Logger
+
+	mu       sync.Mutex
+	config   Deployment
+	process  *Process // nil unless up
+	starting *start   // nil unless starting
+	crashes  []time.Time
+	restarts int
+	err      error
+	closed   bool
+}
+
+// start is one attempt that several callers wait for.
+type start struct {
+	done    chan struct{}
+	process *Process
+	err     error
+}
+
+// connect returns the running process, starting it if need be. The start goes
+// on when the caller leaves: others wait for it too.
+func (s *supervised) connect(ctx context.Context) (*Process, error) {
+	s.mu.Lock()
+	if s.process != nil {
+		defer s.mu.Unlock()
+		return s.process, nil
+	}
+	if s.starting == nil {
+		if err := s.refusal(); err != nil {
+			s.mu.Unlock()
+			return nil, err
+		}
+		s.starting = &start{done: make(chan struct{})}
+		go s.run(s.starting, s.config, s.backoff())
+	}
+	attempt := s.starting
+	s.mu.Unlock()
+	select {
+	case <-attempt.done:
+		return attempt.process, attempt.err
+	case <-ctx.Done():
+		return nil, &sdk.Error{Code: sdk.CodeCanceled, Message: "the caller left while the plugin started", Cause: ctx.Err()}
+	}
+}
+
+// refusal says why no start is tried.
+func (s *supervised) refusal() error {
+	if s.closed {
+		return sdk.Errorf(sdk.CodeUnavailable, "the server is shutting down")
+	}
+	if s.recent() >= crashBudget {
+		return &sdk.Error{Code: sdk.CodeUnavailable, Cause: s.err,
+			Message: fmt.Sprintf("engine %s failed: it ended %d times within a minute and is not started again; see its log, then start a model of it by hand or restart it", s.config.ID, crashBudget)}
+	}
+	return nil
+}
+
+// recent counts the crashes in the window. A full window stays full: only Reset
+// empties it.
+func (s *supervised) recent() int {
+	if len(s.crashes) >= crashBudget {
+		return len(s.crashes)
+	}
+	for len(s.crashes) > 0 && time.Since(s.crashes[0]) > crashWindow {
+		s.crashes = s.crashes[1:]
+	}
+	return len(s.crashes)
+}
+
+func (s *supervised) backoff() time.Duration {
+	n := s.recent()
+	if n < 2 {
+		return 0
+	}
+	return firstBackoff << (n - 2)
+}
+
+func (s *supervised) run(attempt *start, config Deployment, wait time.Duration) {
+	defer close(attempt.done)
+	select {
+	case <-time.After(wait):
+		attempt.process, attempt.err = s.launch(config)
+	case <-s.host.closing:
+		attempt.err = sdk.Errorf(sdk.CodeUnavailable, "the server is shutting down")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.starting = nil
+	switch {
+	case attempt.err != nil:
+		if sdk.CodeOf(attempt.err) != sdk.CodeInvalid { // wrong settings are no crash
+			s.crashed(attempt.err)
+		}
+	default:
+		s.process = attempt.process
+		go s.watch(attempt.process)
+	}
+}
+
+func (s *supervised) launch(config Deployment) (*Process, error) {
+	plugin, err := s.host.Plugin(config.Plugin)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	return s.host.launch(ctx, plugin, config, s.log)
+}
+
+// watch notices the end of a process, also when nobody uses it.
+func (s *supervised) watch(p *Process) {
+	<-p.Done()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process == p { // otherwise stop has taken it away, and this end was wanted
+		s.process = nil
+		s.crashed(p.Err())
+	}
+}
+
+// crashed is called with mu held.
+func (s *supervised) crashed(err error) {
+	s.err = err
+	s.crashes = append(s.crashes, time.Now())
+	s.restarts++
+	s.log.Error("plugin ended", "error", err, "crashes", len(s.crashes))
+}
+
+// stop ends the process, if there is one; the next use starts it again.
+func (s *supervised) stop() {
+	s.mu.Lock()
+	attempt := s.starting
+	s.mu.Unlock()
+	if attempt != nil {
+		<-attempt.done
+	}
+	s.mu.Lock()
+	p := s.process
+	s.process = nil
+	s.mu.Unlock()
+	if p != nil {
+		p.stop()
+		s.log.Info("plugin stopped")
+	}
+}
+
+func (s *supervised) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.stop()
+}
+
+func (s *supervised) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.crashes, s.err = nil, nil
+}
+
+func (s *supervised) status() Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := Status{Crashes: s.recent(), Restarts: s.restarts, Err: s.err, State: StateStopped}
+	switch {
+	case s.process != nil:
+		st.State, st.Pid, st.Started = StateUp, s.process.Pid(), s.process.Started
+	case s.starting != nil:
+		st.State = StateStarting
+	case st.Crashes >= crashBudget:
+		st.State = StateFailed
+	case st.Crashes > 0:
+		st.State = StateCrashed
+	}
+	return st
+}

@@ -1,0 +1,8 @@
+// Package pluginhost finds plugins on disk and runs them: one process for each
+// deployment, started at first use, configured, supervised and stopped.
+//
+// A plugin is foreign code. It gets an allow-list of the environment and a
+// private run folder; whatever it prints is cut, cleaned and rate-limited
+// before it reaches the log; every call to it has a deadline; and when it, or
+// the core, comes to an end by any means, nothing of it is left.
+package pluginhost

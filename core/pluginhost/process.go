@@ -1,0 +1,227 @@
+package pluginhost
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	goplugin "github.com/hashicorp/go-plugin"
+	goplugrunner "github.com/hashicorp/go-plugin/runner"
+
+	"github.com/enginebay/enginebay/schemas"
+	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/process"
+)
+
+const (
+	// startTimeout is how long a plugin has from exec to its handshake.
+	startTimeout = 20 * time.Second
+	// stopTimeout is how long it has to close its instances after SIGTERM; the
+	// SDK takes eight seconds at most.
+	stopTimeout = 10 * time.Second
+)
+
+// A Process is a running plugin, configured for one deployment.
+type Process struct {
+	*sdk.Conn
+	Description sdk.Description
+	Schema      *schemas.Schema // of its settings; nil where it takes none
+	Settings    map[string]any  // of the deployment, defaults filled in
+	Started     time.Time
+
+	runner *runner
+	client *goplugin.Client
+	dir    string
+	done   chan struct{}
+	err    error // why it ended, set before done is closed
+}
+
+// Pid returns the process id.
+func (p *Process) Pid() int { return p.runner.child.Pid() }
+
+// Done is closed when the process has ended and nothing of it is left.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Err says why the process ended; nil before Done.
+func (p *Process) Err() error {
+	select {
+	case <-p.done:
+		return p.err
+	default:
+		return nil
+	}
+}
+
+// launch starts a plugin for a deployment and configures it. ctx bounds the
+// whole start. When it fails, nothing is left.
+func (h *Host) launch(ctx context.Context, plugin Plugin, d Deployment, log hclog.Logger) (*Process, error) {
+	dir, err := h.run.make()
+	if err != nil {
+		return nil, err
+	}
+	sink := newSink(log)
+	p := &Process{dir: dir, done: make(chan struct{}), Started: time.Now()}
+	stdio := process.LineWriter{Emit: sink.line}
+	p.client = goplugin.NewClient(&goplugin.ClientConfig{
+		HandshakeConfig:  sdk.Handshake,
+		Plugins:          sdk.ClientPlugins(),
+		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
+		AutoMTLS:         true,
+		SkipHostEnv:      true,
+		StartTimeout:     startTimeout,
+		Logger:           hclog.NewNullLogger(), // it reports what we report
+		SyncStdout:       &stdio,
+		SyncStderr:       &process.LineWriter{Emit: sink.line},
+		GRPCDialOptions:  sdk.DialOptions(),
+		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: dir},
+		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (goplugrunner.Runner, error) {
+			cmd.Path, cmd.Args, cmd.Dir = plugin.Entry, []string{plugin.Entry}, dir
+			cmd.Env = slices.Concat(environment(h.config.Env, d.Env), cmd.Env)
+			p.runner = newRunner(cmd, dir, sink)
+			return p.runner, nil
+		},
+	})
+	if err := p.connect(ctx); err != nil {
+		p.abort()
+		return nil, startError(plugin, sink, err)
+	}
+	go p.reap(sink)
+	if err := p.configure(ctx, plugin, d, h); err != nil {
+		p.stop()
+		return nil, err
+	}
+	log.Info("plugin started", "plugin", plugin.Name, "version", p.Description.Version, "pid", p.Pid(), "took", time.Since(p.Started).Round(time.Millisecond))
+	return p, nil
+}
+
+// connect waits for the handshake and the connection. go-plugin gives neither a
+// deadline, and hangs on a plugin that stops in between: then the plugin is
+// killed, which ends the waiting too.
+func (p *Process) connect(ctx context.Context) error {
+	done := make(chan error, 1)
+	go func() {
+		proto, err := p.client.Client()
+		if err != nil {
+			done <- err
+			return
+		}
+		raw, err := proto.Dispense(sdk.PluginKey)
+		if err == nil {
+			p.Conn = raw.(*sdk.Conn)
+		}
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		if p.runner != nil && p.runner.child != nil {
+			p.runner.child.Kill()
+		}
+		<-done
+		return fmt.Errorf("no handshake within %v", startTimeout)
+	}
+}
+
+// abort clears up after a start that failed.
+func (p *Process) abort() {
+	if p.runner != nil && p.runner.child != nil {
+		p.runner.child.Kill()
+		<-p.runner.child.Done()
+	}
+	p.client.Kill()
+	os.RemoveAll(p.dir)
+}
+
+func startError(plugin Plugin, s *sink, err error) error {
+	if words := s.words(); words != "" {
+		err = fmt.Errorf("%w; it said: %s", err, words)
+	}
+	return &sdk.Error{Code: sdk.CodeUnavailable, Message: "plugin " + plugin.Name + " did not start", Cause: err}
+}
+
+// reap waits for the end and clears up after it. go-plugin's own Kill is called
+// only now: before, it may hang for ever on a plugin that does not answer.
+func (p *Process) reap(s *sink) {
+	err := p.runner.child.Wait()
+	p.client.Kill()
+	os.RemoveAll(p.dir)
+	if err == nil {
+		err = errors.New("it ended by itself")
+	}
+	if words := s.words(); words != "" {
+		err = fmt.Errorf("%w; its last words: %s", err, words)
+	}
+	p.err = err
+	close(p.done)
+}
+
+// configure checks that the plugin is what its folder says, and hands over the settings.
+func (p *Process) configure(ctx context.Context, plugin Plugin, d Deployment, h *Host) error {
+	var err error
+	if p.Description, err = p.Describe(ctx); err != nil {
+		return err
+	}
+	if p.Description.Name != plugin.Name {
+		return sdk.Errorf(sdk.CodeInternal, "the program of plugin %s says that it is %q; install the plugin again", plugin.Name, clean(p.Description.Name))
+	}
+	for _, kind := range plugin.Kinds {
+		if !slices.Contains(p.Description.Kinds, kind) {
+			return sdk.Errorf(sdk.CodeInternal, "plugin %s is no %s, though its %s says so", plugin.Name, kind, ManifestFile)
+		}
+	}
+	if p.Settings, err = p.settings(d); err != nil {
+		return err
+	}
+	settings, err := json.Marshal(p.Settings)
+	if err != nil {
+		return err
+	}
+	data := filepath.Join(h.config.DataDir, d.ID)
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return err
+	}
+	return p.Configure(ctx, sdk.Configuration{Deployment: d.ID, Settings: settings, Secrets: d.Secrets,
+		RunDir: p.dir, DataDir: data, LogLevel: h.config.Log.GetLevel().String()})
+}
+
+// settings are the deployment's over the plugin's defaults, checked by the plugin's schema.
+func (p *Process) settings(d Deployment) (map[string]any, error) {
+	settings := map[string]any{}
+	if len(p.Description.Settings) == 0 {
+		return settings, nil
+	}
+	schema, err := schemas.Compile(p.Description.Settings)
+	if err != nil {
+		return nil, &sdk.Error{Code: sdk.CodeInternal, Message: "plugin " + p.Description.Name + " has a bad settings schema", Cause: err}
+	}
+	p.Schema = schema
+	settings = schema.Defaults()
+	for name, value := range d.Settings {
+		settings[name] = value
+	}
+	if problems := schema.Validate(settings); len(problems) > 0 {
+		return nil, &sdk.Error{Code: sdk.CodeInvalid, Message: fmt.Sprintf("settings of deployment %s: %v", d.ID, problems)}
+	}
+	return settings, nil
+}
+
+// stop ends the process: SIGTERM, in which the SDK closes the instances, then
+// SIGKILL to the group. It returns when nothing is left.
+func (p *Process) stop() {
+	p.runner.child.Terminate()
+	select {
+	case <-p.done:
+		return
+	case <-time.After(stopTimeout):
+	}
+	p.runner.child.Kill()
+	<-p.done
+}

@@ -1,0 +1,210 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/enginebay/enginebay/core/store"
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// unloadTimeout bounds how long a model may take to leave.
+const unloadTimeout = 20 * time.Second
+
+// A resident is one model's place in memory. It owns all that changes:
+//
+//	idle     → loading   acquire
+//	loading  → loaded    the engine's Load returned an instance
+//	loading  → idle      it failed, or unload called it off
+//	loaded   → leaving   unload
+//	loaded   → idle      the instance ended by itself: its leases break off
+//	leaving  → idle      the memory is free
+type resident struct {
+	runtime *Runtime
+	id      string
+
+	mu      sync.Mutex
+	loading *loading
+	loaded  *loaded
+	leaving chan struct{} // closed when the memory is free
+	err     error         // what happened last; nil after a load that went well
+}
+
+// loading is a load that is under way; everybody who wants the model waits for it.
+type loading struct {
+	cancel   context.CancelFunc
+	done     chan struct{}
+	settings map[string]any // of the start request
+	err      error          // set before done is closed
+	progress sdk.Progress
+}
+
+// loaded is a model in memory.
+type loaded struct {
+	inst       sdk.Instance
+	caller     *caller
+	plan       plan
+	settings   map[string]any // of the start request
+	since      time.Time
+	leases     int
+	parameters map[string]any
+}
+
+// acquire returns a lease, loading the model first if need be. settings, where
+// not nil, are those of a start request, and replace those that it runs with.
+func (r *resident) acquire(ctx context.Context, m *store.Model, settings map[string]any) (*Lease, error) {
+	for {
+		r.mu.Lock()
+		var wait <-chan struct{}
+		load := r.loading
+		switch {
+		case r.leaving != nil:
+			wait = r.leaving
+		case r.loading != nil:
+			wait = r.loading.done
+		case r.loaded != nil && (settings == nil || reflect.DeepEqual(settings, r.loaded.settings)):
+			defer r.mu.Unlock()
+			r.loaded.leases++
+			return &Lease{resident: r, loaded: r.loaded}, nil
+		case r.loaded != nil:
+			r.mu.Unlock()
+			if err := r.unload(ctx); err != nil {
+				return nil, err
+			}
+			continue
+		default:
+			load = r.begin(m, settings)
+			wait = load.done
+		}
+		r.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return nil, &sdk.Error{Code: sdk.CodeCanceled, Message: "the caller left while the model loaded", Cause: ctx.Err()}
+		case <-wait:
+		}
+		if load != nil && load.err != nil {
+			return nil, load.err
+		}
+	}
+}
+
+// begin starts a load, with mu held. It belongs to nobody who asked: it goes on
+// when they leave, and only unload calls it off.
+func (r *resident) begin(m *store.Model, settings map[string]any) *loading {
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &loading{cancel: cancel, done: make(chan struct{}), settings: settings, progress: sdk.Progress{Fraction: -1}}
+	r.loading = l
+	go func() {
+		defer cancel()
+		began := time.Now()
+		in, err := r.runtime.load(ctx, m, settings, func(p sdk.Progress) {
+			r.mu.Lock()
+			l.progress = p
+			r.mu.Unlock()
+		})
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		defer close(l.done)
+		r.loading, r.err, l.err = nil, err, err
+		if err != nil {
+			if errors.Is(err, context.Canceled) || sdk.CodeOf(err) == sdk.CodeCanceled {
+				r.err = nil // it was called off: no fault
+			}
+			r.runtime.log.Warn("model not loaded", "model", r.id, "error", err)
+			return
+		}
+		r.loaded = in
+		r.runtime.log.Info("model loaded", "model", r.id, "engine", in.plan.deployment.ID, "took", time.Since(began).Round(time.Millisecond))
+		go r.watch(in)
+	}()
+	return l
+}
+
+// watch notices the end of an instance, also when nobody uses it.
+func (r *resident) watch(in *loaded) {
+	err := in.inst.Wait()
+	in.caller.close()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.loaded != in {
+		return // unload took it away
+	}
+	r.loaded = nil
+	r.err = err
+	r.runtime.log.Error("model ended by itself; the next request loads it again", "model", r.id, "engine", in.plan.deployment.ID, "error", err)
+}
+
+// unload takes the model out of memory and waits until it is. Requests that are
+// in flight break off.
+func (r *resident) unload(ctx context.Context) error {
+	r.mu.Lock()
+	load, in, leaving := r.loading, r.loaded, r.leaving
+	switch {
+	case load != nil:
+		load.cancel()
+		r.mu.Unlock()
+		select {
+		case <-load.done:
+			return r.unload(ctx) // it may just have been loaded
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	case in != nil:
+		leaving = make(chan struct{})
+		r.loaded, r.leaving = nil, leaving
+		r.mu.Unlock()
+		return r.leave(in, leaving)
+	case leaving != nil:
+		r.mu.Unlock()
+		select {
+		case <-leaving:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	r.err = nil
+	r.mu.Unlock()
+	return nil
+}
+
+// leave goes on when the caller has left: half an unload helps nobody.
+func (r *resident) leave(in *loaded, leaving chan struct{}) error {
+	ctx, cancel := context.WithTimeout(context.Background(), unloadTimeout)
+	defer cancel()
+	err := in.inst.Close(ctx)
+	in.caller.close()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.leaving, r.err = nil, err
+	close(leaving)
+	r.runtime.log.Info("model unloaded", "model", r.id, "engine", in.plan.deployment.ID)
+	return err
+}
+
+// describe fills in what the resident knows of its model's status.
+func (r *resident) describe(st *Status) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if st.Err == nil {
+		st.Err = r.err
+	}
+	switch {
+	case r.loading != nil:
+		progress := r.loading.progress
+		st.Transition, st.Progress = TransitionStarting, &progress
+	case r.leaving != nil:
+		st.Transition = TransitionStopping
+	case r.loaded != nil:
+		st.State = StateRunning
+		st.Deployment = r.loaded.plan.deployment.ID
+		st.Settings = maps.Clone(r.loaded.plan.settings)
+		st.Operations = r.loaded.inst.Endpoint().Operations
+		st.Requests = r.loaded.leases
+		st.Since = r.loaded.since.Unix()
+	}
+}

@@ -1,0 +1,87 @@
+package store
+
+import (
+	"encoding/json"
+	"slices"
+	"sync"
+
+	"github.com/enginebay/enginebay/schemas"
+	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/gguf"
+)
+
+// A Model is a model as its folder shows it. It is never changed after it was
+// read: the store makes a new one when the folder changes.
+type Model struct {
+	ID       string
+	Manifest sdk.Manifest // canonical, defaults filled in
+	Dir      string       // absolute path of the folder
+	File     string       // absolute path of the model file; empty where the folder has none
+	Files    []string     // absolute paths of the weights that are there, in the order of their parts
+	MMProj   string       // absolute path of the vision projector, if there is one
+	Header   *gguf.Header // what stands before the vocabulary in the first file; nil for other formats
+	Linked   bool         // the weights lie outside the models folder: never deleted
+
+	// Ready says whether all weights are there; Missing names those that are not.
+	Ready   bool
+	Missing []string
+
+	// Err is why the model cannot be used: the problems of its file, or of its
+	// weights. The model is listed all the same.
+	Err error
+
+	// Warnings are what was read although it is not right.
+	Warnings schemas.Problems
+
+	once sync.Once
+	json []byte
+}
+
+// Remote says whether the model lives with somebody else and has no weights here.
+func (m *Model) Remote() bool { return m.Manifest.Format == "api" }
+
+// Request is what an engine learns of the model.
+func (m *Model) Request() sdk.Model {
+	return sdk.Model{ID: m.ID, Dir: m.Dir, Files: m.Files, MMProj: m.MMProj, Manifest: m.Manifest}
+}
+
+// JSON is the canonical manifest with every key present, as the API shows it.
+// It is made once.
+func (m *Model) JSON() []byte {
+	m.once.Do(func() {
+		full := struct {
+			ID          string         `json:"id"`
+			Object      string         `json:"object"`
+			Created     int64          `json:"created"`
+			OwnedBy     string         `json:"owned_by"`
+			Name        string         `json:"name"`
+			Version     string         `json:"version"`
+			Description string         `json:"description"`
+			Format      string         `json:"format"`
+			Engine      string         `json:"engine"`
+			Sources     []sdk.Source   `json:"sources"`
+			Settings    map[string]any `json:"settings"`
+			Parameters  map[string]any `json:"parameters"`
+			Metadata    map[string]any `json:"metadata"`
+			Assets      []string       `json:"assets"`
+		}{m.ID, "model", m.Manifest.Created, m.Manifest.OwnedBy, m.Manifest.Name, m.Manifest.Version, m.Manifest.Description,
+			m.Manifest.Format, m.Manifest.Engine, orEmptyList(m.Manifest.Sources), orEmptyMap(m.Manifest.Settings),
+			orEmptyMap(m.Manifest.Parameters), orEmptyMap(m.Manifest.Metadata), orEmptyList(m.Manifest.Assets)}
+		m.json, _ = json.Marshal(full) // of strings, numbers and what came from JSON: it cannot fail
+	})
+	return m.json
+}
+
+func orEmptyMap(m map[string]any) map[string]any {
+	if m == nil {
+		return map[string]any{}
+	}
+	return m
+}
+
+func orEmptyList[T any](l []T) []T {
+	if l == nil {
+		return []T{}
+	}
+	return slices.Clip(l)
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// engine loads any model: there is nothing to load.
+type engine struct{}
+
+// Configure implements sdk.Configurer.
+func (e *engine) Configure(_ context.Context, c sdk.Configuration) error {
+	s, err := read(c.Settings)
+	if err != nil {
+		return err
+	}
+	if s.IgnoreSigterm {
+		signal.Ignore(syscall.SIGTERM)
+	}
+	crashIf(s.CrashOn == "configure")
+	return nil
+}
+
+// Inspect implements sdk.Inspector.
+func (e *engine) Inspect(_ context.Context, req sdk.LoadRequest) (sdk.Inspection, error) {
+	s, err := read(req.Settings)
+	if err != nil {
+		return sdk.Inspection{}, err
+	}
+	return sdk.Inspection{Operations: operations, ContextLength: s.CtxLen, Memory: s.Memory}, nil
+}
+
+var operations = []sdk.Operation{sdk.OpChat, sdk.OpCompletion, sdk.OpEmbedding}
+
+// Load implements sdk.Engine.
+func (e *engine) Load(ctx context.Context, req sdk.LoadRequest, progress func(sdk.Progress)) (sdk.Instance, error) {
+	s, err := read(req.Settings)
+	if err != nil {
+		return nil, err
+	}
+	crashIf(s.CrashOn == "load")
+	if s.Refuse != "" {
+		return nil, sdk.Errorf(sdk.Code(s.RefuseCode), "%s", s.Refuse)
+	}
+	if s.PanicOn == "load" {
+		panic("as asked")
+	}
+	for range s.LogLines {
+		req.Log.Info("a line of the flood", "text", strings.Repeat("x", s.LogLineBytes))
+		fmt.Println(strings.Repeat("o", s.LogLineBytes))
+	}
+	if err := pretend(ctx, s, progress); err != nil {
+		return nil, err
+	}
+	inst := &instance{model: req.Model.ID, settings: s, ended: make(chan struct{})}
+	if s.EndAfterMS > 0 {
+		time.AfterFunc(time.Duration(s.EndAfterMS)*time.Millisecond, func() { inst.end(errors.New("it ended by itself, as asked")) })
+	}
+	return inst, nil
+}
+
+// pretend spends the time of a load and reports progress.
+func pretend(ctx context.Context, s settings, progress func(sdk.Progress)) error {
+	const steps = 10
+	if s.HangOn == "load" {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	for i := range steps {
+		progress(sdk.Progress{Fraction: float64(i) / steps, Note: "pretending"})
+		if err := sleep(ctx, time.Duration(s.LoadMS)*time.Millisecond/steps); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// instance answers in this process.
+type instance struct {
+	model    string
+	settings settings
+	ended    chan struct{}
+	once     sync.Once
+	err      error
+}
+
+// Endpoint implements sdk.Instance.
+func (i *instance) Endpoint() sdk.Endpoint {
+	return sdk.Endpoint{Handler: newHandler(i.model, i.settings), Operations: operations}
+}
+
+// Wait implements sdk.Instance.
+func (i *instance) Wait() error {
+	<-i.ended
+	return i.err
+}
+
+// Close implements sdk.Instance.
+func (i *instance) Close(context.Context) error {
+	i.end(nil)
+	return nil
+}
+
+func (i *instance) end(err error) {
+	i.once.Do(func() {
+		i.err = err
+		close(i.ended)
+	})
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+func crashIf(now bool) {
+	if now {
+		fmt.Fprintln(os.Stderr, "echo: crashing, as asked")
+		os.Exit(3)
+	}
+}

@@ -1,0 +1,11 @@
+// Command engine-echo is the fake engine of the tests and a first engine to
+// copy: it answers with the words that it was asked, and has knobs for whatever
+// can go wrong in a plugin (settings.go).
+package main
+
+import "github.com/enginebay/enginebay/sdk"
+
+func main() {
+	misbehaveEarly()
+	sdk.Serve(sdk.Plugin{Name: "echo", Version: "0.1.0", Settings: settingsSchema, Engine: &engine{}})
+}

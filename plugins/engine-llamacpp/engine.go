@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+
+	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/gguf"
+	"github.com/enginebay/enginebay/sdk/process"
+)
+
+// engine runs one llama-server for each model.
+type engine struct {
+	mu     sync.Mutex
+	config sdk.Configuration
+}
+
+// Configure implements sdk.Configurer.
+func (e *engine) Configure(_ context.Context, c sdk.Configuration) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.config = c
+	return nil
+}
+
+func (e *engine) runDir() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.config.RunDir
+}
+
+// Inspect implements sdk.Inspector.
+func (e *engine) Inspect(_ context.Context, req sdk.LoadRequest) (sdk.Inspection, error) {
+	if reason := unfit(req.Model); reason != "" {
+		return sdk.Inspection{Reasons: []string{reason}}, nil
+	}
+	h, err := header(req.Model)
+	if err != nil {
+		return sdk.Inspection{}, err
+	}
+	s, err := read(req, h)
+	if err != nil {
+		return sdk.Inspection{}, err
+	}
+	inspection := sdk.Inspection{Operations: operations(h, s), Vision: vision(req.Model, s), ContextLength: s.CtxLen,
+		Memory: h.Memory(gguf.Load{ContextLength: s.CtxLen, Parallel: s.NParallel, KeyType: s.CacheTypeK, ValueType: s.CacheTypeV}).Total()}
+	if _, err := find(s.LlamaServer); err != nil {
+		inspection.Reasons = append(inspection.Reasons, err.Error())
+	}
+	return inspection, nil
+}
+
+// unfit says why llama.cpp cannot run a model at all.
+func unfit(m sdk.Model) string {
+	switch {
+	case len(m.Files) == 0:
+		return "it has no weights"
+	case !strings.EqualFold(filepath.Ext(m.Files[0]), ".gguf"):
+		return fmt.Sprintf("llama.cpp reads GGUF files, and %s is none", filepath.Base(m.Files[0]))
+	}
+	return ""
+}
+
+// header reads the head of a model; FileSize is that of all parts.
+func header(m sdk.Model) (*gguf.Header, error) {
+	h, err := gguf.Peek(m.Files[0])
+	if err != nil {
+		return nil, sdk.Errorf(sdk.CodeInvalid, "model '%s': %s: %v", m.ID, filepath.Base(m.Files[0]), err)
+	}
+	for _, part := range m.Files[1:] {
+		if info, err := os.Stat(part); err == nil {
+			h.FileSize += info.Size()
+		}
+	}
+	return h, nil
+}
+
+// Load implements sdk.Engine.
+func (e *engine) Load(ctx context.Context, req sdk.LoadRequest, progress func(sdk.Progress)) (sdk.Instance, error) {
+	if reason := unfit(req.Model); reason != "" {
+		return nil, sdk.Errorf(sdk.CodeUnsupported, "model '%s': %s", req.Model.ID, reason)
+	}
+	h, err := header(req.Model)
+	if err != nil {
+		return nil, err
+	}
+	s, err := read(req, h)
+	if err != nil {
+		return nil, err
+	}
+	program, err := find(s.LlamaServer)
+	if err != nil {
+		return nil, err
+	}
+	name := filepath.Join(e.runDir(), "llama-"+strings.ToLower(rand.Text()[:8]))
+	template, err := jinja(s)
+	if err != nil {
+		return nil, err
+	}
+	templateFile, err := writeTemplate(filepath.Dir(name), filepath.Base(name), template)
+	if err != nil {
+		return nil, err
+	}
+	socket := name + ".sock"
+	progress(sdk.Progress{Fraction: -1, Note: "reading weights"})
+	server, err := process.Run(ctx, process.Config{
+		Path:     program,
+		Args:     arguments(req.Model, h, s, socket, templateFile),
+		Env:      environment(),
+		Dir:      filepath.Dir(name),
+		Endpoint: sdk.Endpoint{Socket: socket, Operations: operations(h, s)},
+		Health:   "/health",
+		Explain:  func(exit error, log []string) error { return explain(req.Model.ID, exit, log) },
+		Log:      req.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return server, nil
+}
+
+// find returns the program: the one that the deployment names, the one that came
+// with the plugin, or the one on the PATH.
+func find(named string) (string, error) {
+	if named != "" {
+		if _, err := exec.LookPath(named); err != nil {
+			return "", sdk.Errorf(sdk.CodeInvalid, "the setting llama_server names %s, which is no program", named)
+		}
+		return named, nil
+	}
+	if exe, err := os.Executable(); err == nil {
+		packaged := filepath.Join(filepath.Dir(exe), "llamacpp", "bin", "llama-server"+extension())
+		if _, err := exec.LookPath(packaged); err == nil {
+			return packaged, nil
+		}
+	}
+	program, err := exec.LookPath("llama-server")
+	if err != nil {
+		return "", sdk.Errorf(sdk.CodeUnavailable, "no llama-server was found; run \"make llamacpp\", install llama.cpp, or name one as llama_server in engines/llamacpp.json")
+	}
+	return filepath.Abs(program)
+}
+
+func extension() string {
+	if runtime.GOOS == "windows" {
+		return ".exe"
+	}
+	return ""
+}
+
+// environment is what llama-server sees. LLAMA_ARG_* variables would be
+// arguments that nobody checked.
+func environment() []string {
+	var env []string
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if strings.HasPrefix(name, "LLAMA_") || strings.HasPrefix(name, "PLUGIN_") || strings.HasPrefix(name, "ENGINEBAY_") {
+			continue
+		}
+		env = append(env, variable)
+	}
+	return env
+}
+
+// explain makes a sentence of llama-server's end: its own reason, which stands in
+// the last lines that it wrote.
+func explain(model string, exit error, log []string) error {
+	code, reason := diagnose(log)
+	if reason == "" {
+		reason = "it gave no reason"
+		if exit != nil {
+			reason += " (" + exit.Error() + ")"
+		}
+	}
+	return &sdk.Error{Code: code, Message: fmt.Sprintf("llama-server ended with the model '%s': %s", model, reason),
+		Cause: errors.Join(exit, errors.New(strings.Join(log[max(0, len(log)-20):], "\n")))}
+}

@@ -1,0 +1,49 @@
+// Package schemas holds the JSON Schemas (draft 2020-12) of the files that
+// people write: model files, deployments in engines/, and a plugin's
+// plugin.json. It reads such files with bounds and with comments allowed,
+// validates them, and says what is wrong by file, line and column.
+//
+// Validation takes values as [Parse] and [ParseYAML] make them: nil, bool,
+// string, json.Number, []any and map[string]any; a value that is not bounded is
+// refused. Everything here may be used by many goroutines at once.
+package schemas
+
+import (
+	_ "embed" // the schemas
+	"sync"
+)
+
+//go:embed model.schema.json
+var modelJSON []byte
+
+//go:embed deployment.schema.json
+var deploymentJSON []byte
+
+//go:embed plugin.schema.json
+var pluginJSON []byte
+
+var (
+	modelSchema      = sync.OnceValue(func() *Schema { return mustCompile(modelJSON) })
+	deploymentSchema = sync.OnceValue(func() *Schema { return mustCompile(deploymentJSON) })
+	pluginSchema     = sync.OnceValue(func() *Schema { return mustCompile(pluginJSON) })
+)
+
+// Model is the schema of a model file in its canonical form.
+func Model() *Schema { return modelSchema() }
+
+// Deployment is the schema of engines/ID.json. The settings in it are checked
+// against the plugin's own schema.
+func Deployment() *Schema { return deploymentSchema() }
+
+// Plugin is the schema of plugin.json, which describes an installed plugin.
+func Plugin() *Schema { return pluginSchema() }
+
+// mustCompile compiles a schema of this package, which the tests have compiled
+// before.
+func mustCompile(schema []byte) *Schema {
+	s, err := Compile(schema)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}

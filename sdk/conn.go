@@ -1,0 +1,230 @@
+package sdk
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+
+	pluginpb "github.com/enginebay/enginebay/sdk/proto"
+)
+
+// How long each call may take at most. A caller's own deadline may be shorter.
+const (
+	describeTimeout  = 10 * time.Second
+	configureTimeout = 30 * time.Second
+	inspectTimeout   = 15 * time.Second
+	loadTimeout      = time.Hour // a large model from a slow disk
+	unloadTimeout    = 30 * time.Second
+	resolveTimeout   = 2 * time.Minute
+)
+
+// A Conn is the core's half of the contract: an Engine, Inspector, Importer and
+// Searcher that live in a plugin's process. All methods may be called
+// concurrently. Every call has a deadline, and every error is an [*Error].
+type Conn struct {
+	plugin   pluginpb.PluginClient
+	engine   pluginpb.EngineClient
+	importer pluginpb.ImporterClient
+
+	mu     sync.Mutex
+	runDir string // from Configure; endpoints must lie inside
+}
+
+// NewConn returns the core's half over a connection to a plugin.
+func NewConn(cc grpc.ClientConnInterface) *Conn {
+	return &Conn{plugin: pluginpb.NewPluginClient(cc), engine: pluginpb.NewEngineClient(cc), importer: pluginpb.NewImporterClient(cc)}
+}
+
+// DialOptions are the limits that a connection to a plugin needs.
+func DialOptions() []grpc.DialOption {
+	return []grpc.DialOption{grpc.WithDefaultCallOptions(
+		grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage))}
+}
+
+// Describe asks what the plugin is.
+func (c *Conn) Describe(ctx context.Context) (Description, error) {
+	ctx, cancel := context.WithTimeout(ctx, describeTimeout)
+	defer cancel()
+	w, err := c.plugin.Describe(ctx, &pluginpb.DescribeRequest{})
+	if err != nil {
+		return Description{}, callError(err)
+	}
+	return descriptionFromWire(w), nil
+}
+
+// Configure hands over the deployment's settings. It must come before any call
+// but Describe.
+func (c *Conn) Configure(ctx context.Context, conf Configuration) error {
+	ctx, cancel := context.WithTimeout(ctx, configureTimeout)
+	defer cancel()
+	c.mu.Lock()
+	c.runDir = conf.RunDir
+	c.mu.Unlock()
+	_, err := c.plugin.Configure(ctx, configurationToWire(conf))
+	return callError(err)
+}
+
+// Inspect implements [Inspector].
+func (c *Conn) Inspect(ctx context.Context, req LoadRequest) (Inspection, error) {
+	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
+	defer cancel()
+	model, err := modelToWire(req.Model)
+	if err != nil {
+		return Inspection{}, err
+	}
+	w, err := c.engine.Inspect(ctx, &pluginpb.InspectRequest{Model: model, Settings: req.Settings})
+	if err != nil {
+		return Inspection{}, callError(err)
+	}
+	return inspectionFromWire(w), nil
+}
+
+// Load implements [Engine]. When ctx ends first, the plugin is told to unload
+// what it may have loaded meanwhile.
+func (c *Conn) Load(ctx context.Context, req LoadRequest, progress func(Progress)) (Instance, error) {
+	model, err := modelToWire(req.Model)
+	if err != nil {
+		return nil, err
+	}
+	id := strings.ToLower(rand.Text()[:10]) // short: it is part of a socket's path
+	endpoint, err := c.load(ctx, &pluginpb.LoadRequest{Model: model, Settings: req.Settings, InstanceId: id}, progress)
+	if err != nil {
+		c.abandon(id)
+		return nil, err
+	}
+	inst := &remote{conn: c, id: id, endpoint: endpoint, ended: make(chan struct{})}
+	go inst.watch()
+	return inst, nil
+}
+
+func (c *Conn) load(ctx context.Context, req *pluginpb.LoadRequest, progress func(Progress)) (Endpoint, error) {
+	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
+	defer cancel()
+	stream, err := c.engine.Load(ctx, req)
+	if err != nil {
+		return Endpoint{}, callError(err)
+	}
+	for {
+		w, err := stream.Recv()
+		if err != nil {
+			return Endpoint{}, callError(err)
+		}
+		if p := w.GetProgress(); p != nil && progress != nil {
+			progress(Progress{Fraction: p.GetFraction(), Note: p.GetNote()})
+		}
+		if inst := w.GetInstance(); inst != nil {
+			endpoint := endpointFromWire(inst.GetEndpoint())
+			return endpoint, c.checkEndpoint(endpoint)
+		}
+	}
+}
+
+// abandon unloads an instance whose load did not end well, in the background:
+// the plugin may be slow, or gone.
+func (c *Conn) abandon(id string) {
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), unloadTimeout)
+		defer cancel()
+		_, _ = c.engine.Unload(ctx, &pluginpb.UnloadRequest{InstanceId: id})
+	}()
+}
+
+// checkEndpoint refuses addresses that a plugin has no business to name: the
+// core sends its users' requests there.
+func (c *Conn) checkEndpoint(e Endpoint) error {
+	bad := func(why string) error {
+		return &Error{Code: CodeInternal, Message: "the plugin returned an endpoint that is not allowed", Cause: fmt.Errorf("%s", why)}
+	}
+	if err := e.check(); err != nil {
+		return bad(err.Error())
+	}
+	if e.Socket != "" {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if filepath.Dir(filepath.Clean(e.Socket)) != filepath.Clean(c.runDir) {
+			return bad("socket " + e.Socket + " is outside the plugin's run folder")
+		}
+		return nil
+	}
+	if u, err := url.Parse(e.URL); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return bad("address is neither http nor https")
+	}
+	return nil
+}
+
+// Resolve implements [Importer].
+func (c *Conn) Resolve(ctx context.Context, ref Ref) ([]Plan, error) {
+	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
+	defer cancel()
+	w, err := c.importer.Resolve(ctx, &pluginpb.ResolveRequest{Ref: string(ref)})
+	if err != nil {
+		return nil, callError(err)
+	}
+	return plansFromWire(w)
+}
+
+// Search implements [Searcher].
+func (c *Conn) Search(ctx context.Context, words string, limit int) ([]Hit, error) {
+	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
+	defer cancel()
+	w, err := c.importer.Search(ctx, &pluginpb.SearchRequest{Words: words, Limit: int32(limit)})
+	if err != nil {
+		return nil, callError(err)
+	}
+	return hitsFromWire(w), nil
+}
+
+// remote is an Instance that lives in a plugin's process.
+type remote struct {
+	conn     *Conn
+	id       string
+	endpoint Endpoint
+	ended    chan struct{}
+	err      error // set before ended is closed
+}
+
+func (r *remote) Endpoint() Endpoint { return r.endpoint }
+
+func (r *remote) Wait() error {
+	<-r.ended
+	return r.err
+}
+
+// watch ends when the instance or the connection to the plugin does. The stream
+// has no deadline of its own: an instance lives for as long as it is used.
+func (r *remote) watch() {
+	defer close(r.ended)
+	stream, err := r.conn.engine.Watch(context.Background(), &pluginpb.WatchRequest{InstanceId: r.id})
+	if err != nil {
+		r.err = callError(err)
+		return
+	}
+	w, err := stream.Recv()
+	if err != nil {
+		r.err = callError(err)
+		return
+	}
+	r.err = errorFromWire(w.GetError())
+}
+
+func (r *remote) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, unloadTimeout)
+	defer cancel()
+	_, err := r.conn.engine.Unload(ctx, &pluginpb.UnloadRequest{InstanceId: r.id})
+	if err != nil {
+		return callError(err)
+	}
+	select {
+	case <-r.ended:
+		return nil
+	case <-ctx.Done():
+		return &Error{Code: CodeUnavailable, Message: "the instance did not end in time", Cause: ctx.Err()}
+	}
+}

@@ -1,0 +1,148 @@
+package sdk
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// An Engine loads models and answers requests with them. That one method is
+// all that an engine must have; [Inspector] is a further ability that the core
+// finds by type assertion.
+type Engine interface {
+	// Load makes req.Model ready to answer and returns it as an Instance. It
+	// blocks until the instance answers, which may take minutes, and calls
+	// progress from one goroutine as it goes on. It may run concurrently for
+	// different requests. When ctx ends, Load stops, frees what it took and returns.
+	//
+	// Errors: [CodeInvalid] for settings or a model file that can never load,
+	// [CodeUnsupported] for a model that this engine cannot run,
+	// [CodeExhausted] where memory is short, [CodeUnavailable] for what may work later.
+	Load(ctx context.Context, req LoadRequest, progress func(Progress)) (Instance, error)
+}
+
+// An Inspector tells what an engine can do with a model without loading it.
+type Inspector interface {
+	// Inspect must be quick (the core gives it seconds) and start nothing. A
+	// model that the engine cannot run is no error: Inspection.Reasons says why.
+	Inspect(ctx context.Context, req LoadRequest) (Inspection, error)
+}
+
+// An Instance is one Model loaded by one Deployment. Both sides of the wire
+// hold this type: the engine returns it, and the core gets one that asks the engine.
+type Instance interface {
+	// Endpoint says where the instance answers OpenAI-shaped HTTP. It does not
+	// block, and always returns the same value.
+	Endpoint() Endpoint
+
+	// Wait blocks until the instance has ended, by itself or by Close. The
+	// error says why it ended by itself; after Close it is nil. It may be
+	// called by many goroutines.
+	Wait() error
+
+	// Close ends the instance and returns when its memory is free, or when ctx
+	// ends; the instance is gone all the same. A second call waits for the first.
+	Close(ctx context.Context) error
+}
+
+// A LoadRequest names a model and how to load it.
+type LoadRequest struct {
+	Model Model
+
+	// Settings are the effective settings: every layer merged, and checked
+	// against the plugin's own settings schema. A JSON object.
+	Settings json.RawMessage
+
+	// Log takes what the instance has to say; its lines appear in the core's log
+	// under the names of the deployment and the model. Set by the SDK.
+	Log hclog.Logger
+}
+
+// Decode reads the effective settings into v, as [json.Unmarshal] does.
+func (r LoadRequest) Decode(v any) error {
+	if len(r.Settings) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(r.Settings, v); err != nil {
+		return Errorf(CodeInvalid, "settings of %s: %v", r.Model.ID, err)
+	}
+	return nil
+}
+
+// A Model is what an engine learns of a model: its name and its files.
+type Model struct {
+	ID       string   // as users name it; the instance answers with it as "model"
+	Dir      string   // absolute path of the model's folder
+	Files    []string // absolute paths of the weights, in the order of their parts; none for a remote model
+	MMProj   string   // absolute path of the vision projector, if there is one
+	Manifest Manifest // the model file; its Settings are one layer of LoadRequest.Settings
+}
+
+// Progress is how far a load has come.
+type Progress struct {
+	Fraction float64 // 0 to 1; below 0 where it is not known
+	Note     string  // what happens now, for people: "reading weights"
+}
+
+// An Operation is a kind of request that an instance answers, named as the path
+// of the OpenAI API below /v1 names it.
+type Operation string
+
+// The operations that the core knows. An engine may declare others.
+const (
+	OpChat       Operation = "chat/completions"
+	OpCompletion Operation = "completions"
+	OpEmbedding  Operation = "embeddings"
+	OpRerank     Operation = "rerank"
+	OpResponses  Operation = "responses"
+	OpMessages   Operation = "messages" // Anthropic's form
+	OpTokenize   Operation = "tokenize"
+)
+
+// An Inspection is what an engine can say of a model without loading it.
+type Inspection struct {
+	Operations    []Operation // what the model can be asked
+	Vision        bool        // images are read in chat messages
+	ContextLength int         // tokens that it would be loaded with; 0 where unknown
+	Memory        uint64      // bytes that loading it would take, an estimate; 0 where unknown
+	Reasons       []string    // why it cannot run here, one sentence each; none when it can
+}
+
+// An Endpoint is where an instance answers. Exactly one of Socket, URL and
+// Handler is set.
+type Endpoint struct {
+	// Socket is the absolute path of a unix socket in a folder that only this
+	// user can enter. HTTP/1.1 is spoken on it.
+	Socket string
+
+	// URL is the base address, such as "http://127.0.0.1:8000". The core adds
+	// "/v1/chat/completions" and so on.
+	URL string
+
+	// Headers are sent with every request, such as an Authorization.
+	Headers map[string]string
+
+	// Handler answers in the plugin's own process: the SDK serves it on a
+	// private unix socket, and the core sees that Socket.
+	Handler http.Handler
+
+	// Operations are what the instance answers.
+	Operations []Operation
+}
+
+// check says what is wrong with an endpoint, for the plugin's author.
+func (e Endpoint) check() error {
+	n := 0
+	for _, set := range []bool{e.Socket != "", e.URL != "", e.Handler != nil} {
+		if set {
+			n++
+		}
+	}
+	if n != 1 {
+		return fmt.Errorf("endpoint has %d of Socket, URL and Handler; it must have one", n)
+	}
+	return nil
+}

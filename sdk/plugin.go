@@ -1,0 +1,131 @@
+package sdk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/hashicorp/go-hclog"
+	goplugin "github.com/hashicorp/go-plugin"
+)
+
+// A Plugin is what an author hands to [Serve].
+type Plugin struct {
+	// Name is what models and deployments call the plugin: "llamacpp". Letters,
+	// digits, '.', '_' and '-'.
+	Name string
+
+	// Version of the plugin, by semantic versioning: "1.2.3".
+	Version string
+
+	// Settings is a JSON Schema (2020-12) of the settings that the plugin
+	// takes. The core validates and fills in defaults before the plugin sees
+	// any. A property with "x-scope": "deployment" can be set in a deployment
+	// file only, never by a model file or a request: use it for whatever names
+	// a program, an address or a secret. Empty means that it takes none.
+	Settings json.RawMessage
+
+	// Engine and Importer: at least one is set.
+	Engine   Engine
+	Importer Importer
+}
+
+// A Configurer wants the settings of its deployment before anything else. An
+// Engine or Importer may implement it.
+type Configurer interface {
+	// Configure is called before the first other call, and again whenever the
+	// settings change; never concurrently with itself. A returned error with
+	// [CodeInvalid] says which setting is wrong.
+	Configure(ctx context.Context, c Configuration) error
+}
+
+// A Configuration is what the core tells a plugin once it has started.
+type Configuration struct {
+	Deployment string            // id of the deployment: "llamacpp", "azure-east"
+	Settings   json.RawMessage   // validated settings of the deployment, defaults filled in; a JSON object
+	Secrets    map[string]string // resolved secrets by setting name; never log them
+	RunDir     string            // private folder for sockets, swept when the plugin has ended; its path is short
+	DataDir    string            // private folder that stays
+	LogLevel   string            // "trace", "debug", "info", "warn" or "error"
+	Log        hclog.Logger      // lines appear in the core's log under the deployment's name; set by the SDK
+}
+
+// A Description is what a plugin says of itself.
+type Description struct {
+	Name         string
+	Version      string
+	Kinds        []Kind
+	Settings     json.RawMessage // JSON Schema, or empty
+	Capabilities []string        // optional abilities, found by type assertion: "inspect", "search"
+}
+
+// A Kind is what a plugin is used as.
+type Kind string
+
+// The kinds.
+const (
+	KindEngine   Kind = "engine"
+	KindImporter Kind = "importer"
+)
+
+// The optional abilities that a [Description] can name.
+const (
+	CapabilityInspect = "inspect"
+	CapabilitySearch  = "search"
+)
+
+// ProtocolVersion is the major version of the contract (package
+// enginebay.plugin.v1). Core and plugin must agree on it; smaller steps are
+// capabilities.
+const ProtocolVersion = 1
+
+// Handshake is how go-plugin knows that core and plugin belong together. It is
+// no secret: it keeps a person from starting a plugin by hand.
+var Handshake = goplugin.HandshakeConfig{
+	ProtocolVersion:  ProtocolVersion,
+	MagicCookieKey:   "ENGINEBAY_PLUGIN",
+	MagicCookieValue: "enginebay.plugin.v1",
+}
+
+// EnvLifeline is set to "stdin" by the core in a plugin's environment: standard
+// input is then a pipe whose other end the core holds, and [Serve] ends the
+// plugin when it closes, however the core came to its end.
+const EnvLifeline = "ENGINEBAY_LIFELINE"
+
+// names are plugin names: they become file names and parts of addresses.
+var names = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+// check says what an author left out.
+func (p Plugin) check() error {
+	switch {
+	case !names.MatchString(p.Name):
+		return fmt.Errorf("name %q is not of letters, digits, '.', '_' and '-'", p.Name)
+	case p.Version == "":
+		return errors.New("version is missing")
+	case p.Engine == nil && p.Importer == nil:
+		return errors.New("neither Engine nor Importer is set")
+	case len(p.Settings) > 0 && !json.Valid(p.Settings):
+		return errors.New("settings schema is not valid JSON")
+	}
+	return nil
+}
+
+// describe derives what a plugin can do from what it is, so that it cannot lie.
+func (p Plugin) describe() Description {
+	d := Description{Name: p.Name, Version: p.Version, Settings: p.Settings}
+	if p.Engine != nil {
+		d.Kinds = append(d.Kinds, KindEngine)
+		if _, ok := p.Engine.(Inspector); ok {
+			d.Capabilities = append(d.Capabilities, CapabilityInspect)
+		}
+	}
+	if p.Importer != nil {
+		d.Kinds = append(d.Kinds, KindImporter)
+		if _, ok := p.Importer.(Searcher); ok {
+			d.Capabilities = append(d.Capabilities, CapabilitySearch)
+		}
+	}
+	return d
+}

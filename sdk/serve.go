@@ -1,0 +1,126 @@
+package sdk
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	goplugin "github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
+)
+
+const (
+	// closeGrace is how long instances have to end when the plugin is told to end.
+	closeGrace = 8 * time.Second
+	// orphanGrace is the same when the core is gone: nobody waits for a tidy end.
+	orphanGrace = 500 * time.Millisecond
+	// maxMessage bounds one message on the control plane, both ways. Manifests
+	// and plans are small; the largest is the catalogue of a big repository.
+	maxMessage = 16 << 20
+)
+
+// Serve runs the plugin until the core ends it, and does not return. It must be
+// the only thing that main does.
+func Serve(p Plugin) {
+	log := hclog.New(&hclog.LoggerOptions{Name: p.Name, Output: os.Stderr, JSONFormat: true, Level: hclog.Info})
+	if err := p.check(); err != nil {
+		fmt.Fprintf(os.Stderr, "plugin %q: %v\n", p.Name, err)
+		os.Exit(2)
+	}
+	if os.Getenv(Handshake.MagicCookieKey) != Handshake.MagicCookieValue {
+		fmt.Fprintf(os.Stderr, "%s %s is a plugin of Engine Bay and is started by it.\n"+
+			"Put its folder into the plugins folder and see \"enginebay plugin list\".\n", p.Name, p.Version)
+		os.Exit(2)
+	}
+	s := newServer(p, log)
+	var once sync.Once
+	end := func(grace time.Duration) {
+		once.Do(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), grace)
+			defer cancel()
+			s.close(ctx)
+			os.Exit(0)
+		})
+		select {} // another goroutine is ending the process
+	}
+	go onSignal(func() { end(closeGrace) })
+	if os.Getenv(EnvLifeline) == "stdin" {
+		go onEOF(os.Stdin, func() { end(orphanGrace) })
+	}
+	goplugin.Serve(&goplugin.ServeConfig{
+		HandshakeConfig: Handshake,
+		Plugins:         goplugin.PluginSet{pluginKey: &glue{server: s}},
+		Logger:          log.Named("go-plugin"),
+		GRPCServer:      func(opts []grpc.ServerOption) *grpc.Server { return grpc.NewServer(append(opts, s.options()...)...) },
+	})
+	end(closeGrace)
+}
+
+// onSignal calls end at the first SIGTERM. go-plugin swallows SIGINT, which the
+// terminal sends to everybody, and leaves SIGTERM at its default: sudden death.
+func onSignal(end func()) {
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	<-term
+	end()
+}
+
+// onEOF calls end when the other side of the lifeline is gone.
+func onEOF(lifeline io.Reader, end func()) {
+	_, _ = io.Copy(io.Discard, lifeline)
+	end()
+}
+
+// options of the plugin's gRPC server. The enforcement policy allows a client's
+// keepalive: by default a silent stream is killed after some forty seconds.
+func (s *server) options() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(maxMessage),
+		grpc.MaxSendMsgSize(maxMessage),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
+		grpc.UnaryInterceptor(s.unary),
+		grpc.StreamInterceptor(s.stream),
+	}
+}
+
+// pluginKey names the one service that go-plugin dispenses.
+const pluginKey = "enginebay"
+
+// ClientPlugins is what go-plugin needs to know on the core's side. Dispensing
+// [PluginKey] gives a *Conn.
+func ClientPlugins() goplugin.PluginSet { return goplugin.PluginSet{pluginKey: &glue{}} }
+
+// PluginKey is the name that go-plugin dispenses a *Conn by.
+const PluginKey = pluginKey
+
+// glue is the shape that go-plugin wants a plugin in.
+type glue struct {
+	goplugin.NetRPCUnsupportedPlugin
+	server *server
+}
+
+func (g *glue) GRPCServer(_ *goplugin.GRPCBroker, gs *grpc.Server) error {
+	g.server.register(gs)
+	return nil
+}
+
+func (g *glue) GRPCClient(_ context.Context, _ *goplugin.GRPCBroker, cc *grpc.ClientConn) (any, error) {
+	return NewConn(cc), nil
+}
+
+// Register puts the plugin's services on a gRPC server of the caller's, for
+// tests that run a plugin in their own process. The returned function closes
+// every instance.
+func Register(p Plugin, newGRPC func(...grpc.ServerOption) *grpc.Server, log hclog.Logger) (*grpc.Server, func(context.Context)) {
+	s := newServer(p, log)
+	gs := newGRPC(s.options()...)
+	s.register(gs)
+	return gs, s.close
+}

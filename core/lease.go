@@ -3,6 +3,7 @@ package core
 import (
 	"bytes"
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -44,13 +45,36 @@ func (l *Lease) Operations() []sdk.Operation { return l.loaded.inst.Endpoint().O
 func (l *Lease) Can(op sdk.Operation) bool { return slices.Contains(l.Operations(), op) }
 
 // Post sends a JSON request for an operation and returns the instance's answer
-// as it comes. When ctx ends, the connection is closed, and the engine stops.
+// as it comes. When ctx ends, or the model is unloaded, the connection is closed,
+// and the engine stops.
 func (l *Lease) Post(ctx context.Context, op sdk.Operation, body []byte) (*http.Response, error) {
-	return l.loaded.caller.post(ctx, op, body)
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(l.loaded.caller.ctx, cancel)
+	resp, err := l.loaded.caller.post(ctx, op, body)
+	if err != nil {
+		stop()
+		cancel()
+		return nil, err
+	}
+	resp.Body = &answer{resp.Body, func() { stop(); cancel() }}
+	return resp, nil
+}
+
+// answer is a body that lets go of its contexts when it is closed.
+type answer struct {
+	io.ReadCloser
+	release func()
+}
+
+func (a *answer) Close() error {
+	defer a.release()
+	return a.ReadCloser.Close()
 }
 
 // caller sends requests to one endpoint.
 type caller struct {
+	ctx       context.Context // ends when the instance does: what is in flight breaks off
+	cancel    context.CancelFunc
 	endpoint  sdk.Endpoint
 	base      string
 	transport *http.Transport
@@ -58,10 +82,11 @@ type caller struct {
 
 func newCaller(e sdk.Endpoint) *caller {
 	c := &caller{endpoint: e, base: strings.TrimSuffix(e.URL, "/")}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.transport = &http.Transport{
 		MaxIdleConnsPerHost: 256,
-		IdleConnTimeout:     time.Minute,
-		DisableCompression:  true, // bytes pass as they are
+		IdleConnTimeout:     3 * time.Second, // llama-server closes idle connections after five
+		DisableCompression:  true,            // bytes pass as they are
 		ForceAttemptHTTP2:   e.URL != "",
 		ReadBufferSize:      32 << 10,
 	}
@@ -91,4 +116,9 @@ func (c *caller) post(ctx context.Context, op sdk.Operation, body []byte) (*http
 	return resp, nil
 }
 
-func (c *caller) close() { c.transport.CloseIdleConnections() }
+// close breaks off what is in flight. It comes before the end of the instance:
+// llama-server waits for open requests, and would only be killed in the end.
+func (c *caller) close() {
+	c.cancel()
+	c.transport.CloseIdleConnections()
+}

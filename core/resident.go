@@ -72,7 +72,7 @@ func (r *resident) acquire(ctx context.Context, m *store.Model, settings map[str
 			return &Lease{resident: r, loaded: r.loaded}, nil
 		case r.loaded != nil:
 			r.mu.Unlock()
-			if err := r.unload(ctx); err != nil {
+			if err := r.reload(ctx, m, settings); err != nil {
 				return nil, err
 			}
 			continue
@@ -90,6 +90,15 @@ func (r *resident) acquire(ctx context.Context, m *store.Model, settings map[str
 			return nil, load.err
 		}
 	}
+}
+
+// reload makes room for a load with other settings; wrong ones leave the model
+// as it runs.
+func (r *resident) reload(ctx context.Context, m *store.Model, settings map[string]any) error {
+	if _, err := r.runtime.plan(ctx, m, settings); err != nil {
+		return err
+	}
+	return r.unload(ctx)
 }
 
 // begin starts a load, with mu held. It belongs to nobody who asked: it goes on
@@ -176,8 +185,8 @@ func (r *resident) unload(ctx context.Context) error {
 func (r *resident) leave(in *loaded, leaving chan struct{}) error {
 	ctx, cancel := context.WithTimeout(context.Background(), unloadTimeout)
 	defer cancel()
-	err := in.inst.Close(ctx)
 	in.caller.close()
+	err := in.inst.Close(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.leaving, r.err = nil, err

@@ -32,6 +32,7 @@ func (d *Document) Decode(v any) error {
 // Nearest returns the candidate that name resembles most, and "" where it
 // resembles none: for "did you mean …?".
 func Nearest(name string, candidates []string) string { return nearest(name, candidates) }
+
 // Unmarshal is [json.Unmarshal] with numbers kept as json.Number where the type
 // of v leaves them open, as validation wants them.
 func Unmarshal(data []byte, v any) error {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/enginebay/enginebay/sdk"
 	"github.com/enginebay/enginebay/sdk/gguf"
@@ -14,11 +13,15 @@ func arguments(m sdk.Model, h *gguf.Header, s settings, socket, template string)
 		"--model", m.Files[0],
 		"--alias", m.ID,
 		"--host", socket,
-		"--offline", "--no-webui",
+		"--offline", "--no-webui", "--no-slots",
+		"--log-colors", "off",
+		"--cache-ram", "512", // MiB of prompts kept; 8 GiB by default
+		// A ping is what notices a client that left while its prompt is computed.
+		"--sse-ping-interval", "1",
 		// Fewer HTTP threads than idle keep-alive connections stall requests for
 		// seconds (measured on b11669: 8 at once after one other, 3 s).
 		"--threads-http", "64",
-		"-c", strconv.Itoa(s.CtxLen),
+		"-c", strconv.Itoa(contextLength(h, s)),
 		"-np", strconv.Itoa(s.NParallel), "--kv-unified",
 		"-t", strconv.Itoa(s.CPUThreads),
 		"-fa", string(s.FlashAttn),
@@ -48,12 +51,23 @@ func arguments(m sdk.Model, h *gguf.Header, s settings, socket, template string)
 	case h.Embedding || s.Embedding:
 		// Without a pooling type a chat model with --embedding ends with a
 		// segmentation fault at the first chat (measured on b11669).
-		args = append(args, "--embedding")
+		// A text must fit into one batch.
+		batch := strconv.Itoa(contextLength(h, s))
+		args = append(args, "--embedding", "-b", batch, "-ub", batch)
 		if s.Pooling != "" {
 			args = append(args, "--pooling", s.Pooling)
 		}
 	}
 	return append(args, s.ExtraArgs...)
+}
+
+// contextLength is ctx_len as far as the model can use it: llama-server would take
+// the memory for more all the same.
+func contextLength(h *gguf.Header, s settings) int {
+	if h.ContextLength == 0 {
+		return s.CtxLen
+	}
+	return min(s.CtxLen, h.ContextLength*s.NParallel)
 }
 
 func vision(m sdk.Model, s settings) bool {
@@ -73,18 +87,4 @@ func operations(h *gguf.Header, s settings) []sdk.Operation {
 		ops = append(ops, sdk.OpEmbedding)
 	}
 	return ops
-}
-
-// checkExtraArgs refuses what must not be set from outside.
-func checkExtraArgs(args []string) error {
-	for _, arg := range args {
-		name, _, _ := strings.Cut(arg, "=")
-		if !strings.HasPrefix(name, "-") {
-			continue
-		}
-		if reason, denied := deniedArgs[name]; denied {
-			return sdk.Errorf(sdk.CodeInvalid, "extra_args: %s is not allowed: %s", name, reason)
-		}
-	}
-	return nil
 }

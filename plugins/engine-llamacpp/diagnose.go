@@ -1,51 +1,61 @@
 package main
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 
 	"github.com/enginebay/enginebay/sdk"
 )
 
-// prefix is what llama-server's log puts before a line: a time, a level, and
-// often the function that speaks.
-var prefix = regexp.MustCompile(`^(\d+(\.\d+)+ )?([EWID] )?(\x1b\[[0-9;]*m)*`)
+var (
+	// stamped is a line of llama-server's log at level error:
+	// "0.00.012.707 E llama_model_load: error loading model: …".
+	stamped = regexp.MustCompile(`^[\d.]+ E (?:\w+ +)?(?:[\w.~]+: )?(.*)`)
+	// plain is what it says before its log begins, of its arguments mostly.
+	plain = regexp.MustCompile(`^(?:error: |error while handling )(.*)`)
+	// results are errors that follow from one that was told before.
+	results = regexp.MustCompile(`failed to load model|trying to fit params|failed to create[ _]context|exiting due to|memory usage of mmproj|` +
+		`failed to initialize chat template|consider disabling jinja|failed to apply template: std::exception`)
+	// lead is what comes before the reason itself.
+	lead = regexp.MustCompile(`^(?:\w+: )?(?:error loading model: |error: )`)
+	// memory are the words of a load that found too little of it.
+	memory = regexp.MustCompile(`(?i)insufficient memory|out of memory|failed to allocate|unable to allocate|cannot allocate|bad_alloc`)
+)
 
-// exhausted are the words of a load that found no memory.
-var exhausted = regexp.MustCompile(`(?i)out of memory|failed to allocate|unable to allocate|cannot allocate|bad_alloc|alloc.*failed|failed to create context|failed to init(ialize)? the context`)
-
-// reasons are the words of lines that tell why a load failed.
-var reasons = regexp.MustCompile(`(?i)error|fail|invalid|unknown|unsupported|not supported|unable|cannot|corrupt|exceed|too large|missing|mismatch|terminate called|what\(\)|assert`)
-
-// results are lines that only report that something failed, after the line that
-// says why.
-var results = regexp.MustCompile(`(?i)exiting due to|failed to load model|error loading model from file|unable to load model|common_init_from_params|cleaning up before exit|run with|backtrace`)
-
-// diagnose picks the reason out of the last lines: the first line that tells one
-// and is not a mere result of it, for what follows follows from it.
-func diagnose(log []string) (sdk.Code, string) {
+// diagnose picks llama-server's own reason out of the last lines of its log: the
+// first error that is not a mere result of one before. (25 ways to fail were
+// tried on b11669; each gave its reason so.)
+func diagnose(exit error, log []string) (sdk.Code, string) {
 	code := sdk.CodeInvalid
-	first, fallback := "", ""
 	for _, line := range log {
-		if exhausted.MatchString(line) {
+		if memory.MatchString(line) {
 			code = sdk.CodeExhausted
 		}
-		if !reasons.MatchString(line) {
-			continue
-		}
-		text := strings.TrimSpace(prefix.ReplaceAllString(line, ""))
-		switch {
-		case results.MatchString(line):
-			fallback = text
-		case first == "":
-			first = text
+	}
+	for _, line := range log {
+		if m := stamped.FindStringSubmatch(line); m != nil && !results.MatchString(line) {
+			return code, lead.ReplaceAllString(m[1], "")
 		}
 	}
-	if first == "" {
-		first = fallback
+	for _, line := range log {
+		if m := plain.FindStringSubmatch(line); m != nil {
+			return code, m[1]
+		}
 	}
-	if first == "" {
-		code = sdk.CodeInternal
+	return unexplained(exit, log)
+}
+
+// unexplained is an end without a word: by a signal, as a rule.
+func unexplained(exit error, log []string) (sdk.Code, string) {
+	text := fmt.Sprint(exit)
+	switch {
+	case strings.Contains(text, "killed"):
+		return sdk.CodeUnavailable, "it was killed; the system does that when memory runs out"
+	case strings.Contains(text, "segmentation fault"), strings.Contains(text, "abort"):
+		return sdk.CodeInternal, "it crashed (" + text + ")"
+	case len(log) > 0:
+		return sdk.CodeInternal, fmt.Sprintf("%s; its last line was %q", text, log[len(log)-1])
 	}
-	return code, first
+	return sdk.CodeInternal, text
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -110,14 +111,14 @@ func (e *engine) Load(ctx context.Context, req sdk.LoadRequest, progress func(sd
 		return nil, err
 	}
 	socket := name + ".sock"
-	progress(sdk.Progress{Fraction: -1, Note: "reading weights"})
 	server, err := process.Run(ctx, process.Config{
 		Path:     program,
 		Args:     arguments(req.Model, h, s, socket, templateFile),
-		Env:      environment(),
+		Env:      environment(filepath.Dir(name)),
 		Dir:      filepath.Dir(name),
 		Endpoint: sdk.Endpoint{Socket: socket, Operations: operations(h, s)},
 		Health:   "/health",
+		Waiting:  func(pid int) { progress(reading(pid, h.FileSize)) },
 		Explain:  func(exit error, log []string) error { return explain(req.Model.ID, exit, log) },
 		Log:      req.Log,
 	})
@@ -156,16 +157,19 @@ func extension() string {
 	return ""
 }
 
-// environment is what llama-server sees. LLAMA_ARG_* variables would be
-// arguments that nobody checked.
-func environment() []string {
-	var env []string
+// hidden are the beginnings of variables that llama-server must not see: they
+// would be arguments that nobody checked, libraries to load, and tokens.
+var hidden = []string{"LLAMA_", "GGML_", "HF_", "MTMD_", "PLUGIN_", "ENGINEBAY_", "XDG_CONFIG_HOME="}
+
+// environment is what llama-server sees. Its configuration file is looked for in
+// the run folder, where there is none.
+func environment(runDir string) []string {
+	env := []string{"XDG_CONFIG_HOME=" + runDir}
 	for _, variable := range os.Environ() {
-		name, _, _ := strings.Cut(variable, "=")
-		if strings.HasPrefix(name, "LLAMA_") || strings.HasPrefix(name, "PLUGIN_") || strings.HasPrefix(name, "ENGINEBAY_") {
-			continue
+		if !slices.ContainsFunc(hidden, func(prefix string) bool { return strings.HasPrefix(variable, prefix) }) ||
+			strings.HasPrefix(variable, "GGML_VK_VISIBLE_DEVICES=") {
+			env = append(env, variable)
 		}
-		env = append(env, variable)
 	}
 	return env
 }
@@ -173,13 +177,7 @@ func environment() []string {
 // explain makes a sentence of llama-server's end: its own reason, which stands in
 // the last lines that it wrote.
 func explain(model string, exit error, log []string) error {
-	code, reason := diagnose(log)
-	if reason == "" {
-		reason = "it gave no reason"
-		if exit != nil {
-			reason += " (" + exit.Error() + ")"
-		}
-	}
+	code, reason := diagnose(exit, log)
 	return &sdk.Error{Code: code, Message: fmt.Sprintf("llama-server ended with the model '%s': %s", model, reason),
 		Cause: errors.Join(exit, errors.New(strings.Join(log[max(0, len(log)-20):], "\n")))}
 }

@@ -20,7 +20,7 @@ const (
 	// keptLines is how much of a server's log is kept to explain its end.
 	keptLines = 200
 	// stopGrace is how long a server may take to end after SIGTERM.
-	stopGrace = 5 * time.Second
+	stopGrace = 3 * time.Second
 	// firstPoll and lastPoll bound the wait between two looks at a starting server.
 	firstPoll, lastPoll = 5 * time.Millisecond, 100 * time.Millisecond
 )
@@ -39,6 +39,10 @@ type Config struct {
 	// Health is the path that answers 200 as soon as the server can work, and
 	// anything else, or nothing, before: "/health".
 	Health string
+
+	// Waiting, if set, is called each time that the server was looked at and does
+	// not answer yet.
+	Waiting func(pid int)
 
 	// Explain makes the error that a user sees of a server's end: exit is what
 	// [exec.Cmd.Wait] said and log the last lines, the oldest first. Required.
@@ -119,6 +123,9 @@ func (s *Server) ready(ctx context.Context) error {
 		if s.healthy(ctx, client) {
 			return nil
 		}
+		if s.config.Waiting != nil {
+			s.config.Waiting(s.child.Pid())
+		}
 	}
 }
 
@@ -164,7 +171,7 @@ func (s *Server) Wait() error {
 // Pid returns the server's process id.
 func (s *Server) Pid() int { return s.child.Pid() }
 
-// Close implements [sdk.Instance]: SIGTERM, and after five seconds, or when ctx
+// Close implements [sdk.Instance]: SIGTERM, and after three seconds, or when ctx
 // ends, SIGKILL to the whole group.
 func (s *Server) Close(ctx context.Context) error {
 	s.closing.Do(func() { close(s.closed); s.child.Terminate() })

@@ -33,37 +33,41 @@ type place struct{ line, column int }
 // Place returns line and column of the value that pointer names, or of the
 // nearest value above it that the file has.
 func (d *Document) Place(pointer string) (line, column int) {
-	at := d.find(pointer).at
-	return at.line, at.column
+	n, _ := d.find(pointer)
+	return n.at.line, n.at.column
 }
 
-// find returns the node that pointer names, or the nearest one above it.
-func (d *Document) find(pointer string) *node {
+// find returns the node that pointer names, or the nearest one above it, and
+// the pointer of what it found.
+func (d *Document) find(pointer string) (*node, string) {
 	n := d.root
-	for _, name := range SplitPointer(pointer) {
+	path := SplitPointer(pointer)
+	for depth, name := range path {
 		next := n.members[name]
 		if i, err := strconv.Atoi(name); next == nil && err == nil && i >= 0 && i < len(n.items) {
 			next = n.items[i]
 		}
 		if next == nil {
-			return n
+			return n, Pointer(path[:depth]...)
 		}
 		n = next
 	}
-	return n
+	return n, pointer
 }
 
 // Locate fills in file and place of problems that have a pointer, and returns
-// them in the order of the file.
+// the first ten in the order of the file. A pointer to what the file does not
+// have is cut to the nearest value above it.
 func (d *Document) Locate(problems Problems) Problems {
 	located := slices.Clone(problems)
 	for i := range located {
 		p := &located[i]
-		p.File = d.Name
-		p.Line, p.Column = d.Place(p.Pointer)
-		if n := d.find(p.Pointer); p.Expected == knownKey && n.name.line > 0 {
-			p.Line, p.Column = n.name.line, n.name.column
+		n, pointer := d.find(p.Pointer)
+		at := n.at
+		if p.Expected == knownKey && n.name.line > 0 {
+			at = n.name
 		}
+		p.File, p.Pointer, p.Line, p.Column = d.Name, pointer, at.line, at.column
 	}
 	return located.first()
 }

@@ -59,8 +59,13 @@ func nearest(name string, candidates []string) string {
 	if len(name) < 3 || len(name) > maxKey {
 		return ""
 	}
+	bare := plain(name)
 	for _, candidate := range candidates {
-		if d := distance(plain(name), plain(candidate)); d < best {
+		other := plain(candidate)
+		if gap := len(bare) - len(other); max(gap, -gap) >= best {
+			continue // at least so many letters differ
+		}
+		if d := distance(bare, other); d < best {
 			best, found = d, candidate
 		}
 	}

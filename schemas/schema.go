@@ -40,7 +40,10 @@ func Compile(schema []byte) (*Schema, error) {
 		return nil, fmt.Errorf("compile schema: %w", err)
 	}
 	s := &Schema{compiled, subschema{doc.Value, doc.Value}}
-	return s, s.checkDefaults()
+	if err := s.checkDefaults(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // compile hands the schema over as it was read, bounded and without repeated

@@ -32,78 +32,134 @@ type Manifest struct {
 
 // A Source is one file that a model needs.
 type Source struct {
-	Filename string `json:"filename,omitempty"` // in the model's folder
-	URL      string `json:"url,omitempty"`      // https address, or a local path: relative to the model's folder, ~/… or absolute
-	SHA256   string `json:"sha256,omitempty"`   // 64 lower-case hexadecimal digits
-	Size     int64  `json:"size,omitempty"`     // bytes
+	Filename string         // in the model's folder
+	URL      string         // https address, or a local path: relative to the model's folder, ~/… or absolute
+	SHA256   string         // 64 lower-case hexadecimal digits
+	Size     int64          // bytes
+	Extra    map[string]any // keys that this version does not know; written back as they were read
 }
 
-// manifestFields is the wire order of a manifest: the order in which people
-// read it. Extra keys follow in alphabetical order.
-type manifestFields struct {
-	ID          string         `json:"id,omitempty"`
-	Object      string         `json:"object,omitempty"`
-	Name        string         `json:"name,omitempty"`
-	Version     string         `json:"version,omitempty"`
-	Created     int64          `json:"created,omitempty"`
-	OwnedBy     string         `json:"owned_by,omitempty"`
-	Description string         `json:"description,omitempty"`
-	Format      string         `json:"format,omitempty"`
-	Sources     []Source       `json:"sources,omitempty"`
-	Engine      string         `json:"engine,omitempty"`
-	Settings    map[string]any `json:"settings,omitempty"`
-	Parameters  map[string]any `json:"parameters,omitempty"`
-	Metadata    map[string]any `json:"metadata,omitempty"`
-	Assets      []string       `json:"assets,omitempty"`
+// fields are the members of the canonical form, in the order in which people
+// read them.
+func (m *Manifest) fields() []member {
+	return []member{
+		{"id", &m.ID}, {"object", &m.Object}, {"name", &m.Name}, {"version", &m.Version}, {"created", &m.Created},
+		{"owned_by", &m.OwnedBy}, {"description", &m.Description}, {"format", &m.Format}, {"sources", &m.Sources},
+		{"engine", &m.Engine}, {"settings", &m.Settings}, {"parameters", &m.Parameters}, {"metadata", &m.Metadata}, {"assets", &m.Assets},
+	}
 }
 
-// manifestKeys are the keys of the canonical form.
-var manifestKeys = []string{"id", "object", "name", "version", "created", "owned_by", "description",
-	"format", "sources", "engine", "settings", "parameters", "metadata", "assets"}
-
-// MarshalJSON writes the canonical form, and the extra keys after it.
-func (m Manifest) MarshalJSON() ([]byte, error) {
-	head, err := json.Marshal(manifestFields{m.ID, m.Object, m.Name, m.Version, m.Created, m.OwnedBy, m.Description,
-		m.Format, m.Sources, m.Engine, m.Settings, m.Parameters, m.Metadata, m.Assets})
-	if err != nil {
-		return nil, fmt.Errorf("write manifest %s: %w", m.ID, err)
-	}
-	extra := maps.Clone(m.Extra)
-	for _, key := range manifestKeys {
-		delete(extra, key)
-	}
-	if len(extra) == 0 {
-		return head, nil
-	}
-	tail, err := json.Marshal(extra)
-	if err != nil {
-		return nil, fmt.Errorf("write manifest %s: %w", m.ID, err)
-	}
-	if bytes.Equal(head, []byte("{}")) {
-		return tail, nil
-	}
-	return slices.Concat(head[:len(head)-1], []byte(","), tail[1:]), nil
+func (s *Source) fields() []member {
+	return []member{{"filename", &s.Filename}, {"url", &s.URL}, {"sha256", &s.SHA256}, {"size", &s.Size}}
 }
+
+// MarshalJSON writes the canonical form without what is empty, and the extra
+// keys after it. Texts stay readable: no "<" becomes "\u003c".
+func (m Manifest) MarshalJSON() ([]byte, error) { return writeMembers(m.fields(), m.Extra) }
 
 // UnmarshalJSON reads the canonical form; older shapes are core/store's work.
-func (m *Manifest) UnmarshalJSON(data []byte) error {
-	var f manifestFields
-	if err := json.Unmarshal(data, &f); err != nil {
-		return fmt.Errorf("read manifest: %w", err)
+// Names are exact, and numbers of open type are json.Number.
+func (m *Manifest) UnmarshalJSON(data []byte) (err error) {
+	*m = Manifest{}
+	m.Extra, err = readMembers(data, m.fields())
+	return err
+}
+
+// MarshalJSON writes a source as [Manifest.MarshalJSON] does a manifest.
+func (s Source) MarshalJSON() ([]byte, error) { return writeMembers(s.fields(), s.Extra) }
+
+// UnmarshalJSON reads a source as [Manifest.UnmarshalJSON] does a manifest.
+func (s *Source) UnmarshalJSON(data []byte) (err error) {
+	*s = Source{}
+	s.Extra, err = readMembers(data, s.fields())
+	return err
+}
+
+// member is one field of a JSON object: its name, and a pointer to its value.
+type member struct {
+	name  string
+	value any
+}
+
+func writeMembers(members []member, extra map[string]any) ([]byte, error) {
+	var b bytes.Buffer
+	write := func(name string, value any, known bool) error {
+		var text bytes.Buffer
+		enc := json.NewEncoder(&text)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(value); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+		if v := bytes.TrimSpace(text.Bytes()); !known || !empty(v) {
+			b.WriteByte(',')
+			_ = json.NewEncoder(&b).Encode(name) // of a string: it cannot fail
+			b.Truncate(b.Len() - 1)
+			b.WriteByte(':')
+			b.Write(v)
+		}
+		return nil
 	}
-	var all map[string]any
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	if err := dec.Decode(&all); err != nil {
-		return fmt.Errorf("read manifest: %w", err)
+	known := map[string]bool{}
+	for _, f := range members {
+		known[f.name] = true
+		if err := write(f.name, f.value, true); err != nil {
+			return nil, err
+		}
 	}
-	for _, key := range manifestKeys {
-		delete(all, key)
+	for _, name := range slices.Sorted(maps.Keys(extra)) {
+		if !known[name] {
+			if err := write(name, extra[name], false); err != nil {
+				return nil, err
+			}
+		}
 	}
-	if len(all) == 0 {
-		all = nil
+	if b.Len() == 0 {
+		return []byte("{}"), nil
 	}
-	*m = Manifest{f.ID, f.Object, f.Name, f.Version, f.Created, f.OwnedBy, f.Description,
-		f.Format, f.Sources, f.Engine, f.Settings, f.Parameters, f.Metadata, f.Assets, all}
-	return nil
+	out := b.Bytes()
+	out[0] = '{'
+	return append(out, '}'), nil
+}
+
+// empty says whether a field holds nothing and is left out.
+func empty(v []byte) bool {
+	switch string(v) {
+	case `""`, "0", "null", "{}", "[]":
+		return true
+	}
+	return false
+}
+
+func readMembers(data []byte, members []member) (extra map[string]any, err error) {
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return nil, err
+	}
+	decode := func(name string, text []byte, v any) error {
+		dec := json.NewDecoder(bytes.NewReader(text))
+		dec.UseNumber()
+		if err := dec.Decode(v); err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+		return nil
+	}
+	for _, f := range members {
+		if text, ok := raw[f.name]; ok {
+			if err := decode(f.name, text, f.value); err != nil {
+				return nil, err
+			}
+			delete(raw, f.name)
+		}
+	}
+	for name, text := range raw {
+		var v any
+		if err := decode(name, text, &v); err != nil {
+			return nil, err
+		}
+		if extra == nil {
+			extra = map[string]any{}
+		}
+		extra[name] = v
+	}
+	return extra, nil
 }

@@ -1,5 +1,135 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
 
-func newValidate() *cobra.Command { return &cobra.Command{Use: "validate"} }
+	"github.com/spf13/cobra"
+
+	"github.com/enginebay/enginebay/core/pluginhost"
+	"github.com/enginebay/enginebay/core/store"
+	"github.com/enginebay/enginebay/schemas"
+)
+
+func newValidate() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "validate FILE…",
+		Short: "Check model files, deployments and plugin manifests",
+		Long: `Check files against their schemas, without a server. A file in a folder "engines"
+is a deployment, plugin.json a plugin's manifest, every other one a model file of
+any shape that there has been. Comments, trailing commas and missing outer braces
+are read with a warning.
+
+The exit status is 1 when a file has errors; warnings alone are no error.`,
+		Example: `  enginebay validate models/*/model.json
+  enginebay validate --json engines/llamacpp.json | jq .`,
+		Args: cobra.MinimumNArgs(1),
+	}
+	asJSON := cmd.Flags().Bool("json", false, "print the findings as JSON, for scripts")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		findings := make([]finding, len(args))
+		bad := false
+		for i, file := range args {
+			findings[i] = check(file)
+			bad = bad || !findings[i].Valid
+		}
+		if err := report(cmd.OutOrStdout(), findings, *asJSON); err != nil {
+			return err
+		}
+		if bad {
+			return quietError{}
+		}
+		return nil
+	}
+	return cmd
+}
+
+// finding is what is said of one file.
+type finding struct {
+	File     string    `json:"file"`
+	Kind     string    `json:"kind"`
+	Valid    bool      `json:"valid"`
+	Errors   []problem `json:"errors"`
+	Warnings []problem `json:"warnings"`
+}
+
+type problem struct {
+	Line       int    `json:"line,omitempty"`
+	Column     int    `json:"column,omitempty"`
+	Pointer    string `json:"pointer"`
+	Expected   string `json:"expected,omitempty"`
+	Got        string `json:"got,omitempty"`
+	Suggestion string `json:"suggestion,omitempty"`
+	Message    string `json:"message"`
+}
+
+// check reads a file as the server would.
+func check(file string) finding {
+	f := finding{File: file, Kind: "model"}
+	doc, err := store.ReadFile(file, file)
+	var warnings schemas.Problems
+	switch {
+	case filepath.Base(file) == pluginhost.ManifestFile:
+		f.Kind = "plugin"
+		warnings, err = against(doc, schemas.Plugin(), err)
+	case filepath.Base(filepath.Dir(absolute(file))) == "engines":
+		f.Kind = "deployment"
+		warnings, err = against(doc, schemas.Deployment(), err)
+	case err == nil:
+		_, warnings, err = store.ReadManifest(doc)
+	}
+	f.Errors, f.Warnings, f.Valid = problems(err), problems(warnings.Err()), err == nil
+	return f
+}
+
+func against(doc *schemas.Document, schema *schemas.Schema, err error) (schemas.Problems, error) {
+	if err != nil {
+		return nil, err
+	}
+	return append(doc.Warnings, doc.Hints(schema)...), doc.Validate(schema).Err()
+}
+
+func absolute(file string) string {
+	if abs, err := filepath.Abs(file); err == nil {
+		return abs
+	}
+	return file
+}
+
+func problems(err error) []problem {
+	list := []problem{}
+	var many schemas.Problems
+	switch {
+	case err == nil:
+	case errors.As(err, &many):
+		for _, p := range many {
+			list = append(list, problem{p.Line, p.Column, p.Pointer, p.Expected, p.Got, p.Suggestion, p.Error()})
+		}
+	default:
+		list = append(list, problem{Message: err.Error()})
+	}
+	return list
+}
+
+func report(w io.Writer, findings []finding, asJSON bool) error {
+	if asJSON {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(findings)
+	}
+	for _, f := range findings {
+		for _, p := range f.Errors {
+			fmt.Fprintln(w, "error:  ", p.Message)
+		}
+		for _, p := range f.Warnings {
+			fmt.Fprintln(w, "warning:", p.Message)
+		}
+		if f.Valid {
+			fmt.Fprintf(w, "ok:       %s: a valid %s file\n", f.File, f.Kind)
+		}
+	}
+	return nil
+}

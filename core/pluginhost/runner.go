@@ -42,7 +42,6 @@ type runner struct {
 	out      *io.PipeReader
 	outEnd   *io.PipeWriter
 	greeted  sync.Once
-	close    sync.Once
 }
 
 func newRunner(cmd *exec.Cmd, dir string, s *sink) *runner {

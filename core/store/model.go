@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"sync"
 
@@ -32,6 +33,8 @@ type Model struct {
 
 	// Warnings are what was read although it is not right.
 	Warnings schemas.Problems
+
+	alias string // the id that the file names, where it is another than the folder's
 
 	once sync.Once
 	json []byte
@@ -65,11 +68,26 @@ func (m *Model) JSON() []byte {
 			Metadata    map[string]any `json:"metadata"`
 			Assets      []string       `json:"assets"`
 		}{m.ID, "model", m.Manifest.Created, m.Manifest.OwnedBy, m.Manifest.Name, m.Manifest.Version, m.Manifest.Description,
-			m.Manifest.Format, m.Manifest.Engine, orEmptyList(m.Manifest.Sources), orEmptyMap(m.Manifest.Settings),
+			m.Manifest.Format, m.Manifest.Engine, orEmptyList(m.Manifest.Sources), redacted(m.Manifest.Settings),
 			orEmptyMap(m.Manifest.Parameters), orEmptyMap(m.Manifest.Metadata), orEmptyList(m.Manifest.Assets)}
 		m.json, _ = json.Marshal(full) // of strings, numbers and what came from JSON: it cannot fail
 	})
 	return m.json
+}
+
+// secret are the names of settings whose values are shown to nobody.
+var secret = regexp.MustCompile(`(?i)(api[_-]?key|token|secret|password)$`)
+
+// redacted hides what somebody wrote into a model file although a deployment
+// names secrets by reference.
+func redacted(settings map[string]any) map[string]any {
+	out := cloneMap(settings)
+	for name := range out {
+		if secret.MatchString(name) {
+			out[name] = "(hidden)"
+		}
+	}
+	return out
 }
 
 func orEmptyMap(m map[string]any) map[string]any {

@@ -1,15 +1,18 @@
 package store
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/enginebay/enginebay/sdk"
 	"github.com/enginebay/enginebay/sdk/gguf"
 )
 
@@ -106,9 +109,10 @@ func (s *Store) read(id string, l listing, name string, alone bool) *Model {
 	m := &Model{ID: sanitize(id), Dir: l.dir, File: file}
 	entry := s.cache.manifest(file, func() parsed { return parseFile(file, s.show(file)) })
 	m.Manifest, m.Warnings, m.Err = entry.manifest, entry.warnings, entry.err
-	m.fill(filepath.Base(l.dir), entry.modified)
+	m.fill(entry.modified)
 	if m.Err == nil {
 		m.locate(l, alone)
+		m.safetensors(entry.manifest)
 		s.inspect(m)
 	}
 	return m
@@ -123,7 +127,8 @@ func (s *Store) bare(id string, l listing, name string, alone bool) *Model {
 	if info, err := os.Stat(filepath.Join(l.dir, name)); err == nil {
 		created = info.ModTime().Unix()
 	}
-	m.fill(filepath.Base(id), created)
+	m.fill(created)
+	m.safetensors(sdk.Manifest{})
 	if alone {
 		m.MMProj = l.projector()
 	}
@@ -200,46 +205,26 @@ func (m *Model) describe() {
 	}
 }
 
-// fill gives the manifest what a file may leave out.
-func (m *Model) fill(folder string, created int64) {
-	f := &m.Manifest
-	f.ID, f.Object = m.ID, "model"
-	if f.Name == "" {
-		f.Name = folder
+// fill gives the manifest what a file may leave out. The folder, not the file,
+// says what the id is; an id in the file is another name for the model.
+func (m *Model) fill(created int64) {
+	if alias := m.Manifest.ID; alias != m.ID && ValidID(alias) {
+		m.alias = alias
 	}
-	if f.Version == "" {
-		f.Version = "1"
-	}
-	if f.Created == 0 {
-		f.Created = created
-	}
-	if f.OwnedBy == "" {
-		f.OwnedBy = "you"
-	}
-	if f.Format == "" {
-		f.Format = m.format()
-	}
-	if f.Engine == "" {
-		f.Engine = map[string]string{"api": "api", "safetensors": "tensorrt"}[f.Format]
-	}
-	if f.Engine == "" {
-		f.Engine = "llamacpp"
-	}
-	if f.Metadata == nil {
-		f.Metadata = map[string]any{}
-	} else {
-		f.Metadata = cloneMap(f.Metadata)
-	}
+	m.Manifest.ID = m.ID
+	m.Manifest = Complete(m.Manifest, Defaults{Name: path.Base(m.ID), Created: created})
+	m.Manifest.Metadata = cloneMap(m.Manifest.Metadata)
 }
 
-func (m *Model) format() string {
-	if m.Manifest.Engine == "api" {
-		return "api"
+// safetensors says what a model of such weights is, where its file does not.
+func (m *Model) safetensors(file sdk.Manifest) {
+	if len(m.Files) == 0 || !strings.EqualFold(filepath.Ext(m.Files[0]), ".safetensors") || file.Format != "" {
+		return
 	}
-	if len(m.Files) > 0 && strings.EqualFold(filepath.Ext(m.Files[0]), ".safetensors") {
-		return "safetensors"
+	m.Manifest.Format = "safetensors"
+	if file.Engine == "" {
+		m.Manifest.Engine = "tensorrt"
 	}
-	return "gguf"
 }
 
 func cloneMap(m map[string]any) map[string]any {
@@ -252,7 +237,7 @@ func cloneMap(m map[string]any) map[string]any {
 
 func broken(rel, root string, err error) *Model {
 	m := &Model{ID: sanitize(rel), Dir: filepath.Join(root, filepath.FromSlash(rel)), Err: err}
-	m.fill(filepath.Base(rel), 0)
+	m.fill(0)
 	return m
 }
 
@@ -296,5 +281,7 @@ func (s *Store) show(file string) string {
 }
 
 func sortModels(models []*Model) {
-	slices.SortFunc(models, func(a, b *Model) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(models, func(a, b *Model) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Dir, b.Dir))
+	})
 }

@@ -185,5 +185,10 @@ func (s *Store) rebuild() {
 		}
 		sortModels(ix.models)
 	}
+	for _, m := range ix.models {
+		if _, taken := ix.byID[m.alias]; m.alias != "" && !taken {
+			ix.byID[m.alias] = m
+		}
+	}
 	s.index.Store(ix)
 }

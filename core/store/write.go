@@ -1,13 +1,12 @@
 package store
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/enginebay/enginebay/sdk"
 )
@@ -30,22 +29,21 @@ func (s *Store) Save(m *Model, manifest sdk.Manifest) error {
 	if err != nil {
 		return err
 	}
-	top, _, _ := bytes.Cut([]byte(filepath.ToSlash(rel)), []byte("/"))
-	s.rescan(map[string]bool{string(top): true})
+	s.rescan(map[string]bool{top(filepath.ToSlash(rel)): true})
 	return nil
 }
 
 func (s *Store) write(file string, manifest sdk.Manifest) error {
-	data, err := json.MarshalIndent(manifest, "", "  ")
+	data, err := WriteManifest(manifest)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", s.show(file), err)
+		return err
 	}
 	temp, err := os.CreateTemp(filepath.Dir(file), ".model-*.json")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", s.show(file), err)
 	}
 	defer os.Remove(temp.Name())
-	_, err = temp.Write(append(data, '\n'))
+	_, err = temp.Write(data)
 	err = errors.Join(err, temp.Chmod(0o600), temp.Sync(), temp.Close())
 	if err == nil {
 		err = os.Rename(temp.Name(), file)
@@ -54,6 +52,12 @@ func (s *Store) write(file string, manifest sdk.Manifest) error {
 		return fmt.Errorf("write %s: %w", s.show(file), err)
 	}
 	return nil
+}
+
+// top is the first segment of a path.
+func top(rel string) string {
+	name, _, _ := strings.Cut(rel, "/")
+	return name
 }
 
 // A Stage is a model in the making: a hidden folder that nobody lists.
@@ -97,8 +101,7 @@ func (st *Stage) Commit(manifest sdk.Manifest) error {
 	if err := os.Rename(st.Dir, target); err != nil {
 		return fmt.Errorf("commit %s: %w", st.id, err)
 	}
-	top, _, _ := bytes.Cut([]byte(st.id), []byte("/"))
-	st.store.rescan(map[string]bool{string(top): true})
+	st.store.rescan(map[string]bool{top(st.id): true})
 	return nil
 }
 

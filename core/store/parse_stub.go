@@ -1,3 +1,0 @@
-package store
-
-func parseFile(file, show string) parsed { return parsed{} }

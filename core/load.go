@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -22,23 +23,38 @@ type plan struct {
 	settings   map[string]any // effective
 }
 
-// load loads a model: deployment, plugin, settings, a look at it, the load.
+// load loads a model. A plugin that ended before it was asked, and was not found
+// out yet, is no reason to fail: the load is tried once more, by a new process.
 func (r *Runtime) load(ctx context.Context, m *store.Model, start map[string]any, progress func(sdk.Progress)) (*loaded, error) {
+	began := time.Now()
+	in, p, err := r.tryLoad(ctx, m, start, progress)
+	if p.ended(err) && p.process.Started.Before(began) && ctx.Err() == nil {
+		in, p, err = r.tryLoad(ctx, m, start, progress)
+	}
+	if p.ended(err) {
+		err = &sdk.Error{Code: sdk.CodeUnavailable, Cause: p.process.Err(),
+			Message: fmt.Sprintf("engine %s ended while it was asked; the next request starts it again", p.deployment.ID)}
+	}
+	return in, err
+}
+
+// tryLoad is deployment, plugin, settings, a look at the model, the load.
+func (r *Runtime) tryLoad(ctx context.Context, m *store.Model, start map[string]any, progress func(sdk.Progress)) (*loaded, plan, error) {
 	p, err := r.plan(ctx, m, start)
 	if err != nil {
-		return nil, err
+		return nil, p, err
 	}
 	settings, err := json.Marshal(p.settings)
 	if err != nil {
-		return nil, fmt.Errorf("settings of %s: %w", m.ID, err)
+		return nil, p, fmt.Errorf("settings of %s: %w", m.ID, err)
 	}
 	req := sdk.LoadRequest{Model: m.Request(), Settings: settings}
 	if err := p.inspect(ctx, req); err != nil {
-		return nil, err
+		return nil, p, err
 	}
 	inst, err := p.process.Load(ctx, req, progress)
 	if err != nil {
-		return nil, lost(p, err)
+		return nil, p, err
 	}
 	parameters := maps.Clone(p.deployment.Parameters)
 	if parameters == nil {
@@ -46,7 +62,7 @@ func (r *Runtime) load(ctx context.Context, m *store.Model, start map[string]any
 	}
 	maps.Copy(parameters, m.Manifest.Parameters)
 	return &loaded{inst: inst, caller: newCaller(inst.Endpoint()), plan: p, settings: start,
-		since: time.Now(), parameters: parameters}, nil
+		since: time.Now(), parameters: parameters}, p, nil
 }
 
 // plan finds the deployment, starts its plugin, and merges the layers of settings.
@@ -110,7 +126,7 @@ func (p plan) inspect(ctx context.Context, req sdk.LoadRequest) error {
 	}
 	inspection, err := p.process.Inspect(ctx, req)
 	if err != nil {
-		return lost(p, err)
+		return err
 	}
 	if len(inspection.Reasons) > 0 {
 		return sdk.Errorf(sdk.CodeUnsupported, "engine %s cannot run the model '%s': %s", p.deployment.ID, req.Model.ID, strings.Join(inspection.Reasons, "; "))
@@ -118,18 +134,16 @@ func (p plan) inspect(ctx context.Context, req sdk.LoadRequest) error {
 	return nil
 }
 
-// lost names the plugin when a call failed because its process is gone.
-func lost(p plan, err error) error {
-	if sdk.CodeOf(err) != sdk.CodeUnavailable {
-		return err
+// ended says whether err comes of the end of the plugin's process. The connection
+// breaks a moment before the end is noticed.
+func (p plan) ended(err error) bool {
+	if p.process == nil || !errors.Is(err, sdk.ErrDisconnected) {
+		return false
 	}
 	select {
 	case <-p.process.Done():
-	case <-time.After(100 * time.Millisecond): // the connection breaks a moment before the end is noticed
+		return true
+	case <-time.After(5 * time.Second):
+		return false
 	}
-	if end := p.process.Err(); end != nil {
-		return &sdk.Error{Code: sdk.CodeUnavailable, Cause: end,
-			Message: fmt.Sprintf("engine %s ended while it was asked; the next request starts it again", p.deployment.ID)}
-	}
-	return err
 }

@@ -54,7 +54,7 @@ func (c *Conn) Describe(ctx context.Context) (Description, error) {
 	defer cancel()
 	w, err := c.plugin.Describe(ctx, &pluginpb.DescribeRequest{})
 	if err != nil {
-		return Description{}, callError(err)
+		return Description{}, callError(ctx, err)
 	}
 	return descriptionFromWire(w), nil
 }
@@ -68,7 +68,7 @@ func (c *Conn) Configure(ctx context.Context, conf Configuration) error {
 	c.runDir = conf.RunDir
 	c.mu.Unlock()
 	_, err := c.plugin.Configure(ctx, configurationToWire(conf))
-	return callError(err)
+	return callError(ctx, err)
 }
 
 // Inspect implements [Inspector].
@@ -81,7 +81,7 @@ func (c *Conn) Inspect(ctx context.Context, req LoadRequest) (Inspection, error)
 	}
 	w, err := c.engine.Inspect(ctx, &pluginpb.InspectRequest{Model: model, Settings: req.Settings})
 	if err != nil {
-		return Inspection{}, callError(err)
+		return Inspection{}, callError(ctx, err)
 	}
 	return inspectionFromWire(w), nil
 }
@@ -109,12 +109,12 @@ func (c *Conn) load(ctx context.Context, req *pluginpb.LoadRequest, progress fun
 	defer cancel()
 	stream, err := c.engine.Load(ctx, req)
 	if err != nil {
-		return Endpoint{}, callError(err)
+		return Endpoint{}, callError(ctx, err)
 	}
 	for {
 		w, err := stream.Recv()
 		if err != nil {
-			return Endpoint{}, callError(err)
+			return Endpoint{}, callError(ctx, err)
 		}
 		if p := w.GetProgress(); p != nil && progress != nil {
 			progress(Progress{Fraction: p.GetFraction(), Note: p.GetNote()})
@@ -165,7 +165,7 @@ func (c *Conn) Resolve(ctx context.Context, ref Ref) ([]Plan, error) {
 	defer cancel()
 	w, err := c.importer.Resolve(ctx, &pluginpb.ResolveRequest{Ref: string(ref)})
 	if err != nil {
-		return nil, callError(err)
+		return nil, callError(ctx, err)
 	}
 	return plansFromWire(w)
 }
@@ -176,7 +176,7 @@ func (c *Conn) Search(ctx context.Context, words string, limit int) ([]Hit, erro
 	defer cancel()
 	w, err := c.importer.Search(ctx, &pluginpb.SearchRequest{Words: words, Limit: int32(limit)})
 	if err != nil {
-		return nil, callError(err)
+		return nil, callError(ctx, err)
 	}
 	return hitsFromWire(w), nil
 }
@@ -201,14 +201,15 @@ func (r *remote) Wait() error {
 // has no deadline of its own: an instance lives for as long as it is used.
 func (r *remote) watch() {
 	defer close(r.ended)
-	stream, err := r.conn.engine.Watch(context.Background(), &pluginpb.WatchRequest{InstanceId: r.id})
+	ctx := context.Background()
+	stream, err := r.conn.engine.Watch(ctx, &pluginpb.WatchRequest{InstanceId: r.id})
 	if err != nil {
-		r.err = callError(err)
+		r.err = callError(ctx, err)
 		return
 	}
 	w, err := stream.Recv()
 	if err != nil {
-		r.err = callError(err)
+		r.err = callError(ctx, err)
 		return
 	}
 	r.err = errorFromWire(w.GetError())
@@ -219,7 +220,7 @@ func (r *remote) Close(ctx context.Context) error {
 	defer cancel()
 	_, err := r.conn.engine.Unload(ctx, &pluginpb.UnloadRequest{InstanceId: r.id})
 	if err != nil {
-		return callError(err)
+		return callError(ctx, err)
 	}
 	select {
 	case <-r.ended:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -199,8 +200,12 @@ func statusError(err error) error {
 	return st.Err()
 }
 
-// callError is an error that came over the wire.
-func callError(err error) error {
+// ErrDisconnected is in the chain of an error of a [Conn] whose plugin is gone,
+// or is about to be.
+var ErrDisconnected = errors.New("the connection to the plugin broke")
+
+// callError is an error that came over the wire, of a call made with ctx.
+func callError(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -209,6 +214,9 @@ func callError(err error) error {
 		if w, ok := detail.(*pluginpb.Error); ok {
 			return errorFromWire(w)
 		}
+	}
+	if ctx.Err() == nil && (st.Code() == codes.Unavailable || st.Code() == codes.Canceled) {
+		return &Error{Code: CodeUnavailable, Message: "the plugin ended", Cause: fmt.Errorf("%w: %w", ErrDisconnected, err)}
 	}
 	code, known := codeOf[st.Code()]
 	if !known {

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -41,7 +40,7 @@ func (s *Server) forward(op sdk.Operation) fiber.Handler {
 		}
 		resp, err := lease.Post(ctx, op, req.with(defaults(op, lease.Parameters())))
 		if err != nil {
-			end()
+			defer end() // it ends ctx, which tells a client that left from an engine that did
 			return broken(ctx, lease, err)
 		}
 		if resp.StatusCode == http.StatusOK && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
@@ -114,7 +113,7 @@ func cannot(lease *core.Lease, op sdk.Operation) error {
 
 // broken is the error of an engine that went away, or of a client that did.
 func broken(ctx context.Context, lease *core.Lease, err error) error {
-	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
+	if ctx.Err() != nil {
 		return &sdk.Error{Code: sdk.CodeCanceled, Message: "the client left", Cause: err}
 	}
 	return &apiError{status: http.StatusBadGateway, Type: "server_error", Code: orNil("engine_error"),

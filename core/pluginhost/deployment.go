@@ -80,9 +80,14 @@ type start struct {
 // on when the caller leaves: others wait for it too.
 func (s *supervised) connect(ctx context.Context) (*Process, error) {
 	s.mu.Lock()
-	if s.process != nil {
-		defer s.mu.Unlock()
-		return s.process, nil
+	if p := s.process; p != nil {
+		select {
+		case <-p.Done(): // watch is about to notice
+			s.ended(p)
+		default:
+			s.mu.Unlock()
+			return p, nil
+		}
 	}
 	if s.starting == nil {
 		if err := s.refusal(); err != nil {
@@ -171,6 +176,11 @@ func (s *supervised) watch(p *Process) {
 	<-p.Done()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.ended(p)
+}
+
+// ended is called with mu held, once or twice for one process.
+func (s *supervised) ended(p *Process) {
 	if s.process == p { // otherwise stop has taken it away, and this end was wanted
 		s.process = nil
 		s.crashed(p.Err())

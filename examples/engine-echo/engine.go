@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/signal"
 	"strings"
@@ -61,7 +62,7 @@ func (e *engine) Load(ctx context.Context, req sdk.LoadRequest, progress func(sd
 	if err := pretend(ctx, s, progress); err != nil {
 		return nil, err
 	}
-	inst := &instance{model: req.Model.ID, settings: s, ended: make(chan struct{})}
+	inst := &instance{ended: make(chan struct{}), handler: newHandler(req.Model.ID, s, req.Log)}
 	if s.EndAfterMS > 0 {
 		time.AfterFunc(time.Duration(s.EndAfterMS)*time.Millisecond, func() { inst.end(errors.New("it ended by itself, as asked")) })
 	}
@@ -86,16 +87,15 @@ func pretend(ctx context.Context, s settings, progress func(sdk.Progress)) error
 
 // instance answers in this process.
 type instance struct {
-	model    string
-	settings settings
-	ended    chan struct{}
-	once     sync.Once
-	err      error
+	handler http.Handler
+	ended   chan struct{}
+	once    sync.Once
+	err     error
 }
 
 // Endpoint implements sdk.Instance.
 func (i *instance) Endpoint() sdk.Endpoint {
-	return sdk.Endpoint{Handler: newHandler(i.model, i.settings), Operations: operations}
+	return sdk.Endpoint{Handler: i.handler, Operations: operations}
 }
 
 // Wait implements sdk.Instance.

@@ -1,0 +1,251 @@
+package api_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestChat(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{}`})
+	status, body := b.do("POST", "/v1/chat/completions", chat("m", "one two three"))
+	var answer struct {
+		Model   string
+		Choices []struct{ Message struct{ Content string } }
+	}
+	if err := json.Unmarshal([]byte(body), &answer); err != nil || status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	if answer.Model != "m" || answer.Choices[0].Message.Content != "one two three" {
+		t.Errorf("got %+v", answer)
+	}
+}
+
+func TestStreamPassesBytesAsTheyCome(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{"tokens": 3, "tokens_per_second": 20}`})
+	resp := b.open("POST", "/v1/chat/completions", chat("m", "x", `"stream":true`))
+	defer resp.Body.Close()
+	if kind := resp.Header.Get("Content-Type"); kind != "text/event-stream" {
+		t.Fatalf("content type %q", kind)
+	}
+	lines := bufio.NewScanner(resp.Body)
+	var events []string
+	var times []time.Time
+	for lines.Scan() {
+		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+			events, times = append(events, data), append(times, time.Now())
+		}
+	}
+	if len(events) != 5 || events[4] != "[DONE]" {
+		t.Fatalf("events: %q", events)
+	}
+	if times[2].Sub(times[0]) < 50*time.Millisecond {
+		t.Errorf("the tokens came together, %v after the first: they were held back", times[2].Sub(times[0]))
+	}
+}
+
+func TestLoadsOnceForManyCallers(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{"load_ms": 300}`})
+	var wait sync.WaitGroup
+	for range 40 {
+		wait.Go(func() {
+			if status, body := b.do("POST", "/v1/chat/completions", chat("m", "hi")); status != 200 {
+				t.Errorf("%d %s", status, body)
+			}
+		})
+	}
+	wait.Wait()
+	if n := strings.Count(b.log.String(), "model loaded"); n != 1 {
+		t.Errorf("loaded %d times", n)
+	}
+}
+
+func TestDefaultsAndOverrides(t *testing.T) {
+	b := newBay(t, nil)
+	b.write("engines/echo.json", `{"settings": {"tokens": 2}}`)
+	b.write("models/plain/model.json", `{"engine":"echo","format":"api"}`)
+	b.write("models/own/model.json", `{"engine":"echo","format":"api","settings":{"tokens":3},"parameters":{"stream":true}}`)
+	waitFor(t, b, "own")
+	for _, test := range []struct {
+		name, model, more string
+		tokens            int
+	}{
+		{"deployment", "plain", `"seed":1`, 2},
+		{"model over deployment", "own", `"stream":false`, 3},
+		{"a default parameter of the model, where the request is silent", "own", `"seed":1`, 3},
+		{"a null is silent too", "own", `"stream":null`, 3},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			status, body := b.do("POST", "/v1/chat/completions", chat(test.model, "x", test.more))
+			if n := strings.Count(body, "echo "); status != 200 || n != test.tokens {
+				t.Errorf("%d with %d tokens, want %d: %s", status, n, test.tokens, body)
+			}
+			if streamed := strings.HasPrefix(body, "data: "); streamed != (test.model == "own" && test.more != `"stream":false`) {
+				t.Errorf("streamed: %v", streamed)
+			}
+		})
+	}
+	if status, body := b.do("PUT", "/v1/models/own/start", `{"tokens": 5}`); status != 200 {
+		t.Fatalf("start: %d %s", status, body)
+	}
+	_, body := b.do("POST", "/v1/chat/completions", chat("own", "x", `"stream":false`))
+	if n := strings.Count(body, "echo "); n != 5 {
+		t.Errorf("the start request's setting is not used: %d tokens", n)
+	}
+}
+
+// waitFor waits until the store has seen a model that was written just now.
+func waitFor(t *testing.T, b *bay, id string) {
+	t.Helper()
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		if status, _ := b.do("GET", "/v1/models/"+id, ""); status == 200 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("model %s is not seen", id)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// TestClientThatLeaves: the engine stops within a second, wherever the request is.
+func TestClientThatLeaves(t *testing.T) {
+	for name, test := range map[string]struct{ settings, more string }{
+		"while streaming":        {`{"tokens": 100000, "tokens_per_second": 50}`, `"stream":true`},
+		"before the first byte":  {`{"first_token_ms": 60000}`, `"stream":true`},
+		"without a stream":       {`{"tokens": 100000, "tokens_per_second": 50}`, `"stream":false`},
+		"without a single token": {`{"hang_on": "request"}`, `"stream":false`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBay(t, map[string]string{"m": test.settings})
+			if status, body := b.do("PUT", "/v1/models/m/start", ""); status != 200 {
+				t.Fatalf("%d %s", status, body)
+			}
+			ctx, leave := context.WithCancel(context.Background())
+			req, _ := http.NewRequestWithContext(ctx, "POST", b.url+"/v1/chat/completions", strings.NewReader(chat("m", "x", test.more)))
+			req.Header.Set("Content-Type", "application/json")
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				if resp, err := b.client.Do(req); err == nil {
+					_, _ = io.Copy(io.Discard, resp.Body)
+					resp.Body.Close()
+				}
+			}()
+			inFlight(t, b, "m", 1)
+			leave()
+			<-done
+			b.log.wait(t, "client left", 1, time.Second)
+			inFlight(t, b, "m", 0)
+		})
+	}
+}
+
+// inFlight waits until a model answers so many requests.
+func inFlight(t *testing.T, b *bay, id string, n int) {
+	t.Helper()
+	deadline := time.Now().Add(3 * time.Second)
+	for {
+		m, err := b.runtime.Model(id)
+		if err == nil && m.Requests == n {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("requests in flight: %d, want %d", m.Requests, n)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// TestEngineThatDies: a stream ends with an error and without [DONE], an answer
+// that is no stream is a 502, and the next request works.
+func TestEngineThatDies(t *testing.T) {
+	for name, test := range map[string]struct {
+		more string
+		want string
+	}{
+		"while streaming":  {`"stream":true`, `"code":"engine_error"`},
+		"without a stream": {`"stream":false`, `"code":"engine_error"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBay(t, map[string]string{"m": `{"tokens": 10, "crash_after": 5}`, "other": `{}`})
+			status, body := b.do("POST", "/v1/chat/completions", chat("m", "x", test.more))
+			if !strings.Contains(body, test.want) || strings.Contains(body, "[DONE]") {
+				t.Errorf("%d %s", status, body)
+			}
+			if test.more == `"stream":false` && status != http.StatusBadGateway {
+				t.Errorf("status %d", status)
+			}
+			b.log.wait(t, "model ended by itself", 1, 2*time.Second)
+			if status, body := b.do("POST", "/v1/chat/completions", chat("other", "hi")); status != 200 {
+				t.Errorf("the next request: %d %s", status, body)
+			}
+		})
+	}
+}
+
+func TestStopEndsStreams(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{"tokens": 100000, "tokens_per_second": 100}`})
+	resp := b.open("POST", "/v1/chat/completions", chat("m", "x", `"stream":true`))
+	defer resp.Body.Close()
+	if _, err := resp.Body.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if status, body := b.do("PUT", "/v1/models/m/stop", ""); status != 200 || !strings.Contains(body, `"ready"`) {
+		t.Fatalf("stop: %d %s", status, body)
+	}
+	rest, err := io.ReadAll(resp.Body)
+	if err != nil || !strings.Contains(string(rest), `"error"`) || strings.Contains(string(rest), "[DONE]") {
+		t.Errorf("the stream ended with %q, %v", rest[max(0, len(rest)-200):], err)
+	}
+}
+
+func TestStopCallsOffALoad(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{"hang_on": "load"}`})
+	asked := make(chan int, 1)
+	go func() {
+		status, _ := b.do("POST", "/v1/chat/completions", chat("m", "x"))
+		asked <- status
+	}()
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		if m, _ := b.runtime.Model("m"); m.Progress != nil && m.Progress.Fraction >= -1 && strings.Contains(b.log.String(), "plugin started") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the load does not begin")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if status, body := b.do("PUT", "/v1/models/m/stop", ""); status != 200 {
+		t.Fatalf("stop: %d %s", status, body)
+	}
+	if status := <-asked; status != 499 {
+		t.Errorf("who waited for the load got %d", status)
+	}
+}
+
+// TestHalfRequests: what never becomes a request holds no connection for ever,
+// and breaks nothing.
+func TestHalfRequests(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{}`})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Le"); err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := b.do("GET", "/healthz", ""); status != 200 {
+		t.Errorf("status %d", status)
+	}
+}

@@ -1,0 +1,203 @@
+package api_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"go.uber.org/goleak"
+
+	"github.com/enginebay/enginebay/core"
+	"github.com/enginebay/enginebay/core/api"
+)
+
+// plugins is a folder with the fake engine in it, built once.
+var plugins string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "api")
+	if err != nil {
+		panic(err)
+	}
+	plugins = dir
+	if err := buildEcho(filepath.Join(dir, "engine-echo")); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	if code == 0 {
+		if err := goleak.Find(goleak.IgnoreAnyFunction("github.com/enginebay/enginebay/sdk/process.startOwned.func1"),
+			goleak.IgnoreAnyFunction("github.com/enginebay/enginebay/sdk/process.init.func1.1"),
+			goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+			goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2")); err != nil {
+			fmt.Fprintln(os.Stderr, "goroutines leak:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+func buildEcho(dir string) error {
+	const source = "../../examples/engine-echo"
+	out, err := exec.Command("go", "build", "-o", dir+"/", source).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("build %s: %w\n%s", source, err, out)
+	}
+	manifest, err := os.ReadFile(filepath.Join(source, "plugin.json"))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "plugin.json"), manifest, 0o600)
+}
+
+// bay is a server under test.
+type bay struct {
+	t       testing.TB
+	url     string
+	home    string
+	log     *journal
+	runtime *core.Runtime
+	client  *http.Client
+}
+
+// newBay serves a home with the given models: id → settings for the fake engine.
+func newBay(t testing.TB, models map[string]string) *bay {
+	t.Helper()
+	b := &bay{t: t, home: t.TempDir(), log: &journal{}, client: &http.Client{Transport: &http.Transport{}}}
+	for id, settings := range models {
+		b.write("models/"+id+"/model.json", `{"engine": "echo", "format": "api", "settings": `+settings+`}`)
+	}
+	log := hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: b.log})
+	var err error
+	b.runtime, err = core.Open(core.Config{Home: b.home, PluginDirs: []string{plugins}, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := api.New(api.Config{Runtime: b.runtime, Version: "test", Log: log})
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	b.url = "http://" + listener.Addr().String()
+	t.Cleanup(func() {
+		b.client.CloseIdleConnections()
+		b.runtime.Close()
+		if err := server.Shutdown(5 * time.Second); err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+		<-served
+	})
+	return b
+}
+
+func (b *bay) write(name, content string) {
+	b.t.Helper()
+	file := filepath.Join(b.home, name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// do sends a request and returns status and body.
+func (b *bay) do(method, path, body string) (int, string) {
+	b.t.Helper()
+	resp := b.open(method, path, body)
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		b.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return resp.StatusCode, string(data)
+}
+
+func (b *bay) open(method, path, body string) *http.Response {
+	b.t.Helper()
+	req, err := http.NewRequest(method, b.url+path, strings.NewReader(body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := b.client.Do(req)
+	if err != nil {
+		b.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return resp
+}
+
+// chat is the body of a chat request.
+func chat(model, text string, more ...string) string {
+	return fmt.Sprintf(`{"model":%q,"messages":[{"role":"user","content":%q}]%s}`, model, text, strings.Join(append([]string{""}, more...), ","))
+}
+
+type errorBody struct {
+	Error struct {
+		Message string  `json:"message"`
+		Type    string  `json:"type"`
+		Param   *string `json:"param"`
+		Code    *string `json:"code"`
+	} `json:"error"`
+}
+
+// openAIError reads an error and insists on its form.
+func openAIError(t testing.TB, body string) errorBody {
+	t.Helper()
+	var e errorBody
+	dec := json.NewDecoder(strings.NewReader(body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&e); err != nil || e.Error.Message == "" || e.Error.Type == "" {
+		t.Fatalf("no error in OpenAI's form: %s (%v)", body, err)
+	}
+	for _, key := range []string{`"param":`, `"code":`} {
+		if !strings.Contains(body, key) {
+			t.Errorf("the error has no %s: %s", key, body)
+		}
+	}
+	return e
+}
+
+// journal is a log that tests can wait on.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+// wait blocks until the log holds a text so many times.
+func (j *journal) wait(t testing.TB, text string, times int, within time.Duration) {
+	t.Helper()
+	deadline := time.Now().Add(within)
+	for strings.Count(j.String(), text) < times {
+		if time.Now().After(deadline) {
+			t.Fatalf("the log does not say %q %d times within %v:\n%s", text, times, within, j)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}

@@ -1,0 +1,103 @@
+package api_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+func TestModels(t *testing.T) {
+	b := newBay(t, map[string]string{"b": `{}`, "a": `{}`})
+	b.write("models/many/one.json", `{"engine":"echo","format":"api","name":"One"}`)
+	b.write("models/many/two.json", `{"engine":"echo","format":"api"}`)
+	b.write("models/wrong/model.json", `{"settings": []}`)
+	waitFor(t, b, "wrong")
+	waitFor(t, b, "many/two")
+
+	var list struct {
+		Object string
+		Data   []map[string]any
+	}
+	_, body := b.do("GET", "/v1/models", "")
+	if err := json.Unmarshal([]byte(body), &list); err != nil {
+		t.Fatalf("%v: %s", err, body)
+	}
+	var ids []string
+	for _, m := range list.Data {
+		ids = append(ids, m["id"].(string))
+		for _, key := range []string{"object", "created", "owned_by", "name", "version", "format", "engine", "description", "settings", "parameters", "metadata", "sources", "state"} {
+			if _, ok := m[key]; !ok {
+				t.Errorf("%v has no %s", m["id"], key)
+			}
+		}
+	}
+	if got := strings.Join(ids, " "); got != "a b many/one many/two wrong" || list.Object != "list" {
+		t.Errorf("list of %q, object %q", got, list.Object)
+	}
+	for _, path := range []string{"/v1/models/many/one", "/v1/models/many%2Fone"} {
+		if status, body := b.do("GET", path, ""); status != 200 || !strings.Contains(body, `"name":"One"`) {
+			t.Errorf("GET %s: %d %s", path, status, body)
+		}
+	}
+	if _, body := b.do("GET", "/v1/models/wrong", ""); !strings.Contains(body, "models/wrong/model.json:1:14: /settings: expected an object, got an array") {
+		t.Errorf("the error of a wrong file: %s", body)
+	}
+}
+
+func TestStartAndStop(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{}`, "n": `{}`, "x/y": `{}`})
+	for _, step := range []struct{ method, path, want string }{
+		{"PUT", "/v1/models/m/start", `{"id":"m","object":"model","state":"running"}`},
+		{"PUT", "/v1/models/m/start", `{"id":"m","object":"model","state":"running"}`},
+		{"PUT", "/v1/models/x/y/start", `{"id":"x/y","object":"model","state":"running"}`},
+		{"PUT", "/v1/models/x%2Fy/stop", `{"id":"x/y","object":"model","state":"ready"}`},
+		{"PUT", "/v1/models/m/stop", `{"id":"m","object":"model","state":"ready"}`},
+		{"PUT", "/v1/models/m/stop", `{"id":"m","object":"model","state":"ready"}`},
+	} {
+		status, body := b.do(step.method, step.path, "")
+		if status != 200 || !sameJSON(t, body, step.want) {
+			t.Errorf("%s %s: %d %s, want %s", step.method, step.path, status, body, step.want)
+		}
+	}
+}
+
+func sameJSON(t *testing.T, a, b string) bool {
+	t.Helper()
+	var x, y any
+	if json.Unmarshal([]byte(a), &x) != nil || json.Unmarshal([]byte(b), &y) != nil {
+		return false
+	}
+	p, _ := json.Marshal(x)
+	q, _ := json.Marshal(y)
+	return string(p) == string(q)
+}
+
+func TestListByState(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{}`, "n": `{}`})
+	b.do("PUT", "/v1/models/m/start", "")
+	_, running := b.do("GET", "/v1/models?state=running", "")
+	_, ready := b.do("GET", "/v1/models?state=ready", "")
+	if !strings.Contains(running, `"id":"m"`) || strings.Contains(running, `"id":"n"`) || !strings.Contains(ready, `"id":"n"`) || strings.Contains(ready, `"id":"m"`) {
+		t.Errorf("running: %s\nready: %s", running, ready)
+	}
+}
+
+func TestEnginesAndPlugins(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{}`})
+	b.write("engines/second.json", `{"engine": "echo", "settings": {"tokens": 1}, "secrets": {"api_key": "env:ENGINEBAY_TEST_SECRET"}}`)
+	b.write("engines/bad.json", `{"settings": 7}`)
+	t.Setenv("ENGINEBAY_TEST_SECRET", "sesame")
+	b.do("PUT", "/v1/models/m/start", "")
+	_, engines := b.do("GET", "/v1/engines", "")
+	for _, want := range []string{`"id":"echo"`, `"state":"up"`, `"models":["m"]`, `"id":"second"`, `"id":"bad"`, "/settings: expected an object, got 7"} {
+		if !strings.Contains(engines, want) {
+			t.Errorf("no %s in %s", want, engines)
+		}
+	}
+	if strings.Contains(engines, "sesame") {
+		t.Errorf("a secret is shown: %s", engines)
+	}
+	if _, plugins := b.do("GET", "/v1/plugins", ""); !strings.Contains(plugins, `"full_name":"enginebay/echo"`) {
+		t.Errorf("plugins: %s", plugins)
+	}
+}

@@ -1,0 +1,75 @@
+package core_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/enginebay/enginebay/"
+
+// floors are those of design.md §2, finer by a step where one line of the
+// drawing holds packages that build on each other: sdk stands on its wire
+// format, and what runs programs (sdk/process) is what the plugin host and the
+// conformance suite both start plugins with.
+var floors = []struct {
+	prefix string
+	floor  int
+}{
+	{"schemas", 0}, {"sdk/proto/generate", 9}, {"sdk/proto", 0}, {"sdk/gguf", 0},
+	{"sdk/process", 2}, {"sdk/sdktest", 3}, {"sdk", 1},
+	{"core/api", 5}, {"core/store", 3}, {"core/download", 3}, {"core/pluginhost", 3}, {"core", 4},
+	{"cmd/", 6}, {"plugins/", 6}, {"examples/", 6},
+}
+
+func floorOf(pkg string) (int, bool) {
+	for _, f := range floors {
+		if pkg == f.prefix || strings.HasSuffix(f.prefix, "/") && strings.HasPrefix(pkg, f.prefix) {
+			return f.floor, true
+		}
+	}
+	return 0, false
+}
+
+// homes are the only packages that may import a library, and why.
+var homes = map[string]struct{ home, why string }{
+	"github.com/gofiber/fiber/v2":              {"core/api", "HTTP stays at the rim"},
+	"github.com/santhosh-tekuri/jsonschema/v5": {"schemas", "its traps are cured in one place"},
+	"github.com/hashicorp/go-plugin/runner":    {"core/pluginhost", "plugins are started in one place"},
+	"github.com/enginebay/enginebay/sdk/proto": {"sdk", "nobody else sees protobuf"},
+}
+
+func TestImportsGoDown(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		pkg := strings.TrimPrefix(words[0], module)
+		floor, known := floorOf(pkg)
+		if !known {
+			t.Errorf("%s has no floor: say in core/floors_test.go where it belongs", pkg)
+		}
+		for _, imported := range words[1:] {
+			checkLibrary(t, pkg, imported)
+			if !strings.HasPrefix(imported, module) {
+				continue
+			}
+			below, _ := floorOf(strings.TrimPrefix(imported, module))
+			if below >= floor {
+				t.Errorf("%s (floor %d) imports %s (floor %d): an import only goes down, so that the lower part can be read, tested and changed without the upper", pkg, floor, imported, below)
+			}
+			outside := strings.HasPrefix(pkg, "plugins/") || strings.HasPrefix(pkg, "examples/")
+			if outside && !strings.HasPrefix(imported, module+"sdk") {
+				t.Errorf("%s imports %s: a plugin sees only sdk, as one that is written elsewhere does", pkg, imported)
+			}
+		}
+	}
+}
+
+func checkLibrary(t *testing.T, pkg, imported string) {
+	if h, ok := homes[imported]; ok && pkg != h.home && pkg != "sdk/proto" {
+		t.Errorf("%s imports %s, whose only home is %s: %s", pkg, imported, h.home, h.why)
+	}
+}

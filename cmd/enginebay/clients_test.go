@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
+	"github.com/openai/openai-go/v3/shared"
+)
+
+const aboutEngineBay = "Engine Bay is a model runtime: one OpenAI-compatible server in which every engine and every model source is a plugin."
+
+// TestOfficialClientForNode runs testdata/clients with the official npm package
+// against a real server and a real llama.cpp.
+func TestOfficialClientForNode(t *testing.T) {
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		t.Fatal("npm is not installed, and the test of OpenAI's client for Node needs it: install Node.js")
+	}
+	if runtime.GOOS == "windows" {
+		t.Skip("the Node that the test brings along is for Linux and macOS")
+	}
+	b := startServer(t, newHome(t))
+	dir := filepath.Join(build, "clients")
+	if out, err := exec.Command("sh", "-c", `mkdir -p "$0" && cp -R testdata/clients/. "$0"/`, dir).CombinedOutput(); err != nil {
+		t.Fatalf("copy: %v\n%s", err, out)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "node_modules", ".package-lock.json")); err != nil {
+		install := exec.Command(npm, "ci", "--no-audit", "--no-fund")
+		install.Dir = dir
+		if out, err := install.CombinedOutput(); err != nil {
+			t.Fatalf("npm ci: %v\n%s", err, out)
+		}
+	}
+	test := exec.Command(npm, "test", "--silent")
+	test.Dir = dir
+	test.Env = append(os.Environ(), "BASE_URL="+b.url+"/v1", "MODEL=tiny-guide", "MODEL_SLASH=variants/with-slash",
+		"EMBED_MODEL=tiny-embed", "TOOL_MODEL=tiny-tools")
+	out, err := test.CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Fatalf("the client's tests fail: %v", err)
+	}
+}
+
+// TestOfficialClientForGo is the same ground with github.com/openai/openai-go.
+func TestOfficialClientForGo(t *testing.T) {
+	b := startServer(t, newHome(t))
+	client := openai.NewClient(option.WithBaseURL(b.url+"/v1/"), option.WithAPIKey("none"), option.WithMaxRetries(0))
+	ctx := context.Background()
+	ask := func(model string) openai.ChatCompletionNewParams {
+		return openai.ChatCompletionNewParams{Model: model, Temperature: openai.Float(0), MaxTokens: openai.Int(200),
+			Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage("What is Engine Bay?")}}
+	}
+	t.Run("list", func(t *testing.T) {
+		page, err := client.Models.List(ctx)
+		if err != nil || len(page.Data) != 5 {
+			t.Fatalf("%d models, %v", len(page.Data), err)
+		}
+		for _, m := range page.Data {
+			if m.ID == "" || m.Object != "model" || m.Created == 0 || m.OwnedBy == "" {
+				t.Errorf("incomplete: %+v", m)
+			}
+		}
+	})
+	t.Run("chat", func(t *testing.T) {
+		answer, err := client.Chat.Completions.New(ctx, ask("tiny-guide"))
+		if err != nil || answer.Choices[0].Message.Content != aboutEngineBay || answer.Model != "tiny-guide" {
+			t.Fatalf("%+v, %v", answer, err)
+		}
+	})
+	t.Run("stream", func(t *testing.T) {
+		stream := client.Chat.Completions.NewStreaming(ctx, ask("variants/with-slash"))
+		var text strings.Builder
+		pieces := 0
+		for stream.Next() {
+			for _, choice := range stream.Current().Choices {
+				text.WriteString(choice.Delta.Content)
+				pieces++
+			}
+		}
+		if stream.Err() != nil || text.String() != aboutEngineBay || pieces < 4 {
+			t.Fatalf("%q in %d pieces, %v", text.String(), pieces, stream.Err())
+		}
+	})
+	t.Run("tools", func(t *testing.T) { testTools(t, client, ask("tiny-tools")) })
+	t.Run("JSON schema", func(t *testing.T) {
+		params := ask("tiny-guide")
+		params.ResponseFormat = openai.ChatCompletionNewParamsResponseFormatUnion{OfJSONSchema: &shared.ResponseFormatJSONSchemaParam{
+			JSONSchema: shared.ResponseFormatJSONSchemaJSONSchemaParam{Name: "sum", Strict: openai.Bool(true), Schema: sumSchema}}}
+		answer, err := client.Chat.Completions.New(ctx, params)
+		if err != nil {
+			t.Fatal(err)
+		}
+		assertSum(t, answer.Choices[0].Message.Content)
+	})
+	t.Run("embeddings", func(t *testing.T) {
+		answer, err := client.Embeddings.New(ctx, openai.EmbeddingNewParams{Model: "tiny-embed",
+			Input: openai.EmbeddingNewParamsInputUnion{OfArrayOfStrings: []string{"a plugin", "an engine"}}})
+		if err != nil || len(answer.Data) != 2 || len(answer.Data[0].Embedding) != 128 || answer.Data[1].Index != 1 {
+			t.Fatalf("%+v, %v", answer, err)
+		}
+	})
+	t.Run("embeddings of a model that has none", func(t *testing.T) {
+		_, err := client.Embeddings.New(ctx, openai.EmbeddingNewParams{Model: "tiny-guide",
+			Input: openai.EmbeddingNewParamsInputUnion{OfString: openai.String("x")}})
+		assertAPIError(t, err, 400, "unsupported_operation", "it answers /v1/chat/completions")
+	})
+	t.Run("wrong model", func(t *testing.T) {
+		_, err := client.Chat.Completions.New(ctx, ask("tiny-gide"))
+		assertAPIError(t, err, 404, "model_not_found", "did you mean 'tiny-guide'?")
+	})
+}
+
+var sumSchema = map[string]any{"type": "object", "additionalProperties": false, "required": []string{"a", "b"},
+	"properties": map[string]any{"a": map[string]any{"type": "integer", "maximum": 9, "minimum": 0}, "b": map[string]any{"enum": []int{1, 2}}}}
+
+func assertSum(t *testing.T, text string) {
+	t.Helper()
+	var sum struct{ A, B *int }
+	if err := json.Unmarshal([]byte(text), &sum); err != nil || sum.A == nil || sum.B == nil || *sum.A > 9 || *sum.B < 1 || *sum.B > 2 {
+		t.Errorf("%q does not fit the schema (%v)", text, err)
+	}
+}
+
+func testTools(t *testing.T, client openai.Client, params openai.ChatCompletionNewParams) {
+	params.Tools = []openai.ChatCompletionToolUnionParam{openai.ChatCompletionFunctionTool(shared.FunctionDefinitionParam{Name: "add", Parameters: sumSchema})}
+	params.ToolChoice = openai.ChatCompletionToolChoiceOptionUnionParam{OfAuto: openai.String("required")}
+	params.ParallelToolCalls = openai.Bool(false)
+	answer, err := client.Chat.Completions.New(context.Background(), params)
+	if err != nil || len(answer.Choices[0].Message.ToolCalls) != 1 {
+		t.Fatalf("%+v, %v", answer, err)
+	}
+	call := answer.Choices[0].Message.ToolCalls[0]
+	if call.Function.Name != "add" || answer.Choices[0].FinishReason != "tool_calls" {
+		t.Errorf("%+v", answer.Choices[0])
+	}
+	assertSum(t, call.Function.Arguments)
+}
+
+func assertAPIError(t *testing.T, err error, status int, code, says string) {
+	t.Helper()
+	var answer *openai.Error
+	if !errors.As(err, &answer) || answer.StatusCode != status || answer.Code != code || !strings.Contains(answer.Message, says) {
+		t.Errorf("got %v, want status %d, code %s and %q", err, status, code, says)
+	}
+}

@@ -60,6 +60,24 @@ func (l *Lease) Post(ctx context.Context, op sdk.Operation, body []byte) (*http.
 	return resp, nil
 }
 
+// Gone says whether the instance has ended, after Post failed: the client has
+// seen nothing of an answer yet, and the request may be sent to another instance.
+// It waits until the core has noticed, so that the next Acquire loads the model
+// again.
+func (l *Lease) Gone(ctx context.Context) bool {
+	select {
+	case <-l.loaded.caller.ctx.Done():
+		return ctx.Err() == nil
+	case <-time.After(noticeTimeout):
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// noticeTimeout bounds how long the end of an instance takes to be noticed; it
+// is milliseconds as a rule.
+const noticeTimeout = 2 * time.Second
+
 // answer is a body that lets go of its contexts when it is closed.
 type answer struct {
 	io.ReadCloser
@@ -106,6 +124,8 @@ func (c *caller) post(ctx context.Context, op sdk.Operation, body []byte) (*http
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "enginebay")
+	// Not sent: it lets the transport try again when an idle connection was dead.
+	req.Header["X-Idempotency-Key"] = nil
 	for name, value := range c.endpoint.Headers {
 		req.Header.Set(name, value)
 	}

@@ -136,7 +136,7 @@ func (r *resident) begin(m *store.Model, settings map[string]any) *loading {
 // watch notices the end of an instance, also when nobody uses it.
 func (r *resident) watch(in *loaded) {
 	err := in.inst.Wait()
-	in.caller.close()
+	defer in.caller.close() // after loaded is nil: who saw the end must not find it again
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.loaded != in {

@@ -28,21 +28,12 @@ func (s *Server) forward(op sdk.Operation) fiber.Handler {
 			return err
 		}
 		ctx, done := clientContext(c.Context().Conn())
-		lease, err := s.runtime.Acquire(ctx, req.model)
+		lease, resp, err := s.send(ctx, op, req)
 		if err != nil {
 			done()
 			return named(err, req.model)
 		}
 		end := func() { done(); lease.Release() }
-		if !lease.Can(op) {
-			end()
-			return cannot(lease, op)
-		}
-		resp, err := lease.Post(ctx, op, req.with(defaults(op, lease.Parameters())))
-		if err != nil {
-			defer end() // it ends ctx, which tells a client that left from an engine that did
-			return broken(ctx, lease, err)
-		}
 		if resp.StatusCode == http.StatusOK && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
 			c.Set(fiber.HeaderContentType, "text/event-stream")
 			c.Set(fiber.HeaderCacheControl, "no-cache")
@@ -52,6 +43,31 @@ func (s *Server) forward(op sdk.Operation) fiber.Handler {
 		}
 		defer end()
 		return s.whole(ctx, c, lease, resp)
+	}
+}
+
+// send finds an instance and sends the request there. An instance that ended a
+// moment ago, or while it was asked and before it answered, is no reason to fail:
+// the model is loaded again, once. With an error there is no lease to release.
+func (s *Server) send(ctx context.Context, op sdk.Operation, req request) (*core.Lease, *http.Response, error) {
+	for again := true; ; again = false {
+		lease, err := s.runtime.Acquire(ctx, req.model)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !lease.Can(op) {
+			lease.Release()
+			return nil, nil, cannot(lease, op)
+		}
+		resp, err := lease.Post(ctx, op, req.with(defaults(op, lease.Parameters())))
+		if err == nil {
+			return lease, resp, nil
+		}
+		retry := again && lease.Gone(ctx)
+		lease.Release()
+		if !retry {
+			return nil, nil, broken(ctx, lease, err)
+		}
 	}
 }
 

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestScripts runs the command line as people do, against one real server.
+func TestScripts(t *testing.T) {
+	b := startServer(t, newHome(t))
+	writeFile(t, b.home+"/models/broken/model.json", "{\n  \"settings\": {\"ctx_len\": \"many\"}\n}\n")
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if status, _ := b.do("GET", "/v1/models/broken", ""); status == 200 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("a new model folder is not seen")
+		}
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("ENGINEBAY_ADDR", b.addr())
+			env.Setenv("ENGINEBAY_HOME", env.WorkDir+"/home")
+			return os.MkdirAll(env.WorkDir+"/home", 0o700)
+		},
+	})
+}

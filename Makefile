@@ -32,23 +32,24 @@ llamacpp: ## a real llama-server for the llamacpp plugin, where none is installe
 	@sh plugins/engine-llamacpp/llamacpp.sh $(LLAMACPP)
 
 run: build llamacpp ## build all, and start the server with a tiny real model
-	@mkdir -p $(HOME_DIR)/models
-	@test -e $(HOME_DIR)/models/tiny-guide || cp -R examples/models/tiny-guide $(HOME_DIR)/models/
+	@mkdir -p $(HOME_DIR)/models/tiny-guide
+	@test -e $(HOME_DIR)/models/tiny-guide/model.json || cp examples/models/tiny-guide/*.gguf examples/models/tiny-guide/model.json $(HOME_DIR)/models/tiny-guide/
 	@echo
 	@echo '  In another terminal:   build/enginebay run tiny-guide "What is Engine Bay?"'
 	@echo '  With any OpenAI client: base URL http://$(ADDR)/v1, model tiny-guide'
 	@echo
 	@exec build/enginebay serve --home $(HOME_DIR) --addr $(ADDR)
 
-test: build llamacpp check ## every check and test, a real llama-server and the official clients included
-	$(GO) test -timeout 20m ./...
+test: build llamacpp check ## every check and every test, real llama-server and official clients included
 
-check: ## gofmt, vet, staticcheck, generated code, other systems; the floors are a test
+check: ## gofmt, vet, staticcheck, generated code, other systems, and all tests with the race detector
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt differs:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
+	@$(GO) generate ./... && git diff --exit-code -- '*.pb.go' || { echo 'generated code is out of date: commit what "make generate" wrote'; exit 1; }
 	GOOS=darwin $(GO) build ./...
 	GOOS=windows $(GO) build ./...
+	$(GO) test -race -timeout 20m ./...
 
 bench: build llamacpp ## the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...

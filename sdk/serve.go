@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"sync"
@@ -115,12 +116,28 @@ func (g *glue) GRPCClient(_ context.Context, _ *goplugin.GRPCBroker, cc *grpc.Cl
 	return NewConn(cc), nil
 }
 
-// Register puts the plugin's services on a gRPC server of the caller's, for
-// tests that run a plugin in their own process. The returned function closes
-// every instance.
-func Register(p Plugin, newGRPC func(...grpc.ServerOption) *grpc.Server, log hclog.Logger) (*grpc.Server, func(context.Context)) {
+// ServeOn answers for the plugin on a listener, in a process of the caller's: a
+// test runs its plugin so, and calls it through [NewConn]. It blocks until ctx
+// ends, then closes every instance and the listener. An error means that the
+// plugin is not one, or that the listener failed.
+func ServeOn(ctx context.Context, l net.Listener, p Plugin, log hclog.Logger) error {
+	if err := p.check(); err != nil {
+		l.Close()
+		return fmt.Errorf("plugin %q: %w", p.Name, err)
+	}
 	s := newServer(p, log)
-	gs := newGRPC(s.options()...)
+	gs := grpc.NewServer(s.options()...)
 	s.register(gs)
-	return gs, s.close
+	failed := make(chan error, 1)
+	go func() { failed <- gs.Serve(l) }()
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeGrace)
+	defer cancel()
+	s.close(closing)
+	gs.Stop()
+	return err
 }

@@ -239,7 +239,15 @@ func (inst *served) close(ctx context.Context) error {
 	if inst.inst == nil {
 		return nil
 	}
-	return inst.inst.Close(ctx)
+	if err := inst.inst.Close(ctx); err != nil {
+		return err
+	}
+	select { // its socket goes after it
+	case <-inst.ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // close ends every instance, all at once, and takes no new ones.

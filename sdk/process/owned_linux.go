@@ -13,14 +13,17 @@ import (
 // as the process: its goroutine is locked to it and never returns.
 var forks = sync.OnceValue(func() chan<- func() {
 	work := make(chan func())
-	go func() {
-		runtime.LockOSThread()
-		for f := range work {
-			f()
-		}
-	}()
+	go fork(work)
 	return work
 })
+
+// fork has a name so that tests which look for leaked goroutines can leave it out.
+func fork(work <-chan func()) {
+	runtime.LockOSThread()
+	for f := range work {
+		f()
+	}
+}
 
 // startOwned starts cmd in its own group, to be killed when this process dies.
 func startOwned(cmd *exec.Cmd) error {

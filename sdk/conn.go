@@ -201,7 +201,9 @@ func (r *remote) Wait() error {
 // has no deadline of its own: an instance lives for as long as it is used.
 func (r *remote) watch() {
 	defer close(r.ended)
-	ctx := context.Background()
+	ctx, cancel := context.WithCancel(context.Background()) // gRPC keeps a stream that is neither read to its end nor called off
+	defer cancel()
+	stream, err := r.conn.engine.Watch(ctx, &pluginpb.WatchRequest{InstanceId: r.id})
 	stream, err := r.conn.engine.Watch(ctx, &pluginpb.WatchRequest{InstanceId: r.id})
 	if err != nil {
 		r.err = callError(ctx, err)

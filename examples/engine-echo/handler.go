@@ -41,8 +41,7 @@ type chatRequest struct {
 func (h *handler) chat(w http.ResponseWriter, r *http.Request) {
 	var req chatRequest
 	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		fmt.Fprintf(w, `{"error":{"message":%q,"type":"invalid_request_error","param":null,"code":null}}`, err.Error())
+		refuse(w, err)
 		return
 	}
 	crashIf(h.settings.CrashOn == "request")
@@ -66,6 +65,14 @@ func (h *handler) chat(w http.ResponseWriter, r *http.Request) {
 	if send(r.Context(), w, r.URL.Path, words) != nil {
 		h.left()
 	}
+}
+
+// refuse answers a request that cannot be read.
+func refuse(w http.ResponseWriter, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusBadRequest)
+	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{
+		"message": err.Error(), "type": "invalid_request_error", "param": nil, "code": nil}})
 }
 
 // answer is the last message's words, or as many as the knob says.
@@ -114,13 +121,15 @@ func (h *handler) whole(ctx context.Context, w http.ResponseWriter, path string,
 func (h *handler) stream(ctx context.Context, w http.ResponseWriter, path string, words []string) error {
 	w.Header().Set("Content-Type", "text/event-stream")
 	flush := w.(http.Flusher).Flush
-	head := fmt.Sprintf(`data: {"id":"echo-1","object":"chat.completion.chunk","created":%d,"model":%q,"choices":[{"index":0,`, time.Now().Unix(), h.model)
+	object := "chat.completion.chunk"
 	piece := `"delta":{"content":%s},"finish_reason":null}]}` + "\n\n"
 	last := `"delta":{},"finish_reason":"stop"}]}` + "\n\ndata: [DONE]\n\n"
 	if path == "/v1/completions" {
+		object = "text_completion"
 		piece = `"text":%s,"finish_reason":null}]}` + "\n\n"
 		last = `"text":"","finish_reason":"stop"}]}` + "\n\ndata: [DONE]\n\n"
 	}
+	head := fmt.Sprintf(`data: {"id":"echo-1","object":%q,"created":%d,"model":%q,"choices":[{"index":0,`, object, time.Now().Unix(), h.model)
 	for i, word := range words {
 		if err := h.pace(ctx, i); err != nil {
 			return err
@@ -144,7 +153,7 @@ func (h *handler) embed(w http.ResponseWriter, r *http.Request) {
 		Input any `json:"input"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
-		w.WriteHeader(http.StatusBadRequest)
+		refuse(w, err)
 		return
 	}
 	texts, ok := req.Input.([]any)

@@ -1,0 +1,133 @@
+package sdktest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// bodies are requests for the operations that sdk names.
+var bodies = map[sdk.Operation]json.RawMessage{
+	sdk.OpChat:       json.RawMessage(`{"messages":[{"role":"user","content":"Hello, who are you?"}],"max_tokens":16}`),
+	sdk.OpCompletion: json.RawMessage(`{"prompt":"Hello, who are you?","max_tokens":16}`),
+	sdk.OpEmbedding:  json.RawMessage(`{"input":["Hello","world"]}`),
+	sdk.OpRerank:     json.RawMessage(`{"query":"Hello","documents":["Hello","world"]}`),
+	sdk.OpResponses:  json.RawMessage(`{"input":"Hello, who are you?","max_output_tokens":16}`),
+	sdk.OpMessages:   json.RawMessage(`{"messages":[{"role":"user","content":"Hello, who are you?"}],"max_tokens":16}`),
+	sdk.OpTokenize:   json.RawMessage(`{"content":"Hello"}`),
+}
+
+// anyOperation is the one that a test uses which needs just one.
+func anyOperation(e sdk.Endpoint) sdk.Operation {
+	for _, op := range []sdk.Operation{sdk.OpChat, sdk.OpCompletion, sdk.OpEmbedding} {
+		if slices.Contains(e.Operations, op) {
+			return op
+		}
+	}
+	if len(e.Operations) > 0 {
+		return e.Operations[0]
+	}
+	return sdk.OpChat
+}
+
+// body is a request of the case, for a model.
+func (e *engine) body(t *testing.T, op sdk.Operation, model string, stream bool) []byte {
+	t.Helper()
+	request, ok := e.Requests[op]
+	if !ok {
+		request, ok = bodies[op]
+	}
+	if !ok {
+		t.Fatalf("there is no request for the operation %q; give one in Case.Requests", op)
+	}
+	further := map[string]any{"model": model}
+	if stream {
+		further["stream"] = true
+	}
+	return merge(t, further, request)
+}
+
+// post sends a request as the core does.
+func post(ctx context.Context, e sdk.Endpoint, op sdk.Operation, body []byte) (*http.Response, error) {
+	transport := &http.Transport{DisableKeepAlives: true}
+	base := strings.TrimSuffix(e.URL, "/")
+	if e.Socket != "" {
+		base = "http://localhost"
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", e.Socket)
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/v1/"+string(op), bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	for name, value := range e.Headers {
+		req.Header.Set(name, value)
+	}
+	return transport.RoundTrip(req)
+}
+
+// ask sends the case's request and reads the whole answer.
+func (e *engine) ask(t *testing.T, inst sdk.Instance, op sdk.Operation, stream bool) (status int, err error) {
+	t.Helper()
+	resp, err := post(t.Context(), inst.Endpoint(), op, e.body(t, op, e.Model.ID, stream))
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, err
+}
+
+// begin sends a request and leaves it open; end says whether it comes to an end
+// when the instance does.
+func (e *engine) begin(t *testing.T, inst sdk.Instance) (end func() error) {
+	t.Helper()
+	op := anyOperation(inst.Endpoint())
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	resp, err := post(ctx, inst.Endpoint(), op, e.body(t, op, e.Model.ID, streams(op)))
+	if err != nil {
+		cancel()
+		t.Fatalf("a request: %v", err)
+	}
+	return func() error {
+		defer cancel()
+		defer resp.Body.Close()
+		_, _ = io.Copy(io.Discard, resp.Body)
+		if ctx.Err() != nil {
+			return fmt.Errorf("a request goes on after Close")
+		}
+		return nil
+	}
+}
+
+// leave: a client that goes away in the middle does no harm.
+func (e *engine) leave(t *testing.T) {
+	h := e.up(t)
+	inst := h.loaded(t, e.request(t, h, nil))
+	op := anyOperation(inst.Endpoint())
+	for range 8 {
+		ctx, cancel := context.WithCancel(t.Context())
+		resp, err := post(ctx, inst.Endpoint(), op, e.body(t, op, e.Model.ID, streams(op)))
+		cancel()
+		if err != nil {
+			t.Fatalf("a request: %v", err)
+		}
+		resp.Body.Close()
+	}
+	e.answer(t, inst, e.Model.ID, op, false)
+}
+
+func streams(op sdk.Operation) bool {
+	return op == sdk.OpChat || op == sdk.OpCompletion || op == sdk.OpResponses || op == sdk.OpMessages
+}

@@ -1,0 +1,174 @@
+package sdktest
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/process"
+)
+
+// patience is how long the suite waits for what must happen soon.
+const patience = 10 * time.Second
+
+// A Subject is the plugin under test: Plugin or Path is set.
+type Subject struct {
+	Plugin sdk.Plugin // served in the test's own process
+	Path   string     // of the built program, started as the core starts it
+	Env    []string   // further variables of the program, NAME=VALUE
+}
+
+// host is one running plugin and the core's half of the contract to it.
+type host struct {
+	*sdk.Conn
+	run    string         // its run folder
+	data   string         // its data folder
+	child  *process.Child // nil in process
+	hangUp func()         // closes the lifeline; nil in process
+	end    func() error   // ends the plugin as the core does; may be called twice
+}
+
+// start runs the plugin until the end of the test, and checks then that nothing
+// of it is left.
+func (s Subject) start(t *testing.T) *host {
+	t.Helper()
+	dir := folder(t)
+	h := &host{run: filepath.Join(dir, "run"), data: filepath.Join(dir, "data")}
+	for _, d := range []string{h.run, h.data} {
+		if err := os.Mkdir(d, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log := &logbook{}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the plugin's log:\n%s", log)
+		}
+	})
+	begin := s.serve
+	if s.Path != "" {
+		begin = s.launch
+	}
+	before := h.look()
+	if err := begin(h, dir, log); err != nil {
+		t.Fatalf("start the plugin: %v", err)
+	}
+	h.end = sync.OnceValue(h.end)
+	t.Cleanup(func() {
+		children := h.look().children
+		if err := h.end(); err != nil {
+			t.Errorf("end the plugin: %v", err)
+		}
+		gone(t, children, patience)
+		before.same(t, h)
+	})
+	return h
+}
+
+// folder is a private folder with a path that leaves room for a socket's name,
+// which that of t.TempDir does not.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ebt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// configured is start and Configure, with the settings over the schema's defaults.
+func (s Subject) configured(t *testing.T, settings json.RawMessage, secrets map[string]string) *host {
+	t.Helper()
+	h := s.start(t)
+	if err := h.configure(t, settings, secrets); err != nil {
+		t.Fatalf("Configure: %v", err)
+	}
+	return h
+}
+
+func (h *host) configure(t *testing.T, settings json.RawMessage, secrets map[string]string) error {
+	t.Helper()
+	return h.Configure(t.Context(), sdk.Configuration{Deployment: "conformance", Settings: h.effective(t, settings),
+		Secrets: secrets, RunDir: h.run, DataDir: h.data, LogLevel: "debug"})
+}
+
+// effective are the plugin's own defaults with layers of settings over them.
+func (h *host) effective(t *testing.T, layers ...json.RawMessage) json.RawMessage {
+	t.Helper()
+	d, err := h.Describe(t.Context())
+	if err != nil {
+		t.Fatalf("Describe: %v", err)
+	}
+	var schema struct {
+		Properties map[string]struct {
+			Default any `json:"default"`
+		} `json:"properties"`
+	}
+	if len(d.Settings) > 0 {
+		if err := json.Unmarshal(d.Settings, &schema); err != nil {
+			t.Fatalf("settings schema: %v", err)
+		}
+	}
+	settings := map[string]any{}
+	for name, property := range schema.Properties {
+		if property.Default != nil {
+			settings[name] = property.Default
+		}
+	}
+	return merge(t, settings, layers...)
+}
+
+func merge(t *testing.T, object map[string]any, layers ...json.RawMessage) json.RawMessage {
+	t.Helper()
+	object = maps.Clone(object)
+	for _, layer := range layers {
+		if len(layer) == 0 {
+			continue
+		}
+		if err := json.Unmarshal(layer, &object); err != nil {
+			t.Fatalf("%s: %v", layer, err)
+		}
+	}
+	merged, err := json.Marshal(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return merged
+}
+
+// logbook keeps what a plugin says, for the reader of a failed test.
+type logbook struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (l *logbook) line(line string) {
+	if len(line) > 500 {
+		line = line[:500] + "…"
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lines = append(l.lines, line); len(l.lines) > 400 {
+		l.lines = slices.Delete(l.lines, 0, 200)
+	}
+}
+
+func (l *logbook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.lines, "\n")
+}
+
+func (l *logbook) logger() hclog.Logger {
+	return hclog.New(&hclog.LoggerOptions{Name: "plugin", Output: &process.LineWriter{Emit: l.line}, Level: hclog.Debug})
+}

@@ -5,7 +5,9 @@ package main
 
 import "github.com/enginebay/enginebay/sdk"
 
+var plugin = sdk.Plugin{Name: "echo", Version: "0.1.0", Settings: settingsSchema, Engine: &engine{}}
+
 func main() {
 	misbehaveEarly()
-	sdk.Serve(sdk.Plugin{Name: "echo", Version: "0.1.0", Settings: settingsSchema, Engine: &engine{}})
+	sdk.Serve(plugin)
 }

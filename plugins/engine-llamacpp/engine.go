@@ -110,6 +110,9 @@ func (e *engine) Load(ctx context.Context, req sdk.LoadRequest, progress func(sd
 	if err != nil {
 		return nil, err
 	}
+	if templateFile != "" {
+		defer os.Remove(templateFile) // it is read at the start
+	}
 	socket := name + ".sock"
 	server, err := process.Run(ctx, process.Config{
 		Path:     program,

@@ -74,15 +74,16 @@ func vision(m sdk.Model, s settings) bool {
 	return m.MMProj != "" && (s.VisionModel == nil || *s.VisionModel)
 }
 
-// operations are what a model answers once it is loaded.
+// operations are what a model answers once it is loaded. llama-server tokenizes
+// too, but on a path of its own that is not below /v1.
 func operations(h *gguf.Header, s settings) []sdk.Operation {
 	switch {
 	case h.Rerank:
-		return []sdk.Operation{sdk.OpRerank, sdk.OpTokenize}
+		return []sdk.Operation{sdk.OpRerank}
 	case h.Embedding:
-		return []sdk.Operation{sdk.OpEmbedding, sdk.OpTokenize}
+		return []sdk.Operation{sdk.OpEmbedding}
 	}
-	ops := []sdk.Operation{sdk.OpChat, sdk.OpCompletion, sdk.OpResponses, sdk.OpMessages, sdk.OpTokenize}
+	ops := []sdk.Operation{sdk.OpChat, sdk.OpCompletion, sdk.OpResponses, sdk.OpMessages}
 	if s.Embedding {
 		ops = append(ops, sdk.OpEmbedding)
 	}

@@ -33,7 +33,7 @@ type Config struct {
 	Dir  string   // working directory
 
 	// Endpoint is where the server will answer. A Socket is removed before the
-	// start and after the end.
+	// start and after the end, and closed to other users.
 	Endpoint sdk.Endpoint
 
 	// Health is the path that answers 200 as soon as the server can work, and
@@ -121,12 +121,24 @@ func (s *Server) ready(ctx context.Context) error {
 		case <-time.After(wait):
 		}
 		if s.healthy(ctx, client) {
-			return nil
+			return s.private()
 		}
 		if s.config.Waiting != nil {
 			s.config.Waiting(s.child.Pid())
 		}
 	}
+}
+
+// private keeps others from the server's socket, which has the permissions that
+// the umask left; until now only those of its folder kept them out.
+func (s *Server) private() error {
+	if s.config.Endpoint.Socket == "" {
+		return nil
+	}
+	if err := os.Chmod(s.config.Endpoint.Socket, 0o600); err != nil {
+		return fmt.Errorf("close the socket to others: %w", err)
+	}
+	return nil
 }
 
 func (s *Server) healthy(ctx context.Context, client *http.Client) bool {

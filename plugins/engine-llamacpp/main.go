@@ -4,9 +4,6 @@ package main
 
 import "github.com/enginebay/enginebay/sdk"
 
-// version is set by the Makefile.
-var version = "0.1.0"
+var plugin = sdk.Plugin{Name: "llamacpp", Version: "0.1.0", Settings: settingsSchema, Engine: &engine{}}
 
-func main() {
-	sdk.Serve(sdk.Plugin{Name: "llamacpp", Version: version, Settings: settingsSchema, Engine: &engine{}})
-}
+func main() { sdk.Serve(plugin) }

@@ -10,6 +10,9 @@ import (
 	"go.uber.org/goleak"
 )
 
+// settle is how long what was closed may take to be gone.
+const settle = 3 * time.Second
+
 // remains are what a plugin holds at one time: files in its run folder, child
 // processes (on Linux), goroutines (in process).
 type remains struct {
@@ -45,10 +48,10 @@ func (h *host) tidy(before []string) {
 // same waits until the plugin holds no more than it did.
 func (r remains) same(t *testing.T, h *host) {
 	t.Helper()
-	soon(t, "files are left in the run folder", patience, func() []string {
+	soon(t, "files are left in the run folder", settle, func() []string {
 		return slices.DeleteFunc(h.files(), func(f string) bool { return slices.Contains(r.files, f) })
 	})
-	soon(t, "processes are left", patience, func() []child {
+	soon(t, "processes are left", settle, func() []child {
 		return slices.DeleteFunc(h.look().children, func(c child) bool { return slices.Contains(r.children, c) })
 	})
 	if h.child == nil {

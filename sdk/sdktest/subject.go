@@ -153,13 +153,13 @@ type logbook struct {
 }
 
 func (l *logbook) line(line string) {
-	if len(line) > 500 {
-		line = line[:500] + "…"
+	if len(line) > 300 {
+		line = line[:300] + "…"
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.lines = append(l.lines, line); len(l.lines) > 400 {
-		l.lines = slices.Delete(l.lines, 0, 200)
+	if l.lines = append(l.lines, line); len(l.lines) > 60 {
+		l.lines = slices.Delete(l.lines, 0, 30)
 	}
 }
 

@@ -204,7 +204,6 @@ func (r *remote) watch() {
 	ctx, cancel := context.WithCancel(context.Background()) // gRPC keeps a stream that is neither read to its end nor called off
 	defer cancel()
 	stream, err := r.conn.engine.Watch(ctx, &pluginpb.WatchRequest{InstanceId: r.id})
-	stream, err := r.conn.engine.Watch(ctx, &pluginpb.WatchRequest{InstanceId: r.id})
 	if err != nil {
 		r.err = callError(ctx, err)
 		return

@@ -35,7 +35,6 @@ func floorOf(pkg string) (int, bool) {
 var homes = map[string]struct{ home, why string }{
 	"github.com/gofiber/fiber/v2":              {"core/api", "HTTP stays at the rim"},
 	"github.com/santhosh-tekuri/jsonschema/v5": {"schemas", "its traps are cured in one place"},
-	"github.com/hashicorp/go-plugin/runner":    {"core/pluginhost", "plugins are started in one place"},
 	"github.com/enginebay/enginebay/sdk/proto": {"sdk", "nobody else sees protobuf"},
 }
 

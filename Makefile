@@ -32,7 +32,7 @@ llamacpp: ## a real llama-server for the llamacpp plugin, where none is installe
 	@sh plugins/engine-llamacpp/llamacpp.sh $(LLAMACPP)
 
 run: build llamacpp ## build all, and start the server with a tiny real model
-	@mkdir -p $(HOME_DIR)/models/tiny-guide
+	@mkdir -p -m 700 $(HOME_DIR) && mkdir -p $(HOME_DIR)/models/tiny-guide
 	@test -e $(HOME_DIR)/models/tiny-guide/model.json || cp examples/models/tiny-guide/*.gguf examples/models/tiny-guide/model.json $(HOME_DIR)/models/tiny-guide/
 	@echo
 	@echo '  In another terminal:   build/enginebay run tiny-guide "What is Engine Bay?"'

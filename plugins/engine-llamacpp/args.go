@@ -7,6 +7,9 @@ import (
 	"github.com/enginebay/enginebay/sdk/gguf"
 )
 
+// allLayers is more than a model has. Newer builds know the word "all", older ones do not.
+const allLayers = 100000
+
 // arguments are what llama-server is started with.
 func arguments(m sdk.Model, h *gguf.Header, s settings, socket, template string) []string {
 	args := []string{
@@ -27,8 +30,12 @@ func arguments(m sdk.Model, h *gguf.Header, s settings, socket, template string)
 		"-fa", string(s.FlashAttn),
 		"--jinja",
 	}
-	if s.NGL != nil && *s.NGL >= 0 {
-		args = append(args, "-ngl", strconv.Itoa(*s.NGL))
+	if s.NGL != nil {
+		n := *s.NGL
+		if n < 0 {
+			n = allLayers
+		}
+		args = append(args, "-ngl", strconv.Itoa(n))
 	}
 	if s.ContBatching != nil && !*s.ContBatching {
 		args = append(args, "--no-cont-batching")

@@ -87,6 +87,9 @@ func read(req sdk.LoadRequest, h *gguf.Header) (settings, error) {
 	if s.CPUThreads <= 0 {
 		s.CPUThreads = threads()
 	}
+	if s.FlashAttn == "" {
+		s.FlashAttn = "auto"
+	}
 	if s.CacheTypeK == "" {
 		s.CacheTypeK = s.CacheType
 	}

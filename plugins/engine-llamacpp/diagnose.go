@@ -21,6 +21,8 @@ var (
 	lead = regexp.MustCompile(`^(?:\w+: )?(?:error loading model: |error: )`)
 	// memory are the words of a load that found too little of it.
 	memory = regexp.MustCompile(`(?i)insufficient memory|out of memory|failed to allocate|unable to allocate|cannot allocate|bad_alloc`)
+	// newer are the words for a model that a later llama.cpp may run.
+	newer = regexp.MustCompile(`unknown model architecture|only supports up to version`)
 )
 
 // diagnose picks llama-server's own reason out of the last lines of its log: the
@@ -29,8 +31,11 @@ var (
 func diagnose(exit error, log []string) (sdk.Code, string) {
 	code := sdk.CodeInvalid
 	for _, line := range log {
-		if memory.MatchString(line) {
+		switch {
+		case memory.MatchString(line):
 			code = sdk.CodeExhausted
+		case newer.MatchString(line):
+			code = sdk.CodeUnsupported
 		}
 	}
 	for _, line := range log {

@@ -1,10 +1,15 @@
 package process
 
+import (
+	"strings"
+	"unicode"
+)
+
 // maxLine bounds one line of output, in bytes: the rest of a longer one is dropped.
 const maxLine = 16 << 10
 
-// A LineWriter cuts what is written to it into lines without control characters.
-// It never fails and never stops taking more: a program that logs without end
+// A LineWriter cuts what is written to it into lines of valid UTF-8 without
+// control characters. It never fails and never stops taking more: a program that logs without end
 // must not block on its log.
 type LineWriter struct {
 	Emit func(line string) // called with each line; nil discards them
@@ -17,11 +22,9 @@ func (w *LineWriter) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	for _, b := range p {
-		switch {
-		case b == '\n':
+		if b == '\n' {
 			w.Flush()
-		case len(w.line) >= maxLine, b < ' ' && b != '\t', b == 0x7f:
-		default:
+		} else if len(w.line) < maxLine {
 			w.line = append(w.line, b)
 		}
 	}
@@ -30,8 +33,17 @@ func (w *LineWriter) Write(p []byte) (int, error) {
 
 // Flush emits a last line that has no end.
 func (w *LineWriter) Flush() {
-	if w.Emit != nil && len(w.line) > 0 {
-		w.Emit(string(w.line))
+	if line := strings.Map(printable, string(w.line)); w.Emit != nil && line != "" {
+		w.Emit(line)
 	}
 	w.line = w.line[:0]
+}
+
+// printable drops what a terminal would obey. A byte that is no UTF-8 comes as
+// U+FFFD: a line may end up in a protobuf string, which takes no other.
+func printable(r rune) rune {
+	if unicode.IsControl(r) && r != '\t' {
+		return -1
+	}
+	return r
 }

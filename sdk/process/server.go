@@ -45,7 +45,8 @@ type Config struct {
 	Waiting func(pid int)
 
 	// Explain makes the error that a user sees of a server's end: exit is what
-	// [exec.Cmd.Wait] said and log the last lines, the oldest first. Required.
+	// [exec.Cmd.Wait] said, nil for status 0, and log the last lines, the oldest
+	// first. Required.
 	Explain func(exit error, log []string) error
 
 	// Log takes the server's output. Required.
@@ -117,6 +118,9 @@ func (s *Server) ready(ctx context.Context) error {
 		case <-ctx.Done():
 			return &sdk.Error{Code: sdk.CodeCanceled, Message: "the load was called off", Cause: ctx.Err()}
 		case <-s.gone:
+			if s.err == nil { // Explain knew no reason
+				return fmt.Errorf("%s ended before it answered", s.config.Path)
+			}
 			return s.err
 		case <-time.After(wait):
 		}

@@ -38,7 +38,7 @@ func keyword(invalid *jsonschema.ValidationError) string {
 // or too many, otherwise one.
 func (f finding) explain(invalid *jsonschema.ValidationError) Problems {
 	pointer := unescaped(invalid.InstanceLocation)
-	value, _ := lookup(f.value, pointer)
+	value, _ := Lookup(f.value, pointer)
 	sub := f.subschema(invalid)
 	object, _ := value.(map[string]any)
 	switch keyword(invalid) {
@@ -59,7 +59,7 @@ func (f finding) explain(invalid *jsonschema.ValidationError) Problems {
 func (f finding) subschema(invalid *jsonschema.ValidationError) subschema {
 	_, location, _ := strings.Cut(invalid.AbsoluteKeywordLocation, "#")
 	location = unescaped(strings.TrimSuffix(location, "/"+keyword(invalid)))
-	here, _ := lookup(f.schema.root, location)
+	here, _ := Lookup(f.schema.root, location)
 	sub, _ := f.schema.in(here)
 	return sub
 }

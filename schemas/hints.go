@@ -23,13 +23,12 @@ func (s subschema) hints(pointer string, value any) Problems {
 			all = append(all, items.hints(pointer+Pointer(strconv.Itoa(i)), v[i])...)
 		}
 	case map[string]any:
-		known := s.names()
 		for name, member := range v {
 			below := pointer + Pointer(name)
-			if slices.Contains(known, name) {
+			if s.knows(name) {
 				sub, _ := s.property(name)
 				all = append(all, sub.hints(below, member)...)
-			} else if near := nearest(name, absent(known, name, v)); near != "" {
+			} else if near := nearest(name, absent(s.names(), name, v)); near != "" {
 				all = append(all, unknown(below, name, near))
 			}
 		}
@@ -72,10 +71,10 @@ func nearest(name string, candidates []string) string {
 	return found
 }
 
+var separators = strings.NewReplacer("_", "", "-", "", ".", "", " ", "")
+
 // plain returns name without what people spell in different ways.
-func plain(name string) string {
-	return strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(strings.ToLower(name))
-}
+func plain(name string) string { return separators.Replace(strings.ToLower(name)) }
 
 // distance is the number of bytes to insert, delete, replace or swap with the
 // next one on the way from a to b (optimal string alignment).

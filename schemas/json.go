@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/tailscale/hujson"
@@ -182,10 +181,11 @@ func duplicate(file string, at place, key string, first *node) Problem {
 
 // literal returns a string, json.Number, bool or nil.
 func literal(l hujson.Literal) (any, error) {
-	dec := json.NewDecoder(strings.NewReader(string(l)))
-	dec.UseNumber()
+	if l[0] == '-' || '0' <= l[0] && l[0] <= '9' {
+		return json.Number(l), nil // hujson has checked that it is one
+	}
 	var value any
-	if err := dec.Decode(&value); err != nil {
+	if err := json.Unmarshal(l, &value); err != nil {
 		return nil, fmt.Errorf("read %s: %w", shorten(string(l)), err)
 	}
 	return value, nil

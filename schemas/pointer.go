@@ -5,10 +5,15 @@ import (
 	"strings"
 )
 
+// A Replacer is built when it is first used, which takes longer than using it.
+var (
+	escape   = strings.NewReplacer("~", "~0", "/", "~1")
+	unescape = strings.NewReplacer("~1", "/", "~0", "~")
+)
+
 // Pointer returns the JSON pointer (RFC 6901) of a value from the names and
 // indices on the way to it. Without any it is "", the whole document.
 func Pointer(path ...string) string {
-	escape := strings.NewReplacer("~", "~0", "/", "~1")
 	var b strings.Builder
 	for _, name := range path {
 		b.WriteByte('/')
@@ -22,7 +27,6 @@ func SplitPointer(pointer string) []string {
 	if pointer == "" {
 		return nil
 	}
-	unescape := strings.NewReplacer("~1", "/", "~0", "~")
 	path := strings.Split(strings.TrimPrefix(pointer, "/"), "/")
 	for i, name := range path {
 		path[i] = unescape.Replace(name)
@@ -30,9 +34,15 @@ func SplitPointer(pointer string) []string {
 	return path
 }
 
-// lookup returns the value that pointer names below value.
-func lookup(value any, pointer string) (any, bool) {
-	for _, name := range SplitPointer(pointer) {
+// Lookup returns the value that pointer names below value.
+func Lookup(value any, pointer string) (any, bool) {
+	if pointer == "" {
+		return value, true
+	}
+	for name := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		if strings.Contains(name, "~") {
+			name = unescape.Replace(name)
+		}
 		switch v := value.(type) {
 		case map[string]any:
 			member, ok := v[name]

@@ -91,18 +91,18 @@ func (s *Schema) checkDefaults() error {
 // Properties returns the names of the top level properties, sorted.
 func (s *Schema) Properties() []string { return s.root.names() }
 
-// PropertiesAt returns the names of the properties of the object that pointer
-// names, such as "/settings"; nil where the schema knows none.
-func (s *Schema) PropertiesAt(pointer string) []string {
+// Knows tells whether the object that pointer names, such as "/settings", has
+// a property of that name.
+func (s *Schema) Knows(pointer, name string) bool {
 	sub := s.root
-	for _, name := range SplitPointer(pointer) {
-		next, ok := sub.property(name)
+	for _, above := range SplitPointer(pointer) {
+		next, ok := sub.property(above)
 		if !ok {
-			return nil
+			return false
 		}
 		sub = next
 	}
-	return sub.names()
+	return sub.knows(name)
 }
 
 // Defaults returns a new map of the top level properties that have a default.

@@ -24,7 +24,7 @@ func (s subschema) in(value any) (subschema, bool) {
 		if !isRef || !strings.HasPrefix(ref, "#") {
 			break
 		}
-		target, _ := lookup(s.root, ref[1:])
+		target, _ := Lookup(s.root, ref[1:])
 		here, ok = target.(map[string]any)
 	}
 	return subschema{s.root, here}, ok
@@ -34,6 +34,13 @@ func (s subschema) in(value any) (subschema, bool) {
 func (s subschema) names() []string {
 	properties, _ := s.here["properties"].(map[string]any)
 	return slices.Sorted(maps.Keys(properties))
+}
+
+// knows tells whether there is a property of that name.
+func (s subschema) knows(name string) bool {
+	properties, _ := s.here["properties"].(map[string]any)
+	_, known := properties[name]
+	return known
 }
 
 // property returns the schema of a property that is known by name, or that of

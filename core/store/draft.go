@@ -34,9 +34,8 @@ func (d *draft) object(path []string) map[string]any {
 
 // at returns the value that pointer names; nil where there is none.
 func (d *draft) at(pointer string) any {
-	path := schemas.SplitPointer(pointer)
-	last := len(path) - 1
-	return d.object(path[:last])[path[last]]
+	value, _ := schemas.Lookup(d.root, pointer)
+	return value
 }
 
 // remove takes away the value that pointer names.
@@ -64,7 +63,10 @@ func (d *draft) set(pointer string, value any) {
 // move takes the value at from to its new home. Objects are joined there, key
 // by key. A value that is there already counts more; it is the newer spelling.
 func (d *draft) move(from, to string) {
-	value := d.at(from)
+	value, there := schemas.Lookup(d.root, from)
+	if !there { // nearly always, and there are many older homes
+		return
+	}
 	d.remove(from)
 	d.join(value, from, to)
 }

@@ -105,13 +105,12 @@ func (d *draft) dropPlaceholders() {
 // the parameters.
 func (d *draft) sortKeys(from string, others ...string) {
 	schema := schemas.Model()
-	known := schema.PropertiesAt(from)
 	for _, name := range slices.Sorted(maps.Keys(d.object(schemas.SplitPointer(from)))) {
-		if slices.Contains(known, name) {
+		if schema.Knows(from, name) {
 			continue
 		}
 		for _, other := range others {
-			if slices.Contains(schema.PropertiesAt(other), name) {
+			if schema.Knows(other, name) {
 				d.move(from+schemas.Pointer(name), other+schemas.Pointer(name))
 				break
 			}

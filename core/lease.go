@@ -45,12 +45,12 @@ func (l *Lease) Operations() []sdk.Operation { return l.loaded.inst.Endpoint().O
 func (l *Lease) Can(op sdk.Operation) bool { return slices.Contains(l.Operations(), op) }
 
 // Post sends a JSON request for an operation and returns the instance's answer
-// as it comes. When ctx ends, or the model is unloaded, the connection is closed,
-// and the engine stops.
-func (l *Lease) Post(ctx context.Context, op sdk.Operation, body []byte) (*http.Response, error) {
+// as it comes; stream says whether the body asks for a stream. When ctx ends, or
+// the model is unloaded, the connection is closed, and the engine stops.
+func (l *Lease) Post(ctx context.Context, op sdk.Operation, stream bool, body []byte) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(l.loaded.caller.ctx, cancel)
-	resp, err := l.loaded.caller.post(ctx, op, body)
+	resp, err := l.loaded.caller.post(ctx, op, stream, body)
 	if err != nil {
 		stop()
 		cancel()
@@ -91,34 +91,52 @@ func (a *answer) Close() error {
 
 // caller sends requests to one endpoint.
 type caller struct {
-	ctx       context.Context // ends when the instance does: what is in flight breaks off
-	cancel    context.CancelFunc
-	endpoint  sdk.Endpoint
+	ctx     context.Context // ends when the instance does: what is in flight breaks off
+	cancel  context.CancelFunc
+	headers map[string]string
+	streams *target
+	whole   *target // of requests that do not stream; the same as streams for most
+}
+
+// target is one address of an endpoint.
+type target struct {
 	base      string
 	transport *http.Transport
 }
 
 func newCaller(e sdk.Endpoint) *caller {
-	c := &caller{endpoint: e, base: strings.TrimSuffix(e.URL, "/")}
+	c := &caller{headers: e.Headers, streams: newTarget(e.Socket, e.URL)}
+	c.whole = c.streams
+	if e.WholeSocket != "" {
+		c.whole = newTarget(e.WholeSocket, "")
+	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.transport = &http.Transport{
-		MaxIdleConnsPerHost: 256,
-		IdleConnTimeout:     3 * time.Second, // llama-server closes idle connections after five
-		DisableCompression:  true,            // bytes pass as they are
-		ForceAttemptHTTP2:   e.URL != "",
-		ReadBufferSize:      32 << 10,
-	}
-	if e.Socket != "" {
-		c.base = "http://localhost"
-		c.transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", e.Socket)
-		}
-	}
 	return c
 }
 
-func (c *caller) post(ctx context.Context, op sdk.Operation, body []byte) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/v1/"+string(op), bytes.NewReader(body))
+func newTarget(socket, url string) *target {
+	t := &target{base: strings.TrimSuffix(url, "/"), transport: &http.Transport{
+		MaxIdleConnsPerHost: 256,
+		IdleConnTimeout:     3 * time.Second, // llama-server closes idle connections after five
+		DisableCompression:  true,            // bytes pass as they are
+		ForceAttemptHTTP2:   url != "",
+		ReadBufferSize:      32 << 10,
+	}}
+	if socket != "" {
+		t.base = "http://localhost"
+		t.transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+		}
+	}
+	return t
+}
+
+func (c *caller) post(ctx context.Context, op sdk.Operation, stream bool, body []byte) (*http.Response, error) {
+	to := c.whole
+	if stream {
+		to = c.streams
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.base+"/v1/"+string(op), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -126,19 +144,16 @@ func (c *caller) post(ctx context.Context, op sdk.Operation, body []byte) (*http
 	req.Header.Set("User-Agent", "enginebay")
 	// Not sent: it lets the transport try again when an idle connection was dead.
 	req.Header["X-Idempotency-Key"] = nil
-	for name, value := range c.endpoint.Headers {
+	for name, value := range c.headers {
 		req.Header.Set(name, value)
 	}
-	resp, err := c.transport.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	return resp, nil
+	return to.transport.RoundTrip(req)
 }
 
 // close breaks off what is in flight. It comes before the end of the instance:
 // llama-server waits for open requests, and would only be killed in the end.
 func (c *caller) close() {
 	c.cancel()
-	c.transport.CloseIdleConnections()
+	c.streams.transport.CloseIdleConnections()
+	c.whole.transport.CloseIdleConnections()
 }

@@ -145,12 +145,15 @@ func (c *Conn) checkEndpoint(e Endpoint) error {
 	if err := e.check(); err != nil {
 		return bad(err.Error())
 	}
-	if e.Socket != "" {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if filepath.Dir(filepath.Clean(e.Socket)) != filepath.Clean(c.runDir) {
-			return bad("socket " + e.Socket + " is outside the plugin's run folder")
+	c.mu.Lock()
+	runDir := filepath.Clean(c.runDir)
+	c.mu.Unlock()
+	for _, socket := range []string{e.Socket, e.WholeSocket} {
+		if socket != "" && filepath.Dir(filepath.Clean(socket)) != runDir {
+			return bad("socket " + socket + " is outside the plugin's run folder")
 		}
+	}
+	if e.Socket != "" {
 		return nil
 	}
 	if u, err := url.Parse(e.URL); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {

@@ -129,6 +129,13 @@ type Endpoint struct {
 	// private unix socket, and the core sees that Socket.
 	Handler http.Handler
 
+	// Whole, if set, answers the requests that do not stream, in the plugin's own
+	// process; the others go where the endpoint says. It is for a server that is
+	// wanting in this, as one that computes on when nobody waits for the answer.
+	// The SDK serves it, and the core sees WholeSocket.
+	Whole       http.Handler
+	WholeSocket string
+
 	// Operations are what the instance answers.
 	Operations []Operation
 }

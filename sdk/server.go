@@ -3,6 +3,7 @@ package sdk
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"runtime/debug"
 	"sync"
@@ -183,19 +184,34 @@ func (s *server) load(ctx context.Context, id string, inst *served, req LoadRequ
 	return endpoint, nil
 }
 
-// serve puts an endpoint's Handler on a private socket.
+// serve puts an endpoint's handlers on private sockets.
 func (s *server) serve(id string, e Endpoint) (Endpoint, func(), error) {
-	if e.Handler == nil {
-		return e, func() {}, nil
-	}
 	s.mu.Lock()
-	path := filepath.Join(s.runDir, id+".sock")
+	base := filepath.Join(s.runDir, id)
 	s.mu.Unlock()
-	stop, err := serveHandler(path, e.Handler, s.log)
-	if err != nil {
-		return e, func() {}, &Error{Code: CodeInternal, Message: "plugin " + s.plugin.Name + " cannot serve on its socket", Cause: err}
+	var stops []func()
+	stop := func() {
+		for _, f := range stops {
+			f()
+		}
 	}
-	e.Handler, e.Socket = nil, path
+	for _, h := range []struct {
+		handler http.Handler
+		path    string
+		socket  *string
+	}{{e.Handler, base + ".sock", &e.Socket}, {e.Whole, base + "w.sock", &e.WholeSocket}} {
+		if h.handler == nil {
+			continue
+		}
+		f, err := serveHandler(h.path, h.handler, s.log)
+		if err != nil {
+			stop()
+			return e, func() {}, &Error{Code: CodeInternal, Message: "plugin " + s.plugin.Name + " cannot serve on its socket", Cause: err}
+		}
+		stops = append(stops, f)
+		*h.socket = h.path
+	}
+	e.Handler, e.Whole = nil, nil
 	return e, stop, nil
 }
 

@@ -68,11 +68,11 @@ func inspectionFromWire(w *pluginpb.InspectResponse) Inspection {
 }
 
 func endpointToWire(e Endpoint) *pluginpb.Endpoint {
-	return &pluginpb.Endpoint{Socket: e.Socket, Url: e.URL, Headers: e.Headers, Operations: toStrings(e.Operations)}
+	return &pluginpb.Endpoint{Socket: e.Socket, Url: e.URL, Headers: e.Headers, WholeSocket: e.WholeSocket, Operations: toStrings(e.Operations)}
 }
 
 func endpointFromWire(w *pluginpb.Endpoint) Endpoint {
-	return Endpoint{Socket: w.GetSocket(), URL: w.GetUrl(), Headers: w.GetHeaders(),
+	return Endpoint{Socket: w.GetSocket(), URL: w.GetUrl(), Headers: w.GetHeaders(), WholeSocket: w.GetWholeSocket(),
 		Operations: fromStrings[Operation](w.GetOperations())}
 }
 

@@ -74,7 +74,7 @@ func send(b *testing.B, bay *bay, body []byte) func() {
 	}
 	b.Cleanup(lease.Release)
 	return func() {
-		resp, err := lease.Post(context.Background(), sdk.OpChat, body)
+		resp, err := lease.Post(context.Background(), sdk.OpChat, true, body)
 		if err != nil {
 			b.Fatal(err)
 		}

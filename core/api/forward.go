@@ -59,7 +59,8 @@ func (s *Server) send(ctx context.Context, op sdk.Operation, req request) (*core
 			lease.Release()
 			return nil, nil, cannot(lease, op)
 		}
-		resp, err := lease.Post(ctx, op, req.with(defaults(op, lease.Parameters())))
+		parameters := defaults(op, lease.Parameters())
+		resp, err := lease.Post(ctx, op, req.streams(parameters), req.with(parameters))
 		if err == nil {
 			return lease, resp, nil
 		}

@@ -11,7 +11,7 @@ import (
 // request is what is decided upon in a body. The rest stays bytes.
 type request struct {
 	model  string
-	stream bool
+	stream *bool   // nil where the body does not say
 	fields []field // of the top level, in their order
 }
 
@@ -54,7 +54,10 @@ func parse(body []byte) (request, error) {
 				err = fault(http.StatusBadRequest, "The field 'stream' must be true or false", "stream", "invalid_type")
 				return false
 			}
-			r.stream = value.Bool()
+			if value.IsBool() {
+				stream := value.Bool()
+				r.stream = &stream
+			}
 		}
 		return true
 	})
@@ -62,6 +65,15 @@ func parse(body []byte) (request, error) {
 		err = fault(http.StatusBadRequest, "You must provide a model parameter; GET /v1/models lists the models", "model", "missing_model")
 	}
 	return r, err
+}
+
+// streams says whether a stream is asked for, by the body or by a default.
+func (r request) streams(defaults map[string]any) bool {
+	if r.stream != nil {
+		return *r.stream
+	}
+	stream, _ := defaults["stream"].(bool)
+	return stream
 }
 
 // with returns the body with the defaults that it lacks; a field that is null

@@ -126,7 +126,7 @@ func TestMain(m *testing.M) {
 		helper(os.Args[1:])
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/enginebay/enginebay/sdk/process.init.func1.1")) // the thread that forks, for ever
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/enginebay/enginebay/sdk/process.fork")) // the thread that forks, for ever
 }
 
 // helperEnviron is all that a helper sees. Under -race a program takes a second to end, unless told.

@@ -771,6 +771,7 @@ type Endpoint struct {
 	Url           string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`       // or a base address
 	Headers       map[string]string      `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Operations    []string               `protobuf:"bytes,4,rep,name=operations,proto3" json:"operations,omitempty"`
+	WholeSocket   string                 `protobuf:"bytes,5,opt,name=whole_socket,json=wholeSocket,proto3" json:"whole_socket,omitempty"` // where requests that do not stream go, if elsewhere: as socket
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -831,6 +832,13 @@ func (x *Endpoint) GetOperations() []string {
 		return x.Operations
 	}
 	return nil
+}
+
+func (x *Endpoint) GetWholeSocket() string {
+	if x != nil {
+		return x.WholeSocket
+	}
+	return ""
 }
 
 type WatchRequest struct {
@@ -1424,14 +1432,15 @@ const file_plugin_proto_rawDesc = "" +
 	"\bfraction\x18\x01 \x01(\x01R\bfraction\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\"E\n" +
 	"\bInstance\x129\n" +
-	"\bendpoint\x18\x01 \x01(\v2\x1d.enginebay.plugin.v1.EndpointR\bendpoint\"\xd6\x01\n" +
+	"\bendpoint\x18\x01 \x01(\v2\x1d.enginebay.plugin.v1.EndpointR\bendpoint\"\xf9\x01\n" +
 	"\bEndpoint\x12\x16\n" +
 	"\x06socket\x18\x01 \x01(\tR\x06socket\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x12D\n" +
 	"\aheaders\x18\x03 \x03(\v2*.enginebay.plugin.v1.Endpoint.HeadersEntryR\aheaders\x12\x1e\n" +
 	"\n" +
 	"operations\x18\x04 \x03(\tR\n" +
-	"operations\x1a:\n" +
+	"operations\x12!\n" +
+	"\fwhole_socket\x18\x05 \x01(\tR\vwholeSocket\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"/\n" +

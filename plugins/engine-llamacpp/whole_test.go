@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// TestWholeAnswersAsLlamaServerDoes sends requests to llama-server itself and
+// through the handler that puts its streams together: the answers are the same.
+func TestWholeAnswersAsLlamaServerDoes(t *testing.T) {
+	template, err := os.ReadFile("../../cmd/enginebay/testdata/clients/tools.jinja")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := load(t, "")
+	tools := load(t, string(template))
+	const ask = `"messages":[{"role":"user","content":"What is a plugin?"}],"temperature":0,"max_tokens":60`
+	const tool = `"tools":[{"type":"function","function":{"name":"add","parameters":{"type":"object","properties":{"a":{"enum":[1,2]}},"required":["a"],"additionalProperties":false}}}],"tool_choice":"required"`
+	for _, test := range []struct {
+		name, path, body string
+		endpoint         sdk.Endpoint
+	}{
+		{"chat", "/v1/chat/completions", `{` + ask + `}`, plain},
+		{"stream is false", "/v1/chat/completions", `{"stream":false,` + ask + `}`, plain},
+		{"cut by length", "/v1/chat/completions", `{` + ask + `,"max_tokens":3}`, plain},
+		{"stop word", "/v1/chat/completions", `{` + ask + `,"stop":["program"]}`, plain},
+		{"likelihoods", "/v1/chat/completions", `{` + ask + `,"logprobs":true,"top_logprobs":2}`, plain},
+		{"schema", "/v1/chat/completions", `{` + ask + `,"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"type":"object","properties":{"n":{"enum":[1,2]}},"required":["n"],"additionalProperties":false}}}}`, plain},
+		{"tool call", "/v1/chat/completions", `{` + ask + `,"parallel_tool_calls":false,` + tool + `}`, tools},
+		{"several tool calls", "/v1/chat/completions", `{` + ask + `,"parallel_tool_calls":true,"max_tokens":400,` + tool + `}`, tools},
+		{"completion", "/v1/completions", `{"prompt":"a b c","temperature":0,"max_tokens":8}`, plain},
+		{"a list of prompts", "/v1/completions", `{"prompt":["a b"],"temperature":0,"max_tokens":8}`, plain},
+		{"no messages", "/v1/chat/completions", `{"max_tokens":8}`, plain},
+		{"a wrong value", "/v1/chat/completions", `{` + ask + `,"temperature":"hot"}`, plain},
+		{"too long", "/v1/chat/completions", `{"messages":[{"role":"user","content":"` + strings.Repeat("word ", 2000) + `"}]}`, plain},
+		{"embeddings", "/v1/embeddings", `{"input":["a","b"]}`, plain},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			wantStatus, want := direct(t, test.endpoint.Socket, test.path, test.body)
+			recorder := httptest.NewRecorder()
+			test.endpoint.Whole.ServeHTTP(recorder, httptest.NewRequest("POST", test.path, strings.NewReader(test.body)))
+			got := steady(t, recorder.Body.Bytes())
+			if recorder.Code != wantStatus || !reflect.DeepEqual(got, want) {
+				t.Errorf("status %d, want %d\n got %v\nwant %v", recorder.Code, wantStatus, got, want)
+			}
+		})
+	}
+}
+
+// load loads tiny-guide in this process.
+func load(t *testing.T, template string) sdk.Endpoint {
+	t.Helper()
+	settings, err := json.Marshal(map[string]any{"llama_server": llamaServer(t), "ctx_len": 512, "cpu_threads": 1, "embedding": true,
+		"chat_template": template, "flash_attn": "auto", "n_parallel": 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "w")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	e := &engine{}
+	if err := e.Configure(context.Background(), sdk.Configuration{RunDir: dir, Log: hclog.NewNullLogger()}); err != nil {
+		t.Fatal(err)
+	}
+	inst, err := e.Load(context.Background(), sdk.LoadRequest{Model: tinyGuide(t), Settings: settings, Log: hclog.NewNullLogger()}, func(sdk.Progress) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = inst.Close(context.Background()) })
+	return inst.Endpoint()
+}
+
+func direct(t *testing.T, socket, path, body string) (int, any) {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}}
+	resp, err := client.Post("http://localhost"+path, "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, steady(t, data)
+}
+
+// steady is an answer without what differs from one to the next: names, times,
+// and what was in the cache.
+func steady(t *testing.T, data []byte) any {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(bytes.TrimSpace(data), &v); err != nil {
+		t.Fatalf("%v: %s", err, data)
+	}
+	var drop func(any)
+	drop = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for _, name := range []string{"id", "created", "timings", "prompt_tokens_details"} {
+				delete(v, name)
+			}
+			for _, member := range v {
+				drop(member)
+			}
+		case []any:
+			for _, member := range v {
+				drop(member)
+			}
+		}
+	}
+	drop(v)
+	return v
+}
+
+// TestAssembleBrokenStreams: what is no whole stream is no answer.
+func TestAssembleBrokenStreams(t *testing.T) {
+	const event = `data: {"choices":[{"index":0,"delta":{"content":"a"}}]}` + "\n\n"
+	for name, test := range map[string]struct{ events, want string }{
+		"nothing":        {"", "unexpected EOF"},
+		"no end":         {event + event, "unexpected EOF"},
+		"half an event":  {event + `data: {"choi`, "read event"},
+		"an error":       {event + `data: {"error":{"code":400,"message":"no"}}` + "\n\n", `"message":"no"`},
+		"an event of 9M": {`data: "` + strings.Repeat("x", 9<<20) + "\"\n\n", "token too long"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if answer, err := assemble(strings.NewReader(test.events), "chat.completion"); err == nil || !strings.Contains(fmt.Sprint(err), test.want) {
+				t.Errorf("got %v, %v; want %q", answer, err, test.want)
+			}
+		})
+	}
+}

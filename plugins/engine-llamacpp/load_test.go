@@ -58,7 +58,7 @@ func TestLoadFails(t *testing.T) {
 		return sdk.Model{ID: "broken", Dir: filepath.Dir(path), Files: []string{path}}
 	}
 	word := []byte("\x05\x00\x00\x00\x00\x00\x00\x00llama") // the value of general.architecture
-	lxama := bytes.ReplaceAll(bytes.Replace(weights, word, bytes.ReplaceAll(word, []byte("l"), []byte("x")), 1), []byte("llama."), []byte("xxama."))
+	future := bytes.ReplaceAll(bytes.Replace(weights, word, bytes.ReplaceAll(word, []byte("l"), []byte("x")), 1), []byte("llama."), []byte("xxama."))
 	blind := guide
 	blind.MMProj = guide.Files[0]
 	tests := map[string]struct {
@@ -73,7 +73,7 @@ func TestLoadFails(t *testing.T) {
 		"empty":            {file("empty.gguf", nil), `{}`, sdk.CodeInvalid, "empty.gguf"},
 		"truncated data":   {file("cut.gguf", weights[:len(weights)*3/4]), `{}`, sdk.CodeInvalid, "incomplete"},
 		"truncated head":   {file("head.gguf", weights[:600]), `{}`, sdk.CodeInvalid, "head.gguf"},
-		"architecture":     {file("new.gguf", lxama), `{}`, sdk.CodeUnsupported, "xxama"},
+		"architecture":     {file("new.gguf", future), `{}`, sdk.CodeUnsupported, "xxama"},
 		"no projector":     {blind, `{}`, sdk.CodeInvalid, "CLIP"},
 		"template":         {guide, `{"chat_template": "{{ x"}`, sdk.CodeInvalid, "Expected }}"},
 		"unknown argument": {guide, `{"extra_args": ["--frob"]}`, sdk.CodeInvalid, "--frob"},

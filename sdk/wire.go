@@ -193,7 +193,11 @@ func statusError(err error) error {
 		err = &Error{Code: CodeCanceled, Message: "the call was called off", Cause: err}
 	}
 	w := errorToWire(err)
-	st, detailErr := status.New(statusOf[CodeOf(err)], w.GetMessage()).WithDetails(w)
+	code, known := statusOf[CodeOf(err)]
+	if !known { // an author's own invention, or none at all
+		code = codes.Internal
+	}
+	st, detailErr := status.New(code, w.GetMessage()).WithDetails(w)
 	if detailErr != nil {
 		return status.Error(codes.Internal, w.GetMessage())
 	}

@@ -84,16 +84,17 @@ type member struct {
 func writeMembers(members []member, extra map[string]any) ([]byte, error) {
 	var b bytes.Buffer
 	write := func(name string, value any, known bool) error {
-		var text bytes.Buffer
-		enc := json.NewEncoder(&text)
-		enc.SetEscapeHTML(false)
-		if err := enc.Encode(value); err != nil {
+		v, err := readable(value)
+		if err != nil {
 			return fmt.Errorf("write %s: %w", name, err)
 		}
-		if v := bytes.TrimSpace(text.Bytes()); !known || !empty(v) {
+		if !known || !empty(v) {
+			key, err := readable(name)
+			if err != nil {
+				return err
+			}
 			b.WriteByte(',')
-			_ = json.NewEncoder(&b).Encode(name) // of a string: it cannot fail
-			b.Truncate(b.Len() - 1)
+			b.Write(key)
 			b.WriteByte(':')
 			b.Write(v)
 		}
@@ -119,6 +120,15 @@ func writeMembers(members []member, extra map[string]any) ([]byte, error) {
 	out := b.Bytes()
 	out[0] = '{'
 	return append(out, '}'), nil
+}
+
+// readable is JSON in which "<" stays "<".
+func readable(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return bytes.TrimSpace(b.Bytes()), err
 }
 
 // empty says whether a field holds nothing and is left out.

@@ -1,43 +1,50 @@
 package sdktest
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 )
 
-// ends: however the program comes to its end, nothing of it is left.
-func (e *engine) ends(t *testing.T) {
+// ends: however the program comes to its end, nothing of it is left. use makes it
+// work, and returns a channel that has a value when that work has ended too.
+func (s Subject) ends(t *testing.T, settings json.RawMessage, secrets map[string]string, use func(*testing.T, *host) <-chan error) {
 	for _, way := range []struct {
-		name   string
-		end    func(*host)
-		within time.Duration // for its children, after its own end
-		tidy   bool          // its sockets are gone too
+		name string
+		end  func(*host)
+		tidy bool // its sockets are gone too; else the core sweeps them
 	}{
-		{"SIGTERM", func(h *host) { h.child.Terminate() }, time.Second, true},
-		{"lifeline", func(h *host) { h.hangUp() }, time.Second, false},
-		{"SIGKILL", func(h *host) { kill(h.child.Pid()) }, time.Second, false},
+		{"SIGTERM", func(h *host) { h.child.Terminate() }, true},
+		{"lifeline", func(h *host) { h.hangUp() }, false},
+		{"SIGKILL", func(h *host) { kill(h.child.Pid()) }, false},
 	} {
 		t.Run(way.name, func(t *testing.T) {
-			h := e.up(t)
+			h := s.configured(t, settings, secrets)
 			before := h.files()
-			inst := h.loaded(t, e.request(t, h, nil))
+			work := use(t, h)
 			children := h.look().children
-			ended := make(chan error, 1)
-			go func() { ended <- inst.Wait() }()
 			way.end(h)
 			if !h.ended(patience) {
 				t.Fatalf("the program did not end within %v", patience)
 			}
-			gone(t, children, way.within)
+			gone(t, children, time.Second)
 			if left := h.files(); way.tidy && len(left) > len(before) {
 				t.Errorf("left in the run folder: %v", left)
 			}
 			select {
-			case <-ended: // with or without an error: SIGTERM closes it first
+			case <-work: // with or without an error: SIGTERM closes it first
 			case <-time.After(patience):
-				t.Error("Wait does not return when the program has ended")
+				t.Error("a call does not return when the program has ended")
 			}
 			h.tidy(before)
 		})
 	}
+}
+
+// busy loads the case's model, and waits for it.
+func (e *engine) busy(t *testing.T, h *host) <-chan error {
+	inst := h.loaded(t, e.request(t, h, nil))
+	ended := make(chan error, 1)
+	go func() { ended <- inst.Wait() }()
+	return ended
 }

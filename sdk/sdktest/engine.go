@@ -48,7 +48,7 @@ func Engine(t *testing.T, s Subject, c Case) {
 	t.Run("cancel", e.cancels)
 	t.Run("refuse", e.refuses)
 	if s.Path != "" {
-		t.Run("end", e.ends)
+		t.Run("end", func(t *testing.T) { s.ends(t, c.Settings, nil, e.busy) })
 	}
 }
 

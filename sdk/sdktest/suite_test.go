@@ -1,0 +1,123 @@
+package sdktest_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/sdktest"
+)
+
+// The variables that make this test's program a plugin, and a faulty one.
+const envServe, envFault = "SDKTEST_SERVE", "SDKTEST_FAULT"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(envServe) != "" {
+		sdk.Serve(plugin(os.Getenv(envFault)))
+	}
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/enginebay/enginebay/sdk/process.fork"))
+}
+
+func plugin(fault string) sdk.Plugin {
+	p := sdk.Plugin{Name: "fake", Version: "1.0.0", Engine: &fake{fault: fault}, Importer: &catalogue{fault: fault},
+		Settings: json.RawMessage(`{"type":"object","properties":{"number":{"type":"integer","description":"A number.","default":5}}}`)}
+	switch fault {
+	case "schema of a list":
+		p.Settings = json.RawMessage(`{"type":"array"}`)
+	case "undescribed setting":
+		p.Settings = json.RawMessage(`{"type":"object","properties":{"number":{"type":"integer"}}}`)
+	case "odd version":
+		p.Version = "new"
+	}
+	return p
+}
+
+func engineCase(t *testing.T) sdktest.Case {
+	t.Helper()
+	weights := filepath.Join(t.TempDir(), "w.gguf")
+	if err := os.WriteFile(weights, []byte("w"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return sdktest.Case{
+		Model:        sdk.Model{ID: "m", Dir: filepath.Dir(weights), Files: []string{weights}},
+		BadSettings:  json.RawMessage(`{"number":"many"}`),
+		SlowSettings: json.RawMessage(`{"slow":true}`),
+		Foreign:      sdk.Model{ID: "foreign"},
+	}
+}
+
+var importerCase = sdktest.ImporterCase{Secrets: map[string]string{"token": "s3cret"},
+	Ref: "fake://m", Missing: "fake://missing", Bad: "bad", Words: "words"}
+
+// TestSuite passes, unless a fault is asked for.
+func TestSuite(t *testing.T) {
+	fault := os.Getenv(envFault)
+	t.Run("engine", func(t *testing.T) { sdktest.Engine(t, sdktest.Subject{Plugin: plugin(fault)}, engineCase(t)) })
+	t.Run("importer", func(t *testing.T) { sdktest.Importer(t, sdktest.Subject{Plugin: plugin(fault)}, importerCase) })
+	program := sdktest.Subject{Path: os.Args[0], Env: []string{envServe + "=1", envFault + "=" + fault}}
+	t.Run("engine program", func(t *testing.T) { sdktest.Engine(t, program, engineCase(t)) })
+	t.Run("importer program", func(t *testing.T) { sdktest.Importer(t, program, importerCase) })
+}
+
+// TestSuiteFindsFaults: for each fault there is a test that fails, and the
+// faultless plugin of TestSuite passes the same one.
+func TestSuiteFindsFaults(t *testing.T) {
+	faults := map[string]string{
+		"odd version":              "engine/describe",
+		"schema of a list":         "engine/describe",
+		"undescribed setting":      "engine/describe",
+		"configures once":          "engine/configure",
+		"inspect fails":            "engine/inspect",
+		"inspect starts something": "engine/inspect",
+		"progress falls":           "engine/load",
+		"public socket":            "engine/load",
+		"other name":               "engine/answer/chat/completions",
+		"no end":                   "engine/answer/chat/completions/stream",
+		"takes nonsense":           "engine/answer/chat/completions/nonsense",
+		"wait returns":             "engine/close",
+		"leaves a goroutine":       "engine/close",
+		"leaves a file":            "engine/close",
+		"one at a time":            "engine/several",
+		"ignores the cancel":       "engine/cancel/slow",
+		"refuses without a code":   "engine/refuse/settings",
+		"loads missing weights":    "engine/refuse/missing_weights",
+		"secret in the address":    "importer/resolve",
+		"path outside":             "importer/resolve",
+		"local file":               "importer/resolve",
+		"changes its mind":         "importer/resolve",
+		"missing is invalid":       "importer/refuse/missing",
+		"too many hits":            "importer/search",
+		"hit without a ref":        "importer/search",
+	}
+	if runtime.GOOS == "linux" {
+		faults["leaves an orphan"] = "engine_program/end/SIGKILL"
+	}
+	for fault, finder := range faults {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.Command(os.Args[0], "-test.run=^TestSuite$/"+pattern(finder))
+			cmd.Env = append(os.Environ(), envFault+"="+fault)
+			out, err := cmd.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), "--- FAIL: TestSuite/"+finder+" ") {
+				t.Errorf("%s does not fail, %v:\n%s", finder, err, out)
+			}
+		})
+	}
+}
+
+// pattern matches the test that finds a fault. The name of an operation has
+// slashes of its own, which a pattern cannot tell: the whole test runs.
+func pattern(finder string) string {
+	parts := strings.Split(finder, "/")
+	for i, part := range parts {
+		parts[i] = "^" + part + "$"
+	}
+	return strings.Join(parts[:min(2, len(parts))], "/")
+}

@@ -41,6 +41,10 @@ func find(dirs []string) []Plugin {
 	var found []Plugin
 	taken := map[string]bool{}
 	for _, dir := range dirs {
+		dir, err := filepath.Abs(dir) // a plugin runs in another working directory
+		if err != nil {
+			continue
+		}
 		entries, err := os.ReadDir(dir)
 		if err != nil {
 			continue // a folder that is not there holds no plugins

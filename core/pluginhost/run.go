@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/gofrs/flock"
 
@@ -44,7 +45,7 @@ func openRun(dir string) (*runFolder, error) {
 	if len(dir) <= longestRun {
 		return r, nil
 	}
-	if r.dir, err = os.MkdirTemp("", "eb"); err != nil {
+	if r.dir, err = os.MkdirTemp(tempDir(), "eb"); err != nil {
 		lock.Close()
 		return nil, fmt.Errorf("make run folder: %w", err)
 	}
@@ -57,10 +58,20 @@ func openRun(dir string) (*runFolder, error) {
 	return r, nil
 }
 
+// tempDir is the system's folder for temporary files, unless its path is too long
+// as well: on macOS it is.
+func tempDir() string {
+	dir := filepath.Clean(os.TempDir())
+	if runtime.GOOS != "windows" && len(dir)+len("/eb1234567890") > longestRun {
+		return "/tmp"
+	}
+	return dir
+}
+
 // sweep removes what a killed core left: its plugins are gone with it.
 func (r *runFolder) sweep() error {
 	away := filepath.Join(r.dir, "away")
-	if target, err := os.Readlink(away); err == nil && filepath.Dir(target) == filepath.Clean(os.TempDir()) {
+	if target, err := os.Readlink(away); err == nil && filepath.Dir(target) == tempDir() {
 		_ = os.RemoveAll(target)
 	}
 	entries, err := os.ReadDir(r.dir)

@@ -41,6 +41,13 @@ func Serve(p Plugin) {
 		os.Exit(2)
 	}
 	s := newServer(p, log)
+	stdout, stderr := os.Stdout, os.Stderr
+	s.first = sync.OnceFunc(func() {
+		// go-plugin has put pipes in their place, which it reads and sends over
+		// gRPC: the last words before a crash would never arrive. The core reads
+		// the real ones.
+		os.Stdout, os.Stderr = stdout, stderr
+	})
 	var once sync.Once
 	end := func(grace time.Duration) {
 		once.Do(func() {

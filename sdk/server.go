@@ -23,6 +23,7 @@ type server struct {
 
 	plugin Plugin
 	log    hclog.Logger
+	first  func() // called before the author's code is; any number of times
 
 	configure sync.Mutex // one Configure at a time
 
@@ -42,7 +43,7 @@ type served struct {
 }
 
 func newServer(p Plugin, log hclog.Logger) *server {
-	return &server{plugin: p, log: log, instances: map[string]*served{}}
+	return &server{plugin: p, log: log, first: func() {}, instances: map[string]*served{}}
 }
 
 func (s *server) register(gs *grpc.Server) {
@@ -62,6 +63,7 @@ func (s *server) Describe(context.Context, *pluginpb.DescribeRequest) (*pluginpb
 func (s *server) Configure(ctx context.Context, req *pluginpb.ConfigureRequest) (*pluginpb.ConfigureResponse, error) {
 	s.configure.Lock()
 	defer s.configure.Unlock()
+	s.first()
 	c := configurationFromWire(req)
 	if level := hclog.LevelFromString(c.LogLevel); level != hclog.NoLevel {
 		s.log.SetLevel(level)

@@ -2,7 +2,9 @@ package pluginhost
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
@@ -59,6 +61,8 @@ type supervised struct {
 	host *Host
 	log  hclog.Logger
 
+	applying sync.Mutex // held while a change of config is made true
+
 	mu       sync.Mutex
 	config   Deployment
 	process  *Process // nil unless up
@@ -71,40 +75,72 @@ type supervised struct {
 
 // start is one attempt that several callers wait for.
 type start struct {
+	cancel  context.CancelFunc // calls it off
 	done    chan struct{}
 	process *Process
 	err     error
 }
 
+// errCalledOff ends a start that stop called off. It is no crash.
+var errCalledOff = errors.New("the start was called off")
+
+// apply makes d the deployment's settings. What runs with others is stopped
+// first; nobody gets that any more meanwhile.
+func (s *supervised) apply(d Deployment) {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	s.mu.Lock()
+	changed := !reflect.DeepEqual(s.config, d)
+	if changed {
+		s.config, s.crashes, s.err = d, nil, nil
+	}
+	s.mu.Unlock()
+	if changed {
+		s.stop()
+	}
+}
+
 // connect returns the running process, starting it if need be. The start goes
 // on when the caller leaves: others wait for it too.
 func (s *supervised) connect(ctx context.Context) (*Process, error) {
+	for {
+		p, attempt, err := s.join()
+		if attempt == nil {
+			return p, err
+		}
+		select {
+		case <-attempt.done:
+			if attempt.err != errCalledOff { // otherwise the settings changed, or the end has come
+				return attempt.process, attempt.err
+			}
+		case <-ctx.Done():
+			return nil, &sdk.Error{Code: sdk.CodeCanceled, Message: "the caller left while the plugin started", Cause: ctx.Err()}
+		}
+	}
+}
+
+// join returns the running process, or the start that is under way, or begins one.
+func (s *supervised) join() (*Process, *start, error) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if p := s.process; p != nil {
 		select {
 		case <-p.Done(): // watch is about to notice
 			s.ended(p)
 		default:
-			s.mu.Unlock()
-			return p, nil
+			return p, nil, nil
 		}
 	}
-	if s.starting == nil {
-		if err := s.refusal(); err != nil {
-			s.mu.Unlock()
-			return nil, err
-		}
-		s.starting = &start{done: make(chan struct{})}
-		go s.run(s.starting, s.config, s.backoff())
+	if s.starting != nil {
+		return nil, s.starting, nil
 	}
-	attempt := s.starting
-	s.mu.Unlock()
-	select {
-	case <-attempt.done:
-		return attempt.process, attempt.err
-	case <-ctx.Done():
-		return nil, &sdk.Error{Code: sdk.CodeCanceled, Message: "the caller left while the plugin started", Cause: ctx.Err()}
+	if err := s.refusal(); err != nil {
+		return nil, nil, err
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.starting = &start{cancel: cancel, done: make(chan struct{})}
+	go s.run(ctx, s.starting, s.config, s.backoff())
+	return nil, s.starting, nil
 }
 
 // refusal says why no start is tried.
@@ -139,36 +175,41 @@ func (s *supervised) backoff() time.Duration {
 	return firstBackoff << (n - 2)
 }
 
-func (s *supervised) run(attempt *start, config Deployment, wait time.Duration) {
+func (s *supervised) run(ctx context.Context, attempt *start, config Deployment, wait time.Duration) {
 	defer close(attempt.done)
+	defer attempt.cancel()
+	crash := false
 	select {
 	case <-time.After(wait):
-		attempt.process, attempt.err = s.launch(config)
-	case <-s.host.closing:
-		attempt.err = sdk.Errorf(sdk.CodeUnavailable, "the server is shutting down")
+		attempt.process, crash, attempt.err = s.launch(ctx, config)
+	case <-ctx.Done():
+		attempt.err = errCalledOff
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.starting = nil
 	switch {
-	case attempt.err != nil:
-		if sdk.CodeOf(attempt.err) != sdk.CodeInvalid { // wrong settings are no crash
-			s.crashed(attempt.err)
-		}
-	default:
+	case attempt.err == nil:
 		s.process = attempt.process
 		go s.watch(attempt.process)
+	case ctx.Err() != nil:
+		attempt.err = errCalledOff
+	case crash:
+		s.crashed(attempt.err)
 	}
 }
 
-func (s *supervised) launch(config Deployment) (*Process, error) {
+// launch also says whether an error is a crash: a plugin that is not there and
+// settings that are wrong are none.
+func (s *supervised) launch(ctx context.Context, config Deployment) (p *Process, crash bool, err error) {
 	plugin, err := s.host.Plugin(config.Plugin)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("it was not up within %v", startTimeout))
 	defer cancel()
-	return s.host.launch(ctx, plugin, config, s.log)
+	p, err = s.host.launch(ctx, plugin, config, s.log)
+	return p, err != nil && sdk.CodeOf(err) != sdk.CodeInvalid, err
 }
 
 // watch notices the end of a process, also when nobody uses it.
@@ -190,17 +231,19 @@ func (s *supervised) ended(p *Process) {
 // crashed is called with mu held.
 func (s *supervised) crashed(err error) {
 	s.err = err
+	s.recent() // forget those that are too old to count
 	s.crashes = append(s.crashes, time.Now())
 	s.restarts++
 	s.log.Error("plugin ended", "error", err, "crashes", len(s.crashes))
 }
 
-// stop ends the process, if there is one; the next use starts it again.
+// stop ends the process, or its start, if there is one; the next use starts it again.
 func (s *supervised) stop() {
 	s.mu.Lock()
 	attempt := s.starting
 	s.mu.Unlock()
 	if attempt != nil {
+		attempt.cancel()
 		<-attempt.done
 	}
 	s.mu.Lock()

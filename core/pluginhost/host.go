@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -91,14 +90,12 @@ func (h *Host) Plugin(name string) (Plugin, error) {
 // [sdk.CodeNotFound] for a plugin that is not installed, [sdk.CodeUnavailable]
 // for one that does not start.
 func (h *Host) Connect(ctx context.Context, d Deployment) (*Process, error) {
-	s, changed := h.supervise(d)
-	if changed {
-		s.stop()
-	}
+	s := h.supervise(d)
+	s.apply(d)
 	return s.connect(ctx)
 }
 
-func (h *Host) supervise(d Deployment) (s *supervised, changed bool) {
+func (h *Host) supervise(d Deployment) *supervised {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s, ok := h.deployments[d.ID]
@@ -110,15 +107,8 @@ func (h *Host) supervise(d Deployment) (s *supervised, changed bool) {
 		default:
 			h.deployments[d.ID] = s
 		}
-		return s, false
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !reflect.DeepEqual(s.config, d) {
-		s.config, s.crashes, s.err = d, nil, nil
-		return s, s.process != nil || s.starting != nil
-	}
-	return s, false
+	return s
 }
 
 // Status returns what the process of a deployment does; stopped where it was

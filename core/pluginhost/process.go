@@ -67,7 +67,7 @@ func (h *Host) launch(ctx context.Context, plugin Plugin, d Deployment, log hclo
 		return nil, err
 	}
 	sink := newSink(log)
-	p := &Process{dir: dir, done: make(chan struct{}), Started: time.Now()}
+	p := &Process{dir: dir, done: make(chan struct{}), Started: time.Now(), runner: newRunner(dir, sink)}
 	stdio := process.LineWriter{Emit: sink.line}
 	p.client = goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig:  sdk.Handshake,
@@ -84,7 +84,7 @@ func (h *Host) launch(ctx context.Context, plugin Plugin, d Deployment, log hclo
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (goplugrunner.Runner, error) {
 			cmd.Path, cmd.Args, cmd.Dir = plugin.Entry, []string{plugin.Entry}, dir
 			cmd.Env = slices.Concat(environment(h.config.Env, d.Env), cmd.Env)
-			p.runner = newRunner(cmd, dir, sink)
+			p.runner.cmd = cmd
 			return p.runner, nil
 		},
 	})
@@ -95,6 +95,9 @@ func (h *Host) launch(ctx context.Context, plugin Plugin, d Deployment, log hclo
 	go p.reap(sink)
 	if err := p.configure(ctx, plugin, d, h); err != nil {
 		p.stop()
+		if sdk.CodeOf(err) == sdk.CodeUnavailable { // it ended, or does not answer: its words say more
+			err = startError(plugin, sink, err)
+		}
 		return nil, err
 	}
 	log.Info("plugin started", "plugin", plugin.Name, "version", p.Description.Version, "pid", p.Pid(), "took", time.Since(p.Started).Round(time.Millisecond))
@@ -122,17 +125,15 @@ func (p *Process) connect(ctx context.Context) error {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
-		if p.runner != nil && p.runner.child != nil {
-			p.runner.child.Kill()
-		}
+		_ = p.runner.Kill(ctx)
 		<-done
-		return fmt.Errorf("no handshake within %v", startTimeout)
+		return context.Cause(ctx)
 	}
 }
 
 // abort clears up after a start that failed.
 func (p *Process) abort() {
-	if p.runner != nil && p.runner.child != nil {
+	if p.runner.child != nil {
 		p.runner.child.Kill()
 		<-p.runner.child.Done()
 	}

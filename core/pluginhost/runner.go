@@ -33,25 +33,32 @@ var handshake = regexp.MustCompile(`^\d+\|\d+\|(unix|tcp)\|[^|]+\|grpc`)
 //
 // It implements go-plugin's runner.Runner.
 type runner struct {
-	cmd  *exec.Cmd
-	dir  string // the run folder: the plugin's socket must lie inside
+	cmd  *exec.Cmd // set before Start
+	dir  string    // the run folder: the plugin's socket must lie inside
 	sink *sink
 
-	child    *process.Child
-	lifeline *os.File
-	out      *io.PipeReader
-	outEnd   *io.PipeWriter
-	greeted  sync.Once
+	mu     sync.Mutex // held while the child starts
+	killed bool       // no child is started any more
+	child  *process.Child
+
+	out     *io.PipeReader
+	outEnd  *io.PipeWriter
+	greeted sync.Once
 }
 
-func newRunner(cmd *exec.Cmd, dir string, s *sink) *runner {
-	r := &runner{cmd: cmd, dir: dir, sink: s}
+func newRunner(dir string, s *sink) *runner {
+	r := &runner{dir: dir, sink: s}
 	r.out, r.outEnd = io.Pipe()
 	return r
 }
 
 // Start implements runner.Runner.
 func (r *runner) Start(context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.killed {
+		return errCalledOff
+	}
 	theirs, ours, err := os.Pipe()
 	if err != nil {
 		return err
@@ -64,7 +71,7 @@ func (r *runner) Start(context.Context) error {
 		ours.Close()
 		return err
 	}
-	r.child, r.lifeline = child, ours
+	r.child = child
 	go func() {
 		<-child.Done()
 		r.outEnd.Close()
@@ -96,9 +103,14 @@ func (r *runner) Stderr() io.ReadCloser { return io.NopCloser(strings.NewReader(
 // Wait implements runner.Runner.
 func (r *runner) Wait(context.Context) error { return r.child.Wait() }
 
-// Kill implements runner.Runner.
+// Kill implements runner.Runner. It may come before Start, which then does nothing.
 func (r *runner) Kill(context.Context) error {
-	r.child.Kill()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.killed = true
+	if r.child != nil {
+		r.child.Kill()
+	}
 	return nil
 }
 

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"errors"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/enginebay/enginebay/schemas"
@@ -10,18 +12,15 @@ import (
 	"github.com/enginebay/enginebay/sdk/gguf"
 )
 
+// tick is how coarse the clock of a file system may be. What was changed less
+// than that before it was read may change again and keep its size and time.
+const tick = 2 * time.Second
+
 // cache remembers what was read of a file by its size and time, so that a look
 // at ten thousand folders costs little but their names.
 type cache struct {
-	mu        sync.Mutex
-	manifests map[string]entry[parsed]
-	headers   map[string]entry[headed]
-}
-
-type entry[T any] struct {
-	size     int64
-	modified time.Time
-	value    T
+	manifests memory[parsed]
+	headers   memory[headed]
 }
 
 // parsed is what came of a model file.
@@ -38,60 +37,67 @@ type headed struct {
 	err    error
 }
 
-func newCache() *cache {
-	return &cache{manifests: map[string]entry[parsed]{}, headers: map[string]entry[headed]{}}
+// forget drops what was not asked for since the last time.
+func (c *cache) forget() {
+	c.manifests.forget()
+	c.headers.forget()
 }
 
-func (c *cache) manifest(file string, read func() parsed) parsed {
-	info, err := os.Stat(file)
-	if err != nil {
-		return parsed{err: err}
-	}
-	return remember(c, c.manifests, file, info, func() parsed {
-		p := read()
-		p.modified = info.ModTime().Unix()
-		return p
-	})
+// memory keeps what came of files.
+type memory[T any] struct {
+	mu    sync.Mutex
+	known map[string]*entry[T]
 }
 
-func (c *cache) header(file string) (*gguf.Header, error) {
+type entry[T any] struct {
+	info  os.FileInfo // of the file when it was read
+	read  time.Time
+	asked bool // since the last forget
+	value *T
+}
+
+// of returns what read makes of a file, or made of it before: then it is the
+// same pointer. The error that read returns beside its value is not passed on.
+func (k *memory[T]) of(file string, read func(os.FileInfo) (*T, error)) (*T, error) {
 	info, err := os.Stat(file)
 	if err != nil {
 		return nil, err
 	}
-	h := remember(c, c.headers, file, info, func() headed {
-		header, err := gguf.Peek(file)
-		return headed{header, err}
-	})
-	return h.header, h.err
+	k.mu.Lock()
+	e, ok := k.known[file]
+	if ok {
+		e.asked = true
+	}
+	k.mu.Unlock()
+	if ok && e.holds(info) {
+		return e.value, nil
+	}
+	now := time.Now()
+	value, err := read(info)
+	if errno := syscall.Errno(0); errors.As(err, &errno) { // a permission may be given without a trace in size and time
+		return value, nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.known == nil {
+		k.known = map[string]*entry[T]{}
+	}
+	k.known[file] = &entry[T]{info: info, read: now, asked: true, value: value}
+	return value, nil
 }
 
-func remember[T any](c *cache, known map[string]entry[T], file string, info os.FileInfo, read func() T) T {
-	c.mu.Lock()
-	e, ok := known[file]
-	c.mu.Unlock()
-	if ok && e.size == info.Size() && e.modified.Equal(info.ModTime()) {
-		return e.value
-	}
-	value := read()
-	c.mu.Lock()
-	known[file] = entry[T]{info.Size(), info.ModTime(), value}
-	c.mu.Unlock()
-	return value
+func (e *entry[T]) holds(info os.FileInfo) bool {
+	return e.info.Size() == info.Size() && e.info.ModTime().Equal(info.ModTime()) && os.SameFile(e.info, info) &&
+		e.read.Sub(info.ModTime()) > tick
 }
 
-// forget drops what is known of files that are no longer there.
-func (c *cache) forget(there func(file string) bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for file := range c.manifests {
-		if !there(file) {
-			delete(c.manifests, file)
+func (k *memory[T]) forget() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for file, e := range k.known {
+		if !e.asked {
+			delete(k.known, file)
 		}
-	}
-	for file := range c.headers {
-		if !there(file) {
-			delete(c.headers, file)
-		}
+		e.asked = false
 	}
 }

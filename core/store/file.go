@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -36,8 +37,12 @@ func ReadFile(file, name string) (*schemas.Document, error) {
 // unwrapped is the cause of a file's error alone: the path in it is the
 // machine's, and errors of models are shown to everybody.
 func unwrapped(err error) error {
-	if pathErr, ok := err.(*os.PathError); ok {
+	pathErr, linkErr := (*os.PathError)(nil), (*os.LinkError)(nil)
+	switch {
+	case errors.As(err, &pathErr):
 		return pathErr.Err
+	case errors.As(err, &linkErr):
+		return linkErr.Err
 	}
 	return err
 }

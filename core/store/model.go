@@ -1,7 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"sync"
@@ -34,10 +37,38 @@ type Model struct {
 	// Warnings are what was read although it is not right.
 	Warnings schemas.Problems
 
-	alias string // the id that the file names, where it is another than the folder's
+	alias string  // the id that the file names, where it is another than the folder's
+	exact bool    // the id is the path as it stands, without a letter replaced
+	home  string  // absolute path of the model file that Save writes
+	read  *parsed // what File was read as
+	size  int64   // bytes of Files
 
 	once sync.Once
 	json []byte
+}
+
+// newModel makes a model of a path below the models folder, without ".json".
+func newModel(rel, dir string) *Model {
+	id := sanitize(rel)
+	return &Model{ID: id, Dir: dir, exact: id == rel}
+}
+
+// same says whether a model was read from the same as an older one.
+func (m *Model) same(old *Model) bool {
+	return m.ID == old.ID && m.home == old.home && m.read == old.read && m.Header == old.Header && m.MMProj == old.MMProj &&
+		m.size == old.size && m.Manifest.Created == old.Manifest.Created && m.Ready == old.Ready &&
+		slices.Equal(m.Files, old.Files) && slices.Equal(m.Missing, old.Missing) && fmt.Sprint(m.Err) == fmt.Sprint(old.Err)
+}
+
+// loose says whether the model is weights that lie in the models folder itself.
+func (m *Model) loose() bool { return m.File == "" && filepath.Dir(m.home) != m.Dir }
+
+// path is what the model is to somebody who looks for it on disk.
+func (m *Model) path() string {
+	if m.File == "" && len(m.Files) > 0 {
+		return m.Files[0]
+	}
+	return cmp.Or(m.File, m.Dir)
 }
 
 // Remote says whether the model lives with somebody else and has no weights here.
@@ -69,32 +100,30 @@ func (m *Model) JSON() []byte {
 			Assets      []string       `json:"assets"`
 		}{m.ID, "model", m.Manifest.Created, m.Manifest.OwnedBy, m.Manifest.Name, m.Manifest.Version, m.Manifest.Description,
 			m.Manifest.Format, m.Manifest.Engine, orEmptyList(m.Manifest.Sources), redacted(m.Manifest.Settings),
-			orEmptyMap(m.Manifest.Parameters), orEmptyMap(m.Manifest.Metadata), orEmptyList(m.Manifest.Assets)}
+			redacted(m.Manifest.Parameters), redacted(m.Manifest.Metadata), orEmptyList(m.Manifest.Assets)}
 		m.json, _ = json.Marshal(full) // of strings, numbers and what came from JSON: it cannot fail
 	})
 	return m.json
 }
 
-// secret are the names of settings whose values are shown to nobody.
-var secret = regexp.MustCompile(`(?i)(api[_-]?key|token|secret|password)$`)
+// secret are the names of values that are shown to nobody.
+var secret = regexp.MustCompile(`(?i)(api[_-]?key|token|secret|password|authorization)$`)
 
 // redacted hides what somebody wrote into a model file although a deployment
 // names secrets by reference.
-func redacted(settings map[string]any) map[string]any {
-	out := cloneMap(settings)
-	for name := range out {
-		if secret.MatchString(name) {
-			out[name] = "(hidden)"
+func redacted(values map[string]any) map[string]any {
+	out := make(map[string]any, len(values))
+	for name, value := range values {
+		below, isObject := value.(map[string]any)
+		switch {
+		case secret.MatchString(name):
+			value = "(hidden)"
+		case isObject:
+			value = redacted(below)
 		}
+		out[name] = value
 	}
 	return out
-}
-
-func orEmptyMap(m map[string]any) map[string]any {
-	if m == nil {
-		return map[string]any{}
-	}
-	return m
 }
 
 func orEmptyList[T any](l []T) []T {

@@ -1,18 +1,16 @@
 package store
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/hashicorp/go-hclog"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/enginebay/enginebay/schemas"
 	"github.com/enginebay/enginebay/sdk"
@@ -23,13 +21,12 @@ import (
 // concurrently; what they return must not be changed.
 type Store struct {
 	dir   string
-	log   hclog.Logger
-	cache *cache
+	watch *watcher
+	cache cache
 	index atomic.Pointer[index]
 
-	mu      sync.Mutex          // one scan at a time
+	mu      sync.Mutex          // one scan, and one change by ourselves, at a time
 	folders map[string][]*Model // by top-level folder; "" are the loose weights
-	watch   *watcher
 }
 
 // index is one state of the store. A new one takes its place when a folder changes.
@@ -48,11 +45,13 @@ func Open(dir string, log hclog.Logger) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make models folder: %w", err)
 	}
-	s := &Store{dir: dir, log: log, cache: newCache(), folders: map[string][]*Model{}}
-	if err := s.Scan(); err != nil {
+	s := &Store{dir: dir, watch: newWatcher(log)}
+	err = s.Scan()
+	go s.watch.run(s)
+	if err != nil {
+		s.Close()
 		return nil, err
 	}
-	s.watch = follow(s)
 	return s, nil
 }
 
@@ -73,7 +72,7 @@ func (s *Store) Model(id string) (*Model, error) {
 		return m, nil
 	}
 	if dir, file, ok := cutLast(id); ok {
-		if m, ok := ix.byID[dir]; ok && m.File != "" && strings.TrimSuffix(filepath.Base(m.File), filepath.Ext(m.File)) == file {
+		if m, ok := ix.byID[dir]; ok && m.File != "" && sanitize(stem(filepath.Base(m.File))) == file {
 			return m, nil
 		}
 	}
@@ -113,82 +112,70 @@ func (s *Store) Header(m *Model) (*gguf.Header, error) {
 	if m.Header == nil {
 		return nil, nil
 	}
-	return gguf.Read(m.Files[0])
-}
-
-// Scan reads the whole folder again.
-func (s *Store) Scan() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	entries, err := os.ReadDir(s.dir)
+	header, err := gguf.Read(m.Files[0])
 	if err != nil {
-		return fmt.Errorf("read models folder: %w", err)
+		return nil, fmt.Errorf("%s: %w", filepath.Base(m.Files[0]), unwrapped(err))
 	}
-	names := []string{""}
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), ".") && (e.IsDir() || e.Type()&fs.ModeSymlink != 0) {
-			names = append(names, e.Name())
-		}
-	}
-	found := make([][]*Model, len(names))
-	var group errgroup.Group
-	group.SetLimit(2 * runtime.GOMAXPROCS(0)) // half of the time goes into waiting for the disk
-	for i, name := range names {
-		group.Go(func() error {
-			found[i] = s.scanFolder(name)
-			return nil
-		})
-	}
-	_ = group.Wait()
-	s.folders = make(map[string][]*Model, len(names))
-	for i, name := range names {
-		s.folders[name] = found[i]
-	}
-	s.rebuild()
-	s.cache.forget(func(file string) bool { _, err := os.Stat(file); return !errors.Is(err, fs.ErrNotExist) })
-	return nil
+	return header, nil
 }
 
-// rescan reads some top-level folders again.
-func (s *Store) rescan(names map[string]bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for name := range names {
-		if models := s.scanFolder(name); models != nil {
-			s.folders[name] = models
-		} else {
-			delete(s.folders, name)
-		}
-	}
-	s.rebuild()
-}
-
-// rebuild makes a new index of all folders. Of two models with one id the first
-// counts, and the other is listed beside it with what is wrong.
+// rebuild makes a new index of all folders. An id has fewer letters than the name
+// of a folder, so that two models may claim one: see claims.
 func (s *Store) rebuild() {
 	ix := &index{byID: map[string]*Model{}}
+	var all, others []*Model
 	for _, models := range s.folders {
-		ix.models = append(ix.models, models...)
+		all = append(all, models...)
 	}
-	sortModels(ix.models)
-	for _, m := range ix.models {
-		if first, taken := ix.byID[m.ID]; taken {
-			s.log.Warn("two models have one id; the second is not used", "id", m.ID, "first", s.show(first.Dir), "second", s.show(m.Dir))
+	slices.SortFunc(all, claims)
+	for _, m := range all {
+		if _, taken := ix.byID[m.ID]; taken {
+			others = append(others, m)
 			continue
 		}
 		ix.byID[m.ID] = m
+		ix.models = append(ix.models, m)
 	}
-	if len(ix.byID) < len(ix.models) {
-		ix.models = ix.models[:0]
-		for _, m := range ix.byID {
-			ix.models = append(ix.models, m)
-		}
-		sortModels(ix.models)
+	for _, m := range others {
+		m = s.namesake(m, ix)
+		ix.byID[m.ID] = m
+		ix.models = append(ix.models, m)
 	}
+	slices.SortFunc(ix.models, claims)
 	for _, m := range ix.models {
 		if _, taken := ix.byID[m.alias]; m.alias != "" && !taken {
 			ix.byID[m.alias] = m
 		}
 	}
 	s.index.Store(ix)
+}
+
+// claims orders models by id, and those of one id by who may keep it: the one
+// whose path it is to the letter, before one with letters replaced; a folder
+// before loose weights.
+func claims(a, b *Model) int {
+	return cmp.Or(cmp.Compare(a.ID, b.ID), last(!a.exact, !b.exact), last(a.loose(), b.loose()), cmp.Compare(a.home, b.home))
+}
+
+func last(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+// namesake is a model whose id another has, under an id that is free. It cannot be
+// used: its id would change when the other goes.
+func (s *Store) namesake(m *Model, ix *index) *Model {
+	id := m.ID
+	for n := 2; ix.byID[id] != nil; n++ {
+		id = fmt.Sprintf("%s-%d", m.ID, n)
+	}
+	other := broken(id, m.Dir, fmt.Errorf("%s would have the id '%s', and so has %s: rename one of them",
+		s.show(m.path()), m.ID, s.show(ix.byID[m.ID].path())))
+	other.File, other.home = m.File, m.home
+	return other
 }

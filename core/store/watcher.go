@@ -1,12 +1,15 @@
 package store
 
 import (
+	"errors"
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+	"github.com/hashicorp/go-hclog"
 )
 
 const (
@@ -16,53 +19,80 @@ const (
 	// patience bounds the wait for a folder that is never quiet.
 	patience = time.Second
 	// sweep is how often everything is read again, for what the system did not
-	// tell: network file systems, a full event queue, too many folders to watch.
+	// tell: network file systems, a full event queue, too many folders to watch,
+	// a folder that has a second name.
 	sweep = time.Minute
 )
 
 // watcher follows the models folder.
 type watcher struct {
-	store  *Store
+	log    hclog.Logger
 	events *fsnotify.Watcher // nil where the system gives none: then only the sweep finds changes
+	full   sync.Once
 	stop   chan struct{}
 	done   chan struct{}
 }
 
-func follow(s *Store) *watcher {
-	w := &watcher{store: s, stop: make(chan struct{}), done: make(chan struct{})}
+func newWatcher(log hclog.Logger) *watcher {
+	w := &watcher{log: log, stop: make(chan struct{}), done: make(chan struct{})}
 	events, err := fsnotify.NewWatcher()
-	if err == nil {
-		err = events.Add(s.dir)
-	}
 	if err != nil {
-		s.log.Warn("models folder is not watched; changes are found within a minute", "error", err)
-	} else {
-		w.events = events
+		log.Warn("models folder is not watched; changes are found within a minute", "error", err)
+		return w
 	}
-	go w.run()
+	w.events = events
 	return w
 }
 
+// add watches a folder. It comes before the folder is read, so that no change
+// falls between the two.
+func (w *watcher) add(dir string) {
+	if w.events == nil {
+		return
+	}
+	if err := w.events.Add(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		w.full.Do(func() {
+			w.log.Warn("not every model folder is watched; changes in the others are found within a minute", "error", err)
+		})
+	}
+}
+
+// forget ends the watching of the folders below one that has moved: they would
+// go on under its old name.
+func (w *watcher) forget(dir string) {
+	for _, watched := range w.events.WatchList() {
+		if within(watched, dir) {
+			_ = w.events.Remove(watched)
+		}
+	}
+}
+
+// close ends run, and returns when it has ended.
 func (w *watcher) close() {
 	close(w.stop)
 	<-w.done
 }
 
-func (w *watcher) run() {
+// run reads what changes again until close.
+func (w *watcher) run(s *Store) {
 	defer close(w.done)
 	var changes <-chan fsnotify.Event
 	var faults <-chan error
 	if w.events != nil {
 		defer w.events.Close()
 		changes, faults = w.events.Events, w.events.Errors
-		w.watchTree(w.store.dir)
 	}
 	ticker := time.NewTicker(sweep)
 	defer ticker.Stop()
 	pending := map[string]bool{}
 	var quiet, first <-chan time.Time
+	report := func(err error) {
+		if err != nil {
+			w.log.Warn("models folder not read", "error", err)
+		}
+	}
 	read := func() {
-		w.store.rescan(pending)
+		report(s.rescan(pending))
 		pending, quiet, first = map[string]bool{}, nil, nil
 	}
 	for {
@@ -70,69 +100,37 @@ func (w *watcher) run() {
 		case <-w.stop:
 			return
 		case e := <-changes:
-			if name, ok := w.folder(e); ok {
-				if len(pending) == 0 {
-					first = time.After(patience)
-				}
-				pending[name] = true
-				quiet = time.After(settle)
+			name, ok := topFolder(s.dir, e)
+			if !ok {
+				continue
 			}
+			if e.Has(fsnotify.Rename) {
+				w.forget(e.Name)
+			}
+			if len(pending) == 0 {
+				first = time.After(patience)
+			}
+			pending[name] = true
+			quiet = time.After(settle)
 		case <-quiet:
 			read()
 		case <-first:
 			read()
 		case err := <-faults:
-			w.store.log.Warn("models folder: events were lost", "error", err)
-			w.scan()
+			w.log.Warn("models folder: events were lost", "error", err)
+			report(s.Scan())
 		case <-ticker.C:
-			w.scan()
+			report(s.Scan())
 		}
 	}
 }
 
-func (w *watcher) scan() {
-	if err := w.store.Scan(); err != nil {
-		w.store.log.Warn("models folder not read", "error", err)
-	}
-	if w.events != nil {
-		w.watchTree(w.store.dir)
-	}
-}
-
-// folder is the top-level folder that an event belongs to; "" for a loose file.
-// New folders are watched from here on.
-func (w *watcher) folder(e fsnotify.Event) (name string, ok bool) {
-	rel, err := filepath.Rel(w.store.dir, e.Name)
+// topFolder is the name at the top of the models folder that an event belongs to.
+func topFolder(models string, e fsnotify.Event) (name string, ok bool) {
+	rel, err := filepath.Rel(models, e.Name)
 	if err != nil || rel == "." || e.Op == fsnotify.Chmod {
 		return "", false
 	}
-	top, _, inside := strings.Cut(filepath.ToSlash(rel), "/")
-	if strings.HasPrefix(top, ".") {
-		return "", false
-	}
-	if e.Has(fsnotify.Create) {
-		w.watchTree(e.Name)
-	}
-	if !inside && isWeight(top) {
-		return "", true
-	}
-	return top, true
-}
-
-// watchTree watches a folder and those below it. A folder that cannot be watched
-// is found by the sweep.
-func (w *watcher) watchTree(dir string) {
-	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.IsDir() {
-			return nil
-		}
-		if path != w.store.dir && strings.HasPrefix(d.Name(), ".") {
-			return fs.SkipDir
-		}
-		_ = w.events.Add(path)
-		if rel, err := filepath.Rel(w.store.dir, path); err == nil && strings.Count(filepath.ToSlash(rel), "/")+1 >= maxDepth && rel != "." {
-			return fs.SkipDir
-		}
-		return nil
-	})
+	name = top(filepath.ToSlash(rel))
+	return name, !strings.HasPrefix(name, ".")
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -11,21 +10,23 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/enginebay/enginebay/sdk"
 	"github.com/enginebay/enginebay/sdk/gguf"
 )
 
-// weightExtensions are the files that hold weights.
-var weightExtensions = []string{".gguf", ".safetensors", ".bin", ".ggml"}
+// weightExtensions are the files that hold weights. Of a folder that has
+// several kinds, as publishers' own folders do, the first kind counts.
+var weightExtensions = []string{".gguf", ".safetensors", ".ggml", ".bin"}
 
-func isWeight(name string) bool {
-	return slices.Contains(weightExtensions, strings.ToLower(filepath.Ext(name)))
-}
+func extension(name string) string { return strings.ToLower(filepath.Ext(name)) }
 
-// listing is what lies in a folder: its files by name, folders left out.
+func isWeight(name string) bool { return slices.Contains(weightExtensions, extension(name)) }
+
+// listing is what lies in a folder, by name and in order; hidden things do not count.
 type listing struct {
 	dir   string
-	files []fs.DirEntry
-	dirs  []fs.DirEntry
+	files []string
+	dirs  []string // links to folders too
 }
 
 func list(dir string) (listing, error) {
@@ -35,53 +36,65 @@ func list(dir string) (listing, error) {
 	}
 	l := listing{dir: dir}
 	for _, e := range entries {
+		name := e.Name()
 		switch {
-		case strings.HasPrefix(e.Name(), "."):
-		case e.IsDir():
-			l.dirs = append(l.dirs, e)
+		case strings.HasPrefix(name, "."):
+		case e.IsDir(), e.Type()&fs.ModeSymlink != 0 && isLinkedFolder(filepath.Join(dir, name)):
+			l.dirs = append(l.dirs, name)
 		default:
-			l.files = append(l.files, e)
+			l.files = append(l.files, name)
 		}
 	}
 	return l, nil
 }
 
+// isLinkedFolder says whether a link leads to a folder, and to none that the
+// link lies in: such a loop would list the same models at every depth.
+func isLinkedFolder(link string) bool {
+	target, err := filepath.EvalSymlinks(link)
+	if err != nil {
+		return false
+	}
+	here, err := filepath.EvalSymlinks(filepath.Dir(link))
+	info, statErr := os.Stat(target)
+	return err == nil && statErr == nil && info.IsDir() && here != target && !within(here, target)
+}
+
+func within(file, dir string) bool { return strings.HasPrefix(file, dir+string(filepath.Separator)) }
+
 // has says whether the folder holds a file of that name.
 func (l listing) has(name string) bool {
-	_, found := slices.BinarySearchFunc(l.files, name, func(e fs.DirEntry, n string) int { return strings.Compare(e.Name(), n) })
+	_, found := slices.BinarySearch(l.files, name)
 	return found
 }
 
-// weights are the names of the weight files, projectors and later parts of a
-// split model left out: each stands for one model.
+// weights are the names of the weight files, without projectors; the first part
+// that is there stands for a split model.
 func (l listing) weights() []string {
-	var names []string
-	for _, e := range l.files {
-		name := e.Name()
-		if !isWeight(name) || gguf.IsMMProj(name) {
-			continue
+	for _, kind := range weightExtensions {
+		var names []string
+		whole := map[string]bool{}
+		for _, name := range l.files {
+			prefix, _, _, split := gguf.SplitPart(name)
+			if extension(name) != kind || gguf.IsMMProj(name) || split && whole[prefix] {
+				continue
+			}
+			whole[prefix] = true
+			names = append(names, name)
 		}
-		if _, no, _, split := gguf.SplitPart(name); split && no > 1 && l.firstPart(name) {
-			continue
-		}
-		names = append(names, name)
-	}
-	return names
-}
-
-// firstPart says whether part 1 of the split model that name belongs to is there.
-func (l listing) firstPart(name string) bool {
-	prefix, _, count, _ := gguf.SplitPart(name)
-	return l.has(fmt.Sprintf("%s-%05d-of-%05d.gguf", prefix, 1, count))
-}
-
-func (l listing) projector() string {
-	for _, e := range l.files {
-		if isWeight(e.Name()) && gguf.IsMMProj(e.Name()) {
-			return filepath.Join(l.dir, e.Name())
+		if len(names) > 0 {
+			return names
 		}
 	}
-	return ""
+	return nil
+}
+
+// stem is a file's name without its extension and the number of its part.
+func stem(name string) string {
+	if prefix, _, _, split := gguf.SplitPart(name); split {
+		return prefix
+	}
+	return strings.TrimSuffix(name, filepath.Ext(name))
 }
 
 // locate fills in the weights of a model from what its manifest says and what
@@ -92,125 +105,155 @@ func (m *Model) locate(l listing, alone bool) {
 		m.Ready = true
 		return
 	}
-	first, missing := m.first(l, alone)
-	switch {
-	case missing != "":
-		m.Missing = []string{missing}
-		return
-	case first == "":
+	file, missing := m.named(l)
+	if all := l.weights(); file == "" && missing == "" {
+		file, m.Err = m.guess(l, alone)
+	} else if file == "" && alone && len(all) == 1 { // Jan's own llama3.1-8b-instruct spells its file in two ways
+		file = filepath.Join(l.dir, all[0])
+	}
+	if file == "" {
+		if missing != "" {
+			m.Missing = []string{missing}
+		}
 		return
 	}
-	m.Linked = !strings.HasPrefix(first, l.dir+string(filepath.Separator))
-	m.Files, m.Missing = parts(first)
-	if strings.EqualFold(filepath.Ext(first), ".safetensors") && !m.Linked {
-		m.Files = m.Files[:0]
+	m.use(l, file)
+	m.alsoNeeds(l)
+}
+
+// use makes a file, and what goes with it, the weights of the model.
+func (m *Model) use(l listing, file string) {
+	m.Linked = !within(file, l.dir)
+	files := parts(file)
+	if extension(file) == ".safetensors" && filepath.Dir(file) == l.dir {
+		files = nil
 		for _, name := range l.weights() {
-			m.Files = append(m.Files, filepath.Join(l.dir, name))
+			files = append(files, filepath.Join(l.dir, name))
+		}
+	}
+	for _, file := range files {
+		if existing(file) {
+			m.Files = append(m.Files, file)
+		} else {
+			m.Missing = append(m.Missing, filepath.Base(file))
 		}
 	}
 	m.Ready = len(m.Missing) == 0
 }
 
-// first finds the file that the engine is given: what the manifest names, else
-// what lies in the folder. missing is the name of one that should be there.
-func (m *Model) first(l listing, alone bool) (file, missing string) {
-	if named, ok := m.Manifest.Settings["llama_model_path"].(string); ok && named != "" {
-		if p, ok := existing(local(l.dir, named)); ok {
-			return p, ""
+// alsoNeeds looks for the sources after the first, such as a projector.
+func (m *Model) alsoNeeds(l listing) {
+	for _, source := range m.Manifest.Sources[min(1, len(m.Manifest.Sources)):] {
+		if _, missing := l.find(source); missing != "" && !slices.Contains(m.Missing, missing) {
+			m.Missing = append(m.Missing, missing)
+			m.Ready = false
 		}
 	}
-	if len(m.Manifest.Sources) > 0 {
-		source := m.Manifest.Sources[0]
-		if source.Filename != "" {
-			if p, ok := existing(filepath.Join(l.dir, filepath.FromSlash(source.Filename))); ok && filepath.IsLocal(filepath.FromSlash(source.Filename)) {
-				return p, ""
-			}
-			missing = source.Filename
-		}
-		if p, isPath := localURL(l.dir, source.URL); isPath {
-			if found, ok := existing(p); ok {
-				return found, ""
-			}
-			missing = source.URL
-		} else if u, err := url.Parse(source.URL); err == nil && u.Path != "" {
-			name := path.Base(u.Path)
-			if l.has(name) && isWeight(name) {
-				return filepath.Join(l.dir, name), ""
-			}
-			if missing == "" && isWeight(name) {
-				missing = name
-			}
+}
+
+// named is the file that the manifest names as the model itself. missing is the
+// name of one that it names and that is not there.
+func (m *Model) named(l listing) (file, missing string) {
+	if name, _ := m.Manifest.Settings["llama_model_path"].(string); name != "" {
+		if file := local(l.dir, name); existing(file) {
+			return file, ""
 		}
 	}
-	if name := m.guess(l, alone); name != "" {
-		return filepath.Join(l.dir, name), ""
+	if len(m.Manifest.Sources) == 0 {
+		return "", ""
+	}
+	return l.find(m.Manifest.Sources[0])
+}
+
+// find returns the file of a source: the one of its name in the folder, else
+// the one that its url names here. missing is its name where neither is there.
+func (l listing) find(source sdk.Source) (file, missing string) {
+	names := []string{source.Filename}
+	if file, isPath := localURL(l.dir, source.URL); isPath {
+		if existing(file) && !l.holds(source.Filename) {
+			return file, ""
+		}
+		names = append(names, filepath.Base(file))
+	} else if u, err := url.Parse(source.URL); err == nil && isWeight(u.Path) {
+		names = append(names, path.Base(u.Path))
+	}
+	for _, name := range names {
+		switch {
+		case name == "":
+		case l.holds(name):
+			return filepath.Join(l.dir, filepath.FromSlash(name)), ""
+		case missing == "":
+			missing = path.Base(name)
+		}
 	}
 	return "", missing
+}
+
+// holds says whether a file of that name lies in or below the folder.
+func (l listing) holds(name string) bool {
+	name = filepath.FromSlash(name)
+	return filepath.IsLocal(name) && existing(filepath.Join(l.dir, name))
 }
 
 // guess chooses among the weights of the folder for a model whose file names
 // none of them: the one of its own name, else of its own quantization, else the
 // only one.
-func (m *Model) guess(l listing, alone bool) string {
+func (m *Model) guess(l listing, alone bool) (file string, err error) {
 	all := l.weights()
-	if m.File != "" && !alone {
-		stem := strings.TrimSuffix(filepath.Base(m.File), filepath.Ext(m.File))
-		for _, name := range all {
-			if strings.EqualFold(strings.TrimSuffix(name, filepath.Ext(name)), stem) {
-				return name
-			}
-		}
-		if wanted := gguf.Quantization(stem); wanted != "" {
-			for _, name := range all {
-				if gguf.Quantization(name) == wanted {
-					return name
-				}
-			}
-			return ""
-		}
-	}
+	own := func(name string) bool { return strings.EqualFold(stem(name), stem(filepath.Base(m.File))) }
+	wanted := gguf.Quantization(stem(filepath.Base(m.File)))
+	i := -1
 	switch {
-	case len(all) == 0:
-		return ""
-	case len(all) == 1, strings.HasSuffix(strings.ToLower(all[0]), ".safetensors"):
-		return all[0]
+	case !alone && slices.ContainsFunc(all, own):
+		i = slices.IndexFunc(all, own)
+	case !alone && wanted != "":
+		i = slices.IndexFunc(all, func(name string) bool { return gguf.Quantization(name) == wanted })
+	case len(all) == 1, len(all) > 1 && extension(all[0]) == ".safetensors":
+		i = 0
+	case len(all) > 1:
+		return "", fmt.Errorf("the folder holds %d weight files (%s …) and the model file does not say which; name one as \"sources\": [{\"filename\": %q}]", len(all), all[0], all[0])
 	}
-	if alone {
-		m.Err = fmt.Errorf("the folder holds %d weight files (%s …) and the model file does not say which; name one as \"sources\": [{\"filename\": %q}]", len(all), all[0], all[0])
+	if i < 0 {
+		return "", nil
 	}
-	return ""
+	return filepath.Join(l.dir, all[i]), nil
 }
 
-// parts are all files of a split model, and the names of those that are not there.
-func parts(first string) (files, missing []string) {
-	prefix, _, count, split := gguf.SplitPart(first)
+// parts are the paths of all files of a split model, and of the only one of others.
+func parts(file string) []string {
+	prefix, _, count, split := gguf.SplitPart(file)
 	if !split {
-		return []string{first}, nil
+		return []string{file}
 	}
-	for no := 1; no <= count; no++ {
-		part := fmt.Sprintf("%s-%05d-of-%05d%s", prefix, no, count, filepath.Ext(first))
-		if p, ok := existing(part); ok {
-			files = append(files, p)
-		} else {
-			missing = append(missing, filepath.Base(part))
-		}
+	files := make([]string, count)
+	for i := range files {
+		files[i] = fmt.Sprintf("%s-%05d-of-%05d%s", prefix, i+1, count, filepath.Ext(file))
 	}
-	return files, missing
+	return files
 }
 
 func (m *Model) projector(l listing) string {
-	if named, ok := m.Manifest.Settings["mmproj"].(string); ok && named != "" {
-		if p, ok := existing(local(l.dir, named)); ok {
-			return p
+	if name, _ := m.Manifest.Settings["mmproj"].(string); name != "" {
+		if file := local(l.dir, name); existing(file) {
+			return file
 		}
 	}
 	return l.projector()
 }
 
-// existing returns the file at a path: a regular one, links followed.
-func existing(file string) (string, bool) {
+func (l listing) projector() string {
+	for _, name := range l.files {
+		if isWeight(name) && gguf.IsMMProj(name) {
+			return filepath.Join(l.dir, name)
+		}
+	}
+	return ""
+}
+
+// existing says whether there is a regular file at a path, links followed.
+func existing(file string) bool {
 	info, err := os.Stat(file)
-	return file, err == nil && info.Mode().IsRegular()
+	return err == nil && info.Mode().IsRegular()
 }
 
 // localURL turns a source's url into a path, if it is one: file://…, ~/…,
@@ -238,5 +281,3 @@ func local(dir, name string) string {
 	}
 	return filepath.Join(dir, filepath.FromSlash(name))
 }
-
-var errNoWeights = errors.New("there are no weights here, and no source to get them from")

@@ -15,21 +15,56 @@ import (
 // ready before a rename makes them exist.
 const staging = ".staging"
 
-// Save writes a model's file: whole or not at all. The model keeps its folder
-// and, where it has one, its file.
+// Save writes a model's file: whole or not at all. The model keeps its id, its
+// folder and, where it has one, its file. Loose weights get a folder.
 func (s *Store) Save(m *Model, manifest sdk.Manifest) error {
-	file := m.File
-	if file == "" || filepath.Ext(file) != ".json" {
-		file = filepath.Join(m.Dir, "model.json")
-	}
-	if err := s.write(file, manifest); err != nil {
-		return err
-	}
-	rel, err := filepath.Rel(s.dir, m.Dir)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rel, err := filepath.Rel(s.dir, filepath.Dir(m.home))
 	if err != nil {
 		return err
 	}
-	s.rescan(map[string]bool{top(filepath.ToSlash(rel)): true})
+	changed := top(filepath.ToSlash(rel))
+	if m.File == "" {
+		err = s.settle(m, s.folders[changed])
+	}
+	if err == nil {
+		err = s.write(m.home, manifest)
+	}
+	return errors.Join(err, s.update(func(name string) bool { return name == changed }))
+}
+
+// settle makes the place for a model's first file, so that every model of the
+// folder keeps its id: loose weights move into a folder of that name; several
+// weights in one folder get one file each.
+func (s *Store) settle(m *Model, others []*Model) error {
+	if m.loose() {
+		return s.house(m)
+	}
+	for _, other := range others {
+		if other.Dir != m.Dir || other.File != "" || other.home == m.home || len(other.Files) == 0 {
+			continue
+		}
+		weights := sdk.Source{Filename: filepath.Base(other.Files[0])}
+		if err := s.write(other.home, sdk.Manifest{Sources: []sdk.Source{weights}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// house moves loose weights into a folder of their own. At no time are they
+// without an id: a folder of weights has the same one.
+func (s *Store) house(m *Model) error {
+	dir := filepath.Dir(m.home)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make %s: %w", s.show(dir), unwrapped(err))
+	}
+	for _, file := range m.Files {
+		if err := os.Rename(file, filepath.Join(dir, filepath.Base(file))); err != nil {
+			return fmt.Errorf("move %s: %w", s.show(file), unwrapped(err))
+		}
+	}
 	return nil
 }
 
@@ -40,7 +75,7 @@ func (s *Store) write(file string, manifest sdk.Manifest) error {
 	}
 	temp, err := os.CreateTemp(filepath.Dir(file), ".model-*.json")
 	if err != nil {
-		return fmt.Errorf("write %s: %w", s.show(file), err)
+		return fmt.Errorf("write %s: %w", s.show(file), unwrapped(err))
 	}
 	defer os.Remove(temp.Name())
 	_, err = temp.Write(data)
@@ -49,7 +84,7 @@ func (s *Store) write(file string, manifest sdk.Manifest) error {
 		err = os.Rename(temp.Name(), file)
 	}
 	if err != nil {
-		return fmt.Errorf("write %s: %w", s.show(file), err)
+		return fmt.Errorf("write %s: %w", s.show(file), unwrapped(err))
 	}
 	return nil
 }
@@ -70,39 +105,66 @@ type Stage struct {
 // Stage begins a model of the given id. [sdk.CodeInvalid]: the id cannot be one,
 // or is taken.
 func (s *Store) Stage(id string) (*Stage, error) {
-	if !ValidID(id) {
-		return nil, sdk.Errorf(sdk.CodeInvalid, "%q is no model id: use letters, digits, '.', '_' and '-', in parts between slashes", printable(id))
-	}
-	if _, err := os.Lstat(filepath.Join(s.dir, filepath.FromSlash(id))); !errors.Is(err, fs.ErrNotExist) {
-		return nil, sdk.Errorf(sdk.CodeInvalid, "there is a model %q already", id)
+	if err := s.vacant(id); err != nil {
+		return nil, err
 	}
 	parent := filepath.Join(s.dir, staging)
-	if err := os.MkdirAll(parent, 0o700); err != nil {
-		return nil, fmt.Errorf("stage %s: %w", id, err)
+	err := os.MkdirAll(parent, 0o700)
+	if err != nil {
+		return nil, fmt.Errorf("stage %s: %w", id, unwrapped(err))
 	}
 	dir, err := os.MkdirTemp(parent, "m")
 	if err != nil {
-		return nil, fmt.Errorf("stage %s: %w", id, err)
+		return nil, fmt.Errorf("stage %s: %w", id, unwrapped(err))
 	}
 	return &Stage{Dir: dir, store: s, id: id}, nil
 }
 
+// vacant says what stands against a new model of that id.
+func (s *Store) vacant(id string) error {
+	if !ValidID(id) {
+		return sdk.Errorf(sdk.CodeInvalid, "%q is no model id: use letters, digits, '.', '_' and '-', in parts between slashes that begin with no '.'", printable(id))
+	}
+	if strings.Count(id, "/")+1 > maxDepth {
+		return sdk.Errorf(sdk.CodeInvalid, "%q has too many parts: use at most %d", printable(id), maxDepth)
+	}
+	target := filepath.Join(s.dir, filepath.FromSlash(id))
+	if _, err := os.Lstat(target); !errors.Is(err, fs.ErrNotExist) {
+		return sdk.Errorf(sdk.CodeInvalid, "there is a model %q already", id)
+	}
+	for _, m := range s.Models() {
+		switch {
+		case m.ID == id:
+			return sdk.Errorf(sdk.CodeInvalid, "there is a model %q already", id)
+		case m.Dir != s.dir && within(target, m.Dir):
+			return sdk.Errorf(sdk.CodeInvalid, "%s is a model itself, and nothing below it is listed: use another id than %q", s.show(m.Dir), id)
+		}
+	}
+	return nil
+}
+
 // Commit writes the model file last and gives the folder its name: from then on
-// the model exists.
+// the model exists. [sdk.CodeInvalid]: meanwhile the id was taken.
 func (st *Stage) Commit(manifest sdk.Manifest) error {
-	manifest.ID = st.id
-	if err := st.store.write(filepath.Join(st.Dir, "model.json"), manifest); err != nil {
+	s := st.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.vacant(st.id); err != nil {
 		return err
 	}
-	target := filepath.Join(st.store.dir, filepath.FromSlash(st.id))
-	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
-		return fmt.Errorf("commit %s: %w", st.id, err)
+	manifest.ID = st.id
+	if err := s.write(filepath.Join(st.Dir, "model.json"), manifest); err != nil {
+		return err
 	}
-	if err := os.Rename(st.Dir, target); err != nil {
-		return fmt.Errorf("commit %s: %w", st.id, err)
+	target := filepath.Join(s.dir, filepath.FromSlash(st.id))
+	err := os.MkdirAll(filepath.Dir(target), 0o700)
+	if err == nil {
+		err = os.Rename(st.Dir, target)
 	}
-	st.store.rescan(map[string]bool{top(st.id): true})
-	return nil
+	if err != nil {
+		return fmt.Errorf("commit %s: %w", st.id, unwrapped(err))
+	}
+	return s.update(func(name string) bool { return name == top(st.id) })
 }
 
 // Discard removes what was staged; after Commit it does nothing.

@@ -1,0 +1,37 @@
+package store
+
+import (
+	"regexp"
+	"strings"
+)
+
+// odd are the letters that an id may not have.
+var odd = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+
+// sanitize turns a path below the root into an id: what an id may not hold
+// becomes a hyphen.
+func sanitize(rel string) string {
+	parts := strings.Split(rel, "/")
+	for i, part := range parts {
+		part = odd.ReplaceAllString(part, "-")
+		if part == "" || part[0] == '.' {
+			part = "-" + part
+		}
+		parts[i] = part
+	}
+	return strings.Join(parts, "/")
+}
+
+// ValidID says whether id could name a model: segments of letters, digits, '.',
+// '_' and '-', none of them empty or with a '.' in front, as hidden folders have.
+func ValidID(id string) bool {
+	if id == "" || len(id) > 512 {
+		return false
+	}
+	for part := range strings.SplitSeq(id, "/") {
+		if part == "" || part[0] == '.' || odd.MatchString(part) {
+			return false
+		}
+	}
+	return true
+}

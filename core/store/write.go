@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 
 	"github.com/enginebay/enginebay/sdk"
@@ -15,8 +17,9 @@ import (
 // ready before a rename makes them exist.
 const staging = ".staging"
 
-// Save writes a model's file: whole or not at all. The model keeps its id, its
-// folder and, where it has one, its file. Loose weights get a folder.
+// Save writes a model's file: whole or not at all. manifest is that of m, with
+// what the caller changed in a copy of it. The model keeps its id, its folder and,
+// where it has one, its file. Loose weights get a folder.
 func (s *Store) Save(m *Model, manifest sdk.Manifest) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -29,9 +32,41 @@ func (s *Store) Save(m *Model, manifest sdk.Manifest) error {
 		err = s.settle(m, s.folders[changed])
 	}
 	if err == nil {
-		err = s.write(m.home, manifest)
+		err = s.write(m.home, m.unfilled(manifest))
 	}
 	return errors.Join(err, s.update(func(name string) bool { return name == changed }))
+}
+
+// unfilled takes out of a changed manifest what the store had filled in and
+// nobody changed: written down, it would outlive the folder's name and the
+// weights that it came from.
+func (m *Model) unfilled(changed sdk.Manifest) sdk.Manifest {
+	var file sdk.Manifest
+	if m.read != nil {
+		file = m.read.manifest
+	}
+	for _, text := range []struct{ now, filled, file *string }{
+		{&changed.ID, &m.Manifest.ID, &file.ID},
+		{&changed.Object, &m.Manifest.Object, &file.Object},
+		{&changed.Name, &m.Manifest.Name, &file.Name},
+		{&changed.Version, &m.Manifest.Version, &file.Version},
+		{&changed.OwnedBy, &m.Manifest.OwnedBy, &file.OwnedBy},
+		{&changed.Format, &m.Manifest.Format, &file.Format},
+		{&changed.Engine, &m.Manifest.Engine, &file.Engine},
+	} {
+		if *text.now == *text.filled {
+			*text.now = *text.file
+		}
+	}
+	if changed.Created == m.Manifest.Created {
+		changed.Created = file.Created
+	}
+	changed.Metadata = maps.Clone(changed.Metadata)
+	maps.DeleteFunc(changed.Metadata, func(key string, value any) bool {
+		_, inFile := file.Metadata[key]
+		return !inFile && reflect.DeepEqual(value, m.Manifest.Metadata[key])
+	})
+	return changed
 }
 
 // settle makes the place for a model's first file, so that every model of the

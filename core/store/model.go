@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/enginebay/enginebay/schemas"
@@ -106,8 +106,13 @@ func (m *Model) JSON() []byte {
 	return m.json
 }
 
-// secret are the names of values that are shown to nobody.
-var secret = regexp.MustCompile(`(?i)(api[_-]?key|token|secret|password|authorization)$`)
+// secrets are how the names of values end that are shown to nobody.
+var secrets = []string{"apikey", "api_key", "api-key", "token", "secret", "password", "authorization"}
+
+func isSecret(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc(secrets, func(ending string) bool { return strings.HasSuffix(name, ending) })
+}
 
 // redacted hides what somebody wrote into a model file although a deployment
 // names secrets by reference.
@@ -116,7 +121,7 @@ func redacted(values map[string]any) map[string]any {
 	for name, value := range values {
 		below, isObject := value.(map[string]any)
 		switch {
-		case secret.MatchString(name):
+		case isSecret(name):
 			value = "(hidden)"
 		case isObject:
 			value = redacted(below)

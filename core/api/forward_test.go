@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -233,19 +235,51 @@ func TestStopCallsOffALoad(t *testing.T) {
 	}
 }
 
-// TestHalfRequests: what never becomes a request holds no connection for ever,
-// and breaks nothing.
-func TestHalfRequests(t *testing.T) {
+// TestOddRequests speaks HTTP by hand: what can be read in two ways is refused
+// with the connection closed, and half a request holds up nobody.
+func TestOddRequests(t *testing.T) {
 	b := newBay(t, map[string]string{"m": `{}`})
-	conn, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
-	if err != nil {
-		t.Fatal(err)
+	const post = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+	for _, test := range []struct{ name, request, status, says string }{
+		{"two lengths", post + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400", "invalid_headers"},
+		{"two lengths, the other way round", "POST /v1/chat/completions HTTP/1.1\r\nTRANSFER-ENCODING: chunked\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", "400", "invalid_headers"},
+		{"a folded header", "GET /v1/models HTTP/1.1\r\nHost: localhost\r\nX: a\r\n b\r\n\r\n", "400", "invalid_headers"},
+		{"a foreign absolute address", "GET http://evil.example/v1/models HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "403", "host_not_allowed"},
+		{"large headers", "GET /v1/models HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("a", 20000) + "\r\n\r\n", "431", `"error"`},
+		{"a body of 99 MB", post + "Content-Length: 99999999\r\n\r\n", "413", "request_too_large"},
+		{"no HTTP", "\x00\x01\r\n\r\n", "400", `"error"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			conn := b.dial()
+			defer conn.Close()
+			if _, err := io.WriteString(conn, test.request); err != nil {
+				t.Fatal(err)
+			}
+			_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+			answer, err := io.ReadAll(conn)
+			if err != nil && !errors.Is(err, syscall.ECONNRESET) {
+				t.Fatalf("the connection is kept: %v, %s", err, answer)
+			}
+			if !strings.HasPrefix(string(answer), "HTTP/1.1 "+test.status) || !strings.Contains(string(answer), test.says) {
+				t.Errorf("got %s", answer)
+			}
+		})
 	}
-	defer conn.Close()
-	if _, err := io.WriteString(conn, "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Le"); err != nil {
+	half := b.dial()
+	defer half.Close()
+	if _, err := io.WriteString(half, post+"Content-Le"); err != nil {
 		t.Fatal(err)
 	}
 	if status, _ := b.do("GET", "/healthz", ""); status != 200 {
 		t.Errorf("status %d", status)
 	}
+}
+
+func (b *bay) dial() net.Conn {
+	b.t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return conn
 }

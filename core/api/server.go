@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/hashicorp/go-hclog"
+	"github.com/valyala/fasthttp"
 
 	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/sdk"
@@ -113,6 +115,10 @@ func (s *Server) recover(c *fiber.Ctx) (err error) {
 // pointed at this machine (its Host is foreign), or a plain form (its type is
 // not JSON). Compressed bodies are refused because nothing here unpacks them.
 func (s *Server) guard(c *fiber.Ctx) error {
+	if ambiguous(c.Request()) {
+		c.Response().SetConnectionClose()
+		return fault(http.StatusBadRequest, "The request's headers can be read in two ways: it has both Content-Length and Transfer-Encoding, or a header that goes over two lines", "", "invalid_headers")
+	}
 	if host := string(c.Request().Host()); !s.knows(host) {
 		return fault(http.StatusForbidden, fmt.Sprintf("The host %.100q is not one of this server's names; use 127.0.0.1, or start it with --host-name", host), "", "host_not_allowed")
 	}
@@ -125,6 +131,17 @@ func (s *Server) guard(c *fiber.Ctx) error {
 		}
 	}
 	return c.Next()
+}
+
+// ambiguous says whether a proxy before this server could have seen another
+// request in the same bytes. fasthttp takes such ones and keeps the connection.
+func ambiguous(r *fasthttp.Request) bool {
+	raw := r.Header.RawHeaders()
+	if bytes.Contains(raw, []byte("\n ")) || bytes.Contains(raw, []byte("\n\t")) {
+		return true
+	}
+	lower := append([]byte("\n"), bytes.ToLower(raw)...)
+	return bytes.Contains(lower, []byte("\ntransfer-encoding:")) && bytes.Contains(lower, []byte("\ncontent-length:"))
 }
 
 // knows says whether a Host header names this server: any IP address (no name

@@ -3,6 +3,7 @@ package pluginhost
 import (
 	"os"
 	"slices"
+	"strings"
 )
 
 // passed are the variables that a plugin may see of the core's environment: what
@@ -21,7 +22,7 @@ var passed = []string{
 func environment(allowed []string, set map[string]string) []string {
 	var env []string
 	for _, name := range slices.Concat(passed, allowed) {
-		if value, ok := os.LookupEnv(name); ok {
+		if value, ok := os.LookupEnv(name); ok && !withPassword(name, value) {
 			env = append(env, name+"="+value)
 		}
 	}
@@ -29,4 +30,9 @@ func environment(allowed []string, set map[string]string) []string {
 		env = append(env, name+"="+value)
 	}
 	return env
+}
+
+// withPassword says whether a variable is a proxy's address with a password in it.
+func withPassword(name, value string) bool {
+	return strings.HasSuffix(strings.ToUpper(name), "_PROXY") && strings.Contains(value, "@")
 }

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"reflect"
 	"sync"
@@ -119,10 +118,11 @@ func (r *resident) begin(m *store.Model, settings map[string]any) *loading {
 		defer r.mu.Unlock()
 		defer close(l.done)
 		r.loading, r.err, l.err = nil, err, err
-		if err != nil {
-			if errors.Is(err, context.Canceled) || sdk.CodeOf(err) == sdk.CodeCanceled {
-				r.err = nil // it was called off: no fault
-			}
+		switch {
+		case err != nil && ctx.Err() != nil: // unload called it off: no fault of the model
+			r.err, l.err = nil, sdk.Errorf(sdk.CodeUnavailable, "The model '%s' was stopped while it loaded", r.id)
+			return
+		case err != nil:
 			r.runtime.log.Warn("model not loaded", "model", r.id, "error", err)
 			return
 		}

@@ -230,7 +230,7 @@ func TestStopCallsOffALoad(t *testing.T) {
 	if status, body := b.do("PUT", "/v1/models/m/stop", ""); status != 200 {
 		t.Fatalf("stop: %d %s", status, body)
 	}
-	if status := <-asked; status != 499 {
+	if status := <-asked; status != http.StatusServiceUnavailable {
 		t.Errorf("who waited for the load got %d", status)
 	}
 }

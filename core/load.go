@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -38,8 +39,12 @@ func (r *Runtime) load(ctx context.Context, m *store.Model, start map[string]any
 	return in, err
 }
 
-// tryLoad is deployment, plugin, settings, a look at the model, the load.
+// tryLoad is a look at the weights, deployment, plugin, settings, the engine's own
+// look, the load.
 func (r *Runtime) tryLoad(ctx context.Context, m *store.Model, start map[string]any, progress func(sdk.Progress)) (*loaded, plan, error) {
+	if _, err := r.store.Header(m); err != nil { // a copy that broke off is found here, and not halfway through the load
+		return nil, plan{}, sdk.Errorf(sdk.CodeInvalid, "The model '%s' cannot be used: %s: %v", m.ID, filepath.Base(m.Files[0]), err)
+	}
 	p, err := r.plan(ctx, m, start)
 	if err != nil {
 		return nil, p, err

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 )
@@ -18,6 +19,8 @@ func TestErrors(t *testing.T) {
 	})
 	b.write("models/broken/model.json", "{\n  \"settings\": {\"ctx_len\": }\n}")
 	b.write("models/away/model.json", `{"sources": [{"url": "https://models.example/x.gguf"}]}`)
+	b.write("models/half/x.gguf", halfGGUF(t))
+	b.write("models/half/model.json", `{"engine": "echo"}`)
 	b.write("models/lost/model.json", `{"engine": "nowhere", "format": "api"}`)
 	waitFor(t, b, "lost")
 	for _, test := range []struct {
@@ -48,6 +51,7 @@ func TestErrors(t *testing.T) {
 		{"the plugin crashes", "POST", "/v1/chat/completions", chat("crashes", "x"), 503, "ended while it was asked", "unavailable"},
 		{"a broken model file", "POST", "/v1/chat/completions", chat("broken", "x"), 400, "models/broken/model.json:2:27", "invalid_request"},
 		{"weights that are not here", "POST", "/v1/chat/completions", chat("away", "x"), 404, "x.gguf is not here yet", "model_not_found"},
+		{"half of the weights", "POST", "/v1/chat/completions", chat("half", "x"), 400, "x.gguf: gguf: ", "invalid_request"},
 		{"an engine that is not installed", "POST", "/v1/chat/completions", chat("lost", "x"), 404, `there is no engine "nowhere"`, "model_not_found"},
 		{"no such route", "GET", "/v1/nothing", "", 404, "no such route", "unknown_url"},
 		{"a route in capitals", "GET", "/V1/models", "", 404, "no such route", "unknown_url"},
@@ -71,6 +75,16 @@ func TestErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// halfGGUF is a real model of which only the first half arrived.
+func halfGGUF(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile("../../examples/models/tiny-guide/tiny-guide.gguf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data[:len(data)/2])
 }
 
 func TestWhatBrowsersCouldBeTrickedInto(t *testing.T) {

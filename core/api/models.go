@@ -80,7 +80,7 @@ func (s *Server) listModels(c *fiber.Ctx) error {
 		return fault(http.StatusBadRequest, fmt.Sprintf("There is no state %.40q; the states are %s", state, strings.Join(known[1:], ", ")), "state", "invalid_state")
 	}
 	models := s.runtime.Models()
-	b := make([]byte, 0, 64+len(models)*640)
+	b := make([]byte, 0, 64+len(models)*1024)
 	b = append(b, `{"object":"list","data":[`...)
 	for _, m := range models {
 		if state != "" && m.State != state {

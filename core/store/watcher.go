@@ -76,6 +76,9 @@ func (w *watcher) close() {
 // run reads what changes again until close.
 func (w *watcher) run(s *Store) {
 	defer close(w.done)
+	for _, m := range s.Models() {
+		m.JSON() // now, so that the first list of ten thousand need not wait for it
+	}
 	var changes <-chan fsnotify.Event
 	var faults <-chan error
 	if w.events != nil {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -189,6 +190,7 @@ type remote struct {
 	conn     *Conn
 	id       string
 	endpoint Endpoint
+	closing  atomic.Bool // Close was called
 	ended    chan struct{}
 	err      error // set before ended is closed
 }
@@ -213,7 +215,10 @@ func (r *remote) watch() {
 	}
 	w, err := stream.Recv()
 	if err != nil {
-		r.err = callError(ctx, err)
+		// A Close right after Load overtakes this call: the plugin then has no such instance any more.
+		if err = callError(ctx, err); !r.closing.Load() || CodeOf(err) != CodeNotFound {
+			r.err = err
+		}
 		return
 	}
 	r.err = errorFromWire(w.GetError())
@@ -222,6 +227,7 @@ func (r *remote) watch() {
 func (r *remote) Close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, unloadTimeout)
 	defer cancel()
+	r.closing.Store(true)
 	_, err := r.conn.engine.Unload(ctx, &pluginpb.UnloadRequest{InstanceId: r.id})
 	if err != nil {
 		return callError(ctx, err)

@@ -130,6 +130,25 @@ func TestInstanceEndsByItself(t *testing.T) {
 	}
 }
 
+// TestCloseAtOnce: Wait has no error, however soon Close comes.
+func TestCloseAtOnce(t *testing.T) {
+	s := serve(t, sdk.Plugin{Engine: engine(func(context.Context, sdk.LoadRequest, func(sdk.Progress)) (sdk.Instance, error) {
+		return newInstance(sdk.Endpoint{URL: "http://localhost"}), nil
+	})})
+	for range 300 {
+		inst, err := s.Load(t.Context(), aModel, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := inst.Close(t.Context()); err != nil {
+			t.Fatalf("Close: %v", err)
+		}
+		if err := inst.Wait(); err != nil {
+			t.Fatalf("Wait: %v", err)
+		}
+	}
+}
+
 // TestCloseThatHangs returns when its context ends.
 func TestCloseThatHangs(t *testing.T) {
 	hanging := &slowInstance{newInstance(sdk.Endpoint{URL: "http://localhost"}), make(chan struct{})}

@@ -13,6 +13,9 @@ import (
 	"github.com/enginebay/enginebay/sdk"
 )
 
+// blocks is how long a call is watched that must not return: nothing else tells.
+const blocks = 300 * time.Millisecond
+
 // loads: progress only grows, and the endpoint is private and answers at once.
 func (e *engine) loads(t *testing.T) {
 	h := e.up(t)
@@ -71,7 +74,7 @@ func (e *engine) closes(t *testing.T) {
 	select {
 	case err := <-ended:
 		t.Fatalf("Wait has returned, and the instance was not closed: %v", err)
-	default:
+	case <-time.After(blocks):
 	}
 	open := e.begin(t, inst)
 	for range 2 {

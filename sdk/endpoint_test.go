@@ -38,7 +38,11 @@ func TestEndpointIsChecked(t *testing.T) {
 		"file":                     {func(string) sdk.Endpoint { return sdk.Endpoint{URL: "file:///etc/passwd"} }, false},
 		"unix":                     {func(string) sdk.Endpoint { return sdk.Endpoint{URL: "unix:///run/docker.sock"} }, false},
 		"no host":                  {func(string) sdk.Endpoint { return sdk.Endpoint{URL: "http:///v1"} }, false},
-		"no scheme":                {func(string) sdk.Endpoint { return sdk.Endpoint{URL: "127.0.0.1:8000"} }, false},
+		"whole handler":            {func(string) sdk.Endpoint { return sdk.Endpoint{URL: "http://localhost", Whole: handler} }, true},
+		"whole socket elsewhere": {func(run string) sdk.Endpoint {
+			return sdk.Endpoint{Socket: run + "/x.sock", WholeSocket: "/run/docker.sock"}
+		}, false},
+		"no scheme": {func(string) sdk.Endpoint { return sdk.Endpoint{URL: "127.0.0.1:8000"} }, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -108,6 +112,32 @@ func TestHandler(t *testing.T) {
 	}
 	if _, err := os.Lstat(e.Socket); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the socket after Close: %v", err)
+	}
+}
+
+// TestWhole is served beside the endpoint, and goes with the instance too.
+func TestWhole(t *testing.T) {
+	answer := func(text string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, text) })
+	}
+	s := serve(t, sdk.Plugin{Engine: with(newInstance(sdk.Endpoint{Handler: answer("pieces"), Whole: answer("whole")}))})
+	inst, err := s.Load(t.Context(), sdk.LoadRequest{Model: sdk.Model{ID: "m"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := inst.Endpoint()
+	for socket, want := range map[string]string{e.Socket: "pieces", e.WholeSocket: "whole"} {
+		if text, err := get(t.Context(), newInstance(sdk.Endpoint{Socket: socket})); text != want || err != nil {
+			t.Errorf("%s answers %q, %v; want %q", socket, text, err, want)
+		}
+	}
+	if err := inst.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for _, socket := range []string{e.Socket, e.WholeSocket} {
+		if _, err := os.Lstat(socket); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s after Close: %v", socket, err)
+		}
 	}
 }
 

@@ -99,7 +99,6 @@ const (
 	OpRerank     Operation = "rerank"
 	OpResponses  Operation = "responses"
 	OpMessages   Operation = "messages" // Anthropic's form
-	OpTokenize   Operation = "tokenize"
 )
 
 // An Inspection is what an engine can say of a model without loading it.

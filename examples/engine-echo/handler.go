@@ -138,7 +138,7 @@ func (h *handler) stream(ctx context.Context, w http.ResponseWriter, path string
 		if err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(w, head+piece, quoted); err != nil {
+		if _, err := fmt.Fprintf(w, "%s"+piece, head, quoted); err != nil {
 			return err
 		}
 		flush()

@@ -121,7 +121,7 @@ func (e *engine) Load(ctx context.Context, req sdk.LoadRequest, progress func(sd
 		Dir:      filepath.Dir(name),
 		Endpoint: sdk.Endpoint{Socket: socket, Whole: newWhole(socket), Operations: operations(h, s)},
 		Health:   "/health",
-		Waiting:  func(pid int) { progress(reading(pid, h.FileSize)) },
+		Waiting:  growing(progress, h.FileSize),
 		Explain:  func(exit error, log []string) error { return explain(req.Model.ID, exit, log) },
 		Log:      req.Log,
 	})
@@ -129,6 +129,18 @@ func (e *engine) Load(ctx context.Context, req sdk.LoadRequest, progress func(sd
 		return nil, err
 	}
 	return server, nil
+}
+
+// growing reports how far a load has come, and never goes back: what is mapped of
+// a file may become less.
+func growing(progress func(sdk.Progress), size int64) func(pid int) {
+	last := -1.0
+	return func(pid int) {
+		p := reading(pid, size)
+		last = max(last, p.Fraction)
+		p.Fraction = last
+		progress(p)
+	}
 }
 
 // find returns the program: the one that the deployment names, the one that came

@@ -66,6 +66,9 @@ func (f *flashAttn) UnmarshalJSON(data []byte) error {
 // 128k tokens and more, which few machines have the memory for.
 const defaultCtxLen = 8192
 
+// defaultParallel is that of the schema, for a caller that fills in none.
+const defaultParallel = 4
+
 // read decodes the settings of a load and fills in what depends on the model and
 // the machine.
 func read(req sdk.LoadRequest, h *gguf.Header) (settings, error) {
@@ -82,7 +85,7 @@ func read(req sdk.LoadRequest, h *gguf.Header) (settings, error) {
 		}
 	}
 	if s.NParallel == 0 {
-		s.NParallel = 1
+		s.NParallel = defaultParallel
 	}
 	if s.CPUThreads <= 0 {
 		s.CPUThreads = threads()

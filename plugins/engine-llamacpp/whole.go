@@ -34,7 +34,8 @@ func newWhole(socket string) *whole {
 	}}
 }
 
-// ServeHTTP implements http.Handler.
+// ServeHTTP implements http.Handler. When llama-server ends, the connection is cut
+// as llama-server's own would be: the core tells that from an answer.
 func (h *whole) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
 	if err != nil {
@@ -56,8 +57,7 @@ func (h *whole) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := h.transport.RoundTrip(req)
 	if err != nil {
-		refuse(w, http.StatusBadGateway, "llama-server did not answer")
-		return
+		panic(http.ErrAbortHandler)
 	}
 	defer resp.Body.Close()
 	if object == "" || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
@@ -86,8 +86,6 @@ func (h *whole) answer(w http.ResponseWriter, events io.Reader, object string) {
 		_, _ = w.Write(said.body)
 		return
 	case err != nil:
-		// The connection is cut, as llama-server's own would be: the core tells the
-		// end of the instance from an answer.
 		panic(http.ErrAbortHandler)
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -23,7 +23,6 @@ var bodies = map[sdk.Operation]json.RawMessage{
 	sdk.OpRerank:     json.RawMessage(`{"query":"Hello","documents":["Hello","world"]}`),
 	sdk.OpResponses:  json.RawMessage(`{"input":"Hello, who are you?","max_output_tokens":16}`),
 	sdk.OpMessages:   json.RawMessage(`{"messages":[{"role":"user","content":"Hello, who are you?"}],"max_tokens":16}`),
-	sdk.OpTokenize:   json.RawMessage(`{"content":"Hello"}`),
 }
 
 // anyOperation is the one that a test uses which needs just one.
@@ -56,14 +55,21 @@ func (e *engine) body(t *testing.T, op sdk.Operation, model string, stream bool)
 	return merge(t, further, request)
 }
 
-// post sends a request as the core does.
+// post sends a request as the core does: one that does not stream goes to the
+// WholeSocket, if there is one.
 func post(ctx context.Context, e sdk.Endpoint, op sdk.Operation, body []byte) (*http.Response, error) {
+	var request struct{ Stream bool }
+	_ = json.Unmarshal(body, &request) // nonsense does not stream
+	socket := e.Socket
+	if e.WholeSocket != "" && !request.Stream {
+		socket = e.WholeSocket
+	}
 	transport := &http.Transport{DisableKeepAlives: true}
 	base := strings.TrimSuffix(e.URL, "/")
-	if e.Socket != "" {
+	if socket != "" {
 		base = "http://localhost"
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", e.Socket)
+			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 		}
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/v1/"+string(op), bytes.NewReader(body))

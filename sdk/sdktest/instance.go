@@ -33,8 +33,10 @@ func (e *engine) loads(t *testing.T) {
 	if len(endpoint.Operations) == 0 {
 		t.Error("the endpoint names no operations")
 	}
-	if endpoint.Socket != "" {
-		private(t, endpoint.Socket, h.run)
+	for _, socket := range []string{endpoint.Socket, endpoint.WholeSocket} {
+		if socket != "" {
+			private(t, socket, h.run)
+		}
 	}
 	if status, err := e.ask(t, inst, anyOperation(endpoint), false); err != nil || status != 200 {
 		t.Errorf("the first request after Load: status %d, %v", status, err)

@@ -52,7 +52,7 @@ type Status struct {
 	Pid      int       // when up
 	Started  time.Time // when up
 	Crashes  int       // within the last minute
-	Restarts int       // since the core started
+	Restarts int       // ends that nobody wanted, since the core started; the next use starts it again
 	Err      error     // of the last crash
 }
 

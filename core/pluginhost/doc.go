@@ -4,5 +4,7 @@
 // A plugin is foreign code. It gets an allow-list of the environment and a
 // private run folder; whatever it prints is cut, cleaned and rate-limited
 // before it reaches the log; every call to it has a deadline; and when it, or
-// the core, comes to an end by any means, nothing of it is left.
+// the core, comes to an end by any means, nothing is left of it and of what it
+// started by sdk/process. (A child that it forked in a way of its own goes with
+// the plugin's group, but lives on when the core is killed with SIGKILL.)
 package pluginhost

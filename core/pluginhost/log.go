@@ -5,6 +5,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/time/rate"
@@ -80,19 +81,25 @@ func pairs(fields map[string]any) []any {
 	return out
 }
 
-// allow says whether one more line may pass, and reports what did not.
+// allow says whether one more line may pass.
 func (s *sink) allow() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.limit.Allow() {
-		s.dropped++
-		return false
+	if s.limit.Allow() {
+		return true
 	}
-	if s.dropped > 0 {
-		s.log.Warn("plugin logs too fast; lines were dropped", "lines", s.dropped)
-		s.dropped = 0
+	if s.dropped++; s.dropped == 1 {
+		time.AfterFunc(time.Second, s.report)
 	}
-	return true
+	return false
+}
+
+// report tells once a second how much of a flood is not in the log.
+func (s *sink) report() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.log.Warn("plugin logs too fast; lines were dropped", "lines", s.dropped)
+	s.dropped = 0
 }
 
 func (s *sink) keep(line string) {

@@ -6,14 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	goplugin "github.com/hashicorp/go-plugin"
-	goplugrunner "github.com/hashicorp/go-plugin/runner"
 
 	"github.com/enginebay/enginebay/schemas"
 	"github.com/enginebay/enginebay/sdk"
@@ -30,21 +27,16 @@ const (
 
 // A Process is a running plugin, configured for one deployment.
 type Process struct {
-	*sdk.Conn
+	*process.Plugin
 	Description sdk.Description
 	Schema      *schemas.Schema // of its settings; nil where it takes none
 	Settings    map[string]any  // of the deployment, defaults filled in
 	Started     time.Time
 
-	runner *runner
-	client *goplugin.Client
-	dir    string
-	done   chan struct{}
-	err    error // why it ended, set before done is closed
+	dir  string
+	done chan struct{}
+	err  error // why it ended, set before done is closed
 }
-
-// Pid returns the process id.
-func (p *Process) Pid() int { return p.runner.child.Pid() }
 
 // Done is closed when the process has ended and nothing of it is left.
 func (p *Process) Done() <-chan struct{} { return p.done }
@@ -67,29 +59,11 @@ func (h *Host) launch(ctx context.Context, plugin Plugin, d Deployment, log hclo
 		return nil, err
 	}
 	sink := newSink(log)
-	p := &Process{dir: dir, done: make(chan struct{}), Started: time.Now(), runner: newRunner(dir, sink)}
-	stdio := process.LineWriter{Emit: sink.line}
-	p.client = goplugin.NewClient(&goplugin.ClientConfig{
-		HandshakeConfig:  sdk.Handshake,
-		Plugins:          sdk.ClientPlugins(),
-		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
-		AutoMTLS:         true,
-		SkipHostEnv:      true,
-		StartTimeout:     startTimeout,
-		Logger:           hclog.NewNullLogger(), // it reports what we report
-		SyncStdout:       &stdio,
-		SyncStderr:       &process.LineWriter{Emit: sink.line},
-		GRPCDialOptions:  sdk.DialOptions(),
-		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: dir},
-		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (goplugrunner.Runner, error) {
-			cmd.Path, cmd.Args, cmd.Dir = plugin.Entry, []string{plugin.Entry}, dir
-			cmd.Env = slices.Concat(environment(h.config.Env, d.Env), cmd.Env)
-			p.runner.cmd = cmd
-			return p.runner, nil
-		},
-	})
-	if err := p.connect(ctx); err != nil {
-		p.abort()
+	p := &Process{dir: dir, done: make(chan struct{}), Started: time.Now()}
+	p.Plugin, err = process.StartPlugin(ctx, process.PluginConfig{
+		Path: plugin.Entry, Dir: dir, Env: environment(h.config.Env, d.Env), Line: sink.line})
+	if err != nil {
+		os.RemoveAll(dir)
 		return nil, startError(plugin, sink, err)
 	}
 	go p.reap(sink)
@@ -104,43 +78,6 @@ func (h *Host) launch(ctx context.Context, plugin Plugin, d Deployment, log hclo
 	return p, nil
 }
 
-// connect waits for the handshake and the connection. go-plugin gives neither a
-// deadline, and hangs on a plugin that stops in between: then the plugin is
-// killed, which ends the waiting too.
-func (p *Process) connect(ctx context.Context) error {
-	done := make(chan error, 1)
-	go func() {
-		proto, err := p.client.Client()
-		if err != nil {
-			done <- err
-			return
-		}
-		raw, err := proto.Dispense(sdk.PluginKey)
-		if err == nil {
-			p.Conn = raw.(*sdk.Conn)
-		}
-		done <- err
-	}()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		_ = p.runner.Kill(ctx)
-		<-done
-		return context.Cause(ctx)
-	}
-}
-
-// abort clears up after a start that failed.
-func (p *Process) abort() {
-	if p.runner.child != nil {
-		p.runner.child.Kill()
-		<-p.runner.child.Done()
-	}
-	p.client.Kill()
-	os.RemoveAll(p.dir)
-}
-
 func startError(plugin Plugin, s *sink, err error) error {
 	if words := s.words(); words != "" {
 		err = fmt.Errorf("%w; it said: %s", err, words)
@@ -148,11 +85,9 @@ func startError(plugin Plugin, s *sink, err error) error {
 	return &sdk.Error{Code: sdk.CodeUnavailable, Message: "plugin " + plugin.Name + " did not start", Cause: err}
 }
 
-// reap waits for the end and clears up after it. go-plugin's own Kill is called
-// only now: before, it may hang for ever on a plugin that does not answer.
+// reap waits for the end and clears up after it.
 func (p *Process) reap(s *sink) {
-	err := p.runner.child.Wait()
-	p.client.Kill()
+	err := p.Wait()
 	os.RemoveAll(p.dir)
 	if err == nil {
 		err = errors.New("it ended by itself")
@@ -217,12 +152,12 @@ func (p *Process) settings(d Deployment) (map[string]any, error) {
 // stop ends the process: SIGTERM, in which the SDK closes the instances, then
 // SIGKILL to the group. It returns when nothing is left.
 func (p *Process) stop() {
-	p.runner.child.Terminate()
+	p.Terminate()
 	select {
 	case <-p.done:
 		return
 	case <-time.After(stopTimeout):
 	}
-	p.runner.child.Kill()
+	p.Kill()
 	<-p.done
 }

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/enginebay/enginebay/sdk"
 )
@@ -49,7 +47,7 @@ func read(data []byte) (settings, error) {
 }
 
 // misbehaveEarly does, before the handshake and thus before any setting, what
-// ENGINE_ECHO_START names: noise, long-noise, crash, hang, deaf (ignores SIGTERM),
+// ENGINE_ECHO_START names: noise, long-noise, crash, hang,
 // secrets (prints its environment).
 func misbehaveEarly() {
 	switch os.Getenv("ENGINE_ECHO_START") {
@@ -61,8 +59,6 @@ func misbehaveEarly() {
 		crashIf(true)
 	case "hang":
 		select {}
-	case "deaf":
-		signal.Ignore(syscall.SIGTERM)
 	case "secrets":
 		for _, variable := range os.Environ() {
 			fmt.Fprintln(os.Stderr, "environment:", variable)

@@ -14,9 +14,9 @@ func (s Subject) ends(t *testing.T, settings json.RawMessage, secrets map[string
 		end  func(*host)
 		tidy bool // its sockets are gone too; else the core sweeps them
 	}{
-		{"SIGTERM", func(h *host) { h.child.Terminate() }, true},
-		{"lifeline", func(h *host) { h.hangUp() }, false},
-		{"SIGKILL", func(h *host) { kill(h.child.Pid()) }, false},
+		{"SIGTERM", func(h *host) { h.plugin.Terminate() }, true},
+		{"lifeline", func(h *host) { h.plugin.HangUp() }, false},
+		{"SIGKILL", func(h *host) { kill(h.plugin.Pid()) }, false},
 	} {
 		t.Run(way.name, func(t *testing.T) {
 			h := s.configured(t, settings, secrets)

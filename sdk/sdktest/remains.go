@@ -23,8 +23,8 @@ type remains struct {
 
 func (h *host) look() remains {
 	r := remains{files: h.files(), goroutines: goleak.IgnoreCurrent()}
-	if h.child != nil {
-		r.children = descendants(h.child.Pid())
+	if h.plugin != nil {
+		r.children = descendants(h.plugin.Pid())
 	} else {
 		r.children = descendants(os.Getpid())
 	}
@@ -54,7 +54,7 @@ func (r remains) same(t *testing.T, h *host) {
 	soon(t, "processes are left", settle, func() []child {
 		return slices.DeleteFunc(h.look().children, func(c child) bool { return slices.Contains(r.children, c) })
 	})
-	if h.child == nil {
+	if h.plugin == nil {
 		if err := goleak.Find(r.goroutines, goleak.IgnoreAnyFunction("github.com/enginebay/enginebay/sdk/process.fork")); err != nil {
 			t.Errorf("goroutines are left: %v", err)
 		}

@@ -12,8 +12,8 @@ import (
 )
 
 // serve runs the plugin in this process, behind a real socket.
-func (s Subject) serve(h *host, dir string, log *logbook) error {
-	socket := filepath.Join(dir, "plugin")
+func (s Subject) serve(h *host, log *logbook) error {
+	socket := filepath.Join(h.run, "plugin")
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
 		return err

@@ -30,11 +30,10 @@ type Subject struct {
 // host is one running plugin and the core's half of the contract to it.
 type host struct {
 	*sdk.Conn
-	run    string         // its run folder
-	data   string         // its data folder
-	child  *process.Child // nil in process
-	hangUp func()         // closes the lifeline; nil in process
-	end    func() error   // ends the plugin as the core does; may be called twice
+	run    string          // its run folder
+	data   string          // its data folder
+	plugin *process.Plugin // nil in process
+	end    func() error    // ends the plugin as the core does; may be called twice
 }
 
 // start runs the plugin until the end of the test, and checks then that nothing
@@ -59,7 +58,7 @@ func (s Subject) start(t *testing.T) *host {
 		begin = s.launch
 	}
 	before := h.look()
-	if err := begin(h, dir, log); err != nil {
+	if err := begin(h, log); err != nil {
 		t.Fatalf("start the plugin: %v", err)
 	}
 	h.end = sync.OnceValue(h.end)

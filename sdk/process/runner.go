@@ -1,4 +1,4 @@
-package pluginhost
+package process
 
 import (
 	"context"
@@ -15,7 +15,6 @@ import (
 	"sync"
 
 	"github.com/enginebay/enginebay/sdk"
-	"github.com/enginebay/enginebay/sdk/process"
 )
 
 // handshake is what go-plugin's line looks like: core protocol, plugin
@@ -23,8 +22,8 @@ import (
 var handshake = regexp.MustCompile(`^\d+\|\d+\|(unix|tcp)\|[^|]+\|grpc`)
 
 // runner starts one plugin process the way go-plugin should:
-//   - in a process group of its own, killed with the core (sdk/process);
-//   - standard input is the lifeline: it closes when the core ends;
+//   - in a process group of its own, killed with its owner;
+//   - standard input is the lifeline: it closes when its owner ends;
 //   - standard output is ours. The first line that looks like a handshake goes to
 //     go-plugin, everything else to the log, before it and after it. (Alone,
 //     go-plugin fails on noise before the line, and stops reading for ever at a
@@ -33,21 +32,22 @@ var handshake = regexp.MustCompile(`^\d+\|\d+\|(unix|tcp)\|[^|]+\|grpc`)
 //
 // It implements go-plugin's runner.Runner.
 type runner struct {
-	cmd  *exec.Cmd // set before Start
-	dir  string    // the run folder: the plugin's socket must lie inside
-	sink *sink
+	cmd  *exec.Cmd    // set before Start
+	dir  string       // the run folder: the plugin's socket must lie inside
+	line func(string) // takes what the plugin writes
 
-	mu     sync.Mutex // held while the child starts
-	killed bool       // no child is started any more
-	child  *process.Child
+	mu       sync.Mutex // held while the child starts
+	killed   bool       // no child is started any more
+	child    *Child
+	lifeline *os.File
 
 	out     *io.PipeReader
 	outEnd  *io.PipeWriter
 	greeted sync.Once
 }
 
-func newRunner(dir string, s *sink) *runner {
-	r := &runner{dir: dir, sink: s}
+func newRunner(dir string, line func(string)) *runner {
+	r := &runner{dir: dir, line: line}
 	r.out, r.outEnd = io.Pipe()
 	return r
 }
@@ -57,7 +57,7 @@ func (r *runner) Start(context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.killed {
-		return errCalledOff
+		return context.Canceled
 	}
 	theirs, ours, err := os.Pipe()
 	if err != nil {
@@ -66,12 +66,12 @@ func (r *runner) Start(context.Context) error {
 	defer theirs.Close()
 	r.cmd.Stdin = theirs
 	r.cmd.Env = append(r.cmd.Env, sdk.EnvLifeline+"=stdin")
-	child, err := process.Start(r.cmd, r.stdout, r.sink.line)
+	child, err := Start(r.cmd, r.stdout, r.line)
 	if err != nil {
 		ours.Close()
 		return err
 	}
-	r.child = child
+	r.child, r.lifeline = child, ours
 	go func() {
 		<-child.Done()
 		r.outEnd.Close()
@@ -91,13 +91,13 @@ func (r *runner) stdout(line string) {
 			return
 		}
 	}
-	r.sink.line(line)
+	r.line(line)
 }
 
 // Stdout implements runner.Runner: the handshake line and nothing else.
 func (r *runner) Stdout() io.ReadCloser { return r.out }
 
-// Stderr implements runner.Runner: the sink has it already.
+// Stderr implements runner.Runner: the lines have gone to their taker already.
 func (r *runner) Stderr() io.ReadCloser { return io.NopCloser(strings.NewReader("")) }
 
 // Wait implements runner.Runner.
@@ -125,8 +125,8 @@ func (r *runner) ID() string {
 // Name implements runner.Runner.
 func (r *runner) Name() string { return r.cmd.Path }
 
-// Diagnose implements runner.Runner.
-func (r *runner) Diagnose(context.Context) string { return r.sink.words() }
+// Diagnose implements runner.Runner; who takes the lines knows more.
+func (r *runner) Diagnose(context.Context) string { return "" }
 
 // PluginToHost implements runner.Runner: the core talks to a socket in the run
 // folder that it gave, never to another address that a plugin prints.

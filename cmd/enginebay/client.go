@@ -92,6 +92,7 @@ type model struct {
 	Created     int64          `json:"created"`
 	State       string         `json:"state"`
 	Transition  string         `json:"transition"`
+	Progress    *float64       `json:"progress"`
 	Error       string         `json:"error"`
 	Warnings    []string       `json:"warnings"`
 	Settings    map[string]any `json:"settings"`

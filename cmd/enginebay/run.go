@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
@@ -86,10 +87,13 @@ func (ch *chat) clear() {
 // ask sends a prompt and prints the answer as it comes.
 func (ch *chat) ask(ctx context.Context, prompt string) error {
 	ch.messages = append(ch.messages, openai.UserMessage(prompt))
+	loaded := sync.OnceFunc(ch.server.showLoad(ctx, ch.model))
+	defer loaded()
 	stream := ch.client.Chat.Completions.NewStreaming(ctx, openai.ChatCompletionNewParams{Model: ch.model, Messages: ch.messages})
 	defer stream.Close()
 	var answer strings.Builder
 	for stream.Next() {
+		loaded()
 		for _, choice := range stream.Current().Choices {
 			answer.WriteString(choice.Delta.Content)
 			fmt.Fprint(ch.out, choice.Delta.Content)

@@ -54,7 +54,9 @@ func change(cmd *cobra.Command, c *config, id, verb string, settings map[string]
 	if len(settings) > 0 {
 		body = settings
 	}
+	stop := c.client().showLoad(cmd.Context(), id)
 	data, err := c.client().call(cmd.Context(), http.MethodPut, modelPath(id)+"/"+verb, body)
+	stop()
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/enginebay/enginebay/core/pluginhost"
 	"github.com/enginebay/enginebay/core/store"
@@ -21,6 +22,7 @@ type Deployment struct {
 	pluginhost.Deployment
 	Description string
 	Parameters  map[string]any // defaults of requests, under those of the model
+	IdleUnload  *time.Duration // how long a model stays after its last request; nil is for ever
 	File        string         // absolute path; empty for an implicit one
 	Err         error          // why it cannot be used
 }
@@ -104,6 +106,9 @@ func (r *Runtime) readDeployment(file string) Deployment {
 		Parameters          map[string]any
 		Secrets, Env        map[string]string
 		Enabled             *bool
+		Limits              struct {
+			IdleUnload string `json:"idle_unload"`
+		}
 	}
 	if err := schemas.Decode(schemas.Deployment(), "engines/"+filepath.Base(file), data, &content); err != nil {
 		d.Err = err
@@ -114,6 +119,9 @@ func (r *Runtime) readDeployment(file string) Deployment {
 	}
 	d.Description, d.Settings, d.Parameters, d.Env = content.Description, content.Settings, content.Parameters, content.Env
 	d.Secrets, d.Err = secrets(content.Secrets)
+	if idle, err := time.ParseDuration(content.Limits.IdleUnload); err == nil { // the schema has checked the form
+		d.IdleUnload = &idle
+	}
 	if content.Enabled != nil && !*content.Enabled {
 		d.Err = errors.New("it is switched off (\"enabled\": false)")
 	}
@@ -137,7 +145,7 @@ func secrets(refs map[string]string) (map[string]string, error) {
 			}
 			resolved[name] = value
 		case "file":
-			data, err := os.ReadFile(rest)
+			data, err := os.ReadFile(homePath(rest))
 			if err != nil {
 				return nil, fmt.Errorf("secret %q: %w", name, err)
 			}
@@ -147,4 +155,14 @@ func secrets(refs map[string]string) (map[string]string, error) {
 		}
 	}
 	return resolved, nil
+}
+
+// homePath puts the user's home in the place of a leading ~.
+func homePath(path string) string {
+	rest, ok := strings.CutPrefix(path, "~/")
+	home, err := os.UserHomeDir()
+	if !ok || err != nil {
+		return path
+	}
+	return filepath.Join(home, rest)
 }

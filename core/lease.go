@@ -22,13 +22,10 @@ type Lease struct {
 	once     sync.Once
 }
 
-// Release gives the lease back. Further calls do nothing.
+// Release gives the lease back; the last one starts the idle clock. Further calls
+// do nothing.
 func (l *Lease) Release() {
-	l.once.Do(func() {
-		l.resident.mu.Lock()
-		defer l.resident.mu.Unlock()
-		l.loaded.leases--
-	})
+	l.once.Do(func() { l.resident.release(l.loaded) })
 }
 
 // Model returns the id of the model.

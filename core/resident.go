@@ -50,6 +50,7 @@ type loaded struct {
 	settings   map[string]any // of the start request
 	since      time.Time
 	leases     int
+	idle       *time.Timer // runs while there are no leases; nil where the model stays for ever
 	parameters map[string]any
 }
 
@@ -68,6 +69,9 @@ func (r *resident) acquire(ctx context.Context, m *store.Model, settings map[str
 		case r.loaded != nil && (settings == nil || reflect.DeepEqual(settings, r.loaded.settings)):
 			defer r.mu.Unlock()
 			r.loaded.leases++
+			if r.loaded.idle != nil {
+				r.loaded.idle.Stop()
+			}
 			return &Lease{resident: r, loaded: r.loaded}, nil
 		case r.loaded != nil:
 			r.mu.Unlock()
@@ -145,6 +149,38 @@ func (r *resident) watch(in *loaded) {
 	r.loaded = nil
 	r.err = err
 	r.runtime.log.Error("model ended by itself; the next request loads it again", "model", r.id, "engine", in.plan.deployment.ID, "error", err)
+}
+
+// release takes a lease back, and starts the idle clock with the last one.
+func (r *resident) release(in *loaded) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	in.leases--
+	limit := in.plan.deployment.IdleUnload
+	if in.leases > 0 || limit == nil || r.loaded != in {
+		return
+	}
+	if in.idle == nil {
+		in.idle = time.AfterFunc(*limit, func() { r.expire(in) })
+		return
+	}
+	in.idle.Reset(*limit)
+}
+
+// expire unloads a model that was idle for long enough; one that was asked for
+// at the last moment stays.
+func (r *resident) expire(in *loaded) {
+	r.mu.Lock()
+	if r.loaded != in || in.leases > 0 {
+		r.mu.Unlock()
+		return
+	}
+	leaving := make(chan struct{})
+	r.loaded, r.leaving = nil, leaving
+	r.mu.Unlock()
+	if err := r.leave(in, leaving); err != nil {
+		r.runtime.log.Warn("idle model not unloaded", "model", r.id, "error", err)
+	}
 }
 
 // unload takes the model out of memory and waits until it is. Requests that are

@@ -118,6 +118,29 @@ func waitFor(t *testing.T, b *bay, id string) {
 	}
 }
 
+func TestIdleModelIsUnloaded(t *testing.T) {
+	b := newBay(t, nil)
+	b.write("engines/echo.json", `{"limits": {"idle_unload": "100ms"}}`)
+	b.write("models/m/model.json", `{"engine":"echo","format":"api","settings":{"first_token_ms":300}}`)
+	waitFor(t, b, "m")
+	for range 2 { // a request that takes longer than the limit is not cut off, and the model comes back
+		if status, body := b.do("POST", "/v1/chat/completions", chat("m", "hi")); status != 200 {
+			t.Fatalf("%d %s", status, body)
+		}
+		for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+			if m, _ := b.runtime.Model("m"); m.State == "ready" && m.Transition == "" {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatal("the idle model stays")
+			}
+		}
+	}
+	if n := strings.Count(b.log.String(), "model loaded"); n != 2 {
+		t.Errorf("loaded %d times, want 2", n)
+	}
+}
+
 // TestClientThatLeaves: the engine stops within a second, wherever the request is.
 func TestClientThatLeaves(t *testing.T) {
 	for name, test := range map[string]struct{ settings, more string }{

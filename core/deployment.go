@@ -78,7 +78,7 @@ func (r *Runtime) Deployment(id string) (Deployment, error) {
 	if d.Err == nil {
 		return d, nil
 	}
-	if !errors.Is(d.Err, fs.ErrNotExist) {
+	if _, err := os.Stat(d.File); !errors.Is(err, fs.ErrNotExist) {
 		return Deployment{}, sdk.Errorf(sdk.CodeInvalid, "engine %s cannot be used: %v", id, d.Err)
 	}
 	if _, err := r.host.Plugin(id); err != nil {

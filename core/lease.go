@@ -3,6 +3,7 @@ package core
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -15,11 +16,13 @@ import (
 )
 
 // A Lease is the right to send requests to an instance; holding it keeps the
-// instance loaded. Release it once.
+// instance from being idle. (Stop and an end of the plugin break it off.) Release
+// it once.
 type Lease struct {
-	resident *resident
-	loaded   *loaded
-	once     sync.Once
+	resident   *resident
+	loaded     *loaded
+	parameters map[string]any
+	once       sync.Once
 }
 
 // Release gives the lease back; the last one starts the idle clock. Further calls
@@ -33,7 +36,7 @@ func (l *Lease) Model() string { return l.resident.id }
 
 // Parameters are the defaults of a request: the deployment's, under the model's.
 // They must not be changed.
-func (l *Lease) Parameters() map[string]any { return l.loaded.parameters }
+func (l *Lease) Parameters() map[string]any { return l.parameters }
 
 // Operations are what the instance answers.
 func (l *Lease) Operations() []sdk.Operation { return l.loaded.inst.Endpoint().Operations }
@@ -64,12 +67,17 @@ func (l *Lease) Post(ctx context.Context, op sdk.Operation, stream bool, body []
 func (l *Lease) Gone(ctx context.Context) bool {
 	select {
 	case <-l.loaded.caller.ctx.Done():
-		return ctx.Err() == nil
+		return ctx.Err() == nil && !l.Stopped()
 	case <-time.After(noticeTimeout):
 	case <-ctx.Done():
 	}
 	return false
 }
+
+// Stopped says whether the instance was unloaded, and did not end by itself.
+func (l *Lease) Stopped() bool { return context.Cause(l.loaded.caller.ctx) == errUnloaded }
+
+var errUnloaded = errors.New("the model was unloaded")
 
 // noticeTimeout bounds how long the end of an instance takes to be noticed; it
 // is milliseconds as a rule.
@@ -89,7 +97,7 @@ func (a *answer) Close() error {
 // caller sends requests to one endpoint.
 type caller struct {
 	ctx     context.Context // ends when the instance does: what is in flight breaks off
-	cancel  context.CancelFunc
+	cancel  context.CancelCauseFunc
 	headers map[string]string
 	streams *target
 	whole   *target // of requests that do not stream; the same as streams for most
@@ -107,7 +115,7 @@ func newCaller(e sdk.Endpoint) *caller {
 	if e.WholeSocket != "" {
 		c.whole = newTarget(e.WholeSocket, "")
 	}
-	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	return c
 }
 
@@ -149,8 +157,8 @@ func (c *caller) post(ctx context.Context, op sdk.Operation, stream bool, body [
 
 // close breaks off what is in flight. It comes before the end of the instance:
 // llama-server waits for open requests, and would only be killed in the end.
-func (c *caller) close() {
-	c.cancel()
+func (c *caller) close(why error) {
+	c.cancel(why)
 	c.streams.transport.CloseIdleConnections()
 	c.whole.transport.CloseIdleConnections()
 }

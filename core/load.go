@@ -24,6 +24,18 @@ type plan struct {
 	settings   map[string]any // effective
 }
 
+// shown are the settings that the API may show: none that names a program, an
+// address or a secret.
+func (p plan) shown() map[string]any {
+	settings := store.Redacted(p.settings)
+	for name := range settings {
+		if p.process.Schema != nil && p.process.Schema.Scope(name) == "deployment" {
+			delete(settings, name)
+		}
+	}
+	return settings
+}
+
 // load loads a model. A plugin that ended before it was asked, and was not found
 // out yet, is no reason to fail: the load is tried once more, by a new process.
 func (r *Runtime) load(ctx context.Context, m *store.Model, start map[string]any, progress func(sdk.Progress)) (*loaded, error) {
@@ -61,13 +73,7 @@ func (r *Runtime) tryLoad(ctx context.Context, m *store.Model, start map[string]
 	if err != nil {
 		return nil, p, err
 	}
-	parameters := maps.Clone(p.deployment.Parameters)
-	if parameters == nil {
-		parameters = map[string]any{}
-	}
-	maps.Copy(parameters, m.Manifest.Parameters)
-	return &loaded{inst: inst, caller: newCaller(inst.Endpoint()), plan: p, settings: start,
-		since: time.Now(), parameters: parameters}, p, nil
+	return &loaded{inst: inst, caller: newCaller(inst.Endpoint()), plan: p, settings: start, since: time.Now()}, p, nil
 }
 
 // plan finds the deployment, starts its plugin, and merges the layers of settings.

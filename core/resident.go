@@ -39,19 +39,36 @@ type loading struct {
 	done     chan struct{}
 	settings map[string]any // of the start request
 	err      error          // set before done is closed
+	stopped  bool           // unload called it off; set before done is closed
 	progress sdk.Progress
 }
 
 // loaded is a model in memory.
 type loaded struct {
-	inst       sdk.Instance
-	caller     *caller
-	plan       plan
-	settings   map[string]any // of the start request
-	since      time.Time
-	leases     int
-	idle       *time.Timer // runs while there are no leases; nil where the model stays for ever
-	parameters map[string]any
+	inst     sdk.Instance
+	caller   *caller
+	plan     plan
+	settings map[string]any // of the start request
+	since    time.Time
+	leases   int
+	idle     *time.Timer // runs while there are no leases; nil where the model stays for ever
+
+	model      *store.Model   // that parameters were made of
+	parameters map[string]any // defaults of a request
+}
+
+// parametersOf are the defaults of a request: the deployment's, under those that
+// the model's file has now. Whether an answer streams, a client's library must
+// know before it asks: no file decides upon that. Called with the resident's mu held.
+func (in *loaded) parametersOf(m *store.Model) map[string]any {
+	if in.model != m {
+		in.model, in.parameters = m, map[string]any{}
+		maps.Copy(in.parameters, in.plan.deployment.Parameters)
+		maps.Copy(in.parameters, m.Manifest.Parameters)
+		delete(in.parameters, "stream")
+		delete(in.parameters, "stream_options")
+	}
+	return in.parameters
 }
 
 // acquire returns a lease, loading the model first if need be. settings, where
@@ -60,7 +77,7 @@ func (r *resident) acquire(ctx context.Context, m *store.Model, settings map[str
 	for {
 		r.mu.Lock()
 		var wait <-chan struct{}
-		load := r.loading
+		load, mine := r.loading, false
 		switch {
 		case r.leaving != nil:
 			wait = r.leaving
@@ -72,7 +89,7 @@ func (r *resident) acquire(ctx context.Context, m *store.Model, settings map[str
 			if r.loaded.idle != nil {
 				r.loaded.idle.Stop()
 			}
-			return &Lease{resident: r, loaded: r.loaded}, nil
+			return &Lease{resident: r, loaded: r.loaded, parameters: r.loaded.parametersOf(m)}, nil
 		case r.loaded != nil:
 			r.mu.Unlock()
 			if err := r.reload(ctx, m, settings); err != nil {
@@ -80,17 +97,17 @@ func (r *resident) acquire(ctx context.Context, m *store.Model, settings map[str
 			}
 			continue
 		default:
-			load = r.begin(m, settings)
+			load, mine = r.begin(m, settings), true
 			wait = load.done
 		}
 		r.mu.Unlock()
 		select {
 		case <-ctx.Done():
-			return nil, &sdk.Error{Code: sdk.CodeCanceled, Message: "the caller left while the model loaded", Cause: ctx.Err()}
+			return nil, callerLeft(ctx)
 		case <-wait:
 		}
-		if load != nil && load.err != nil {
-			return nil, load.err
+		if load != nil && load.err != nil && (mine || load.stopped || reflect.DeepEqual(load.settings, settings)) {
+			return nil, load.err // otherwise somebody else's settings were wrong
 		}
 	}
 }
@@ -124,6 +141,7 @@ func (r *resident) begin(m *store.Model, settings map[string]any) *loading {
 		r.loading, r.err, l.err = nil, err, err
 		switch {
 		case err != nil && ctx.Err() != nil: // unload called it off: no fault of the model
+			l.stopped = true
 			r.err, l.err = nil, sdk.Errorf(sdk.CodeUnavailable, "The model '%s' was stopped while it loaded", r.id)
 			return
 		case err != nil:
@@ -140,7 +158,7 @@ func (r *resident) begin(m *store.Model, settings map[string]any) *loading {
 // watch notices the end of an instance, also when nobody uses it.
 func (r *resident) watch(in *loaded) {
 	err := in.inst.Wait()
-	defer in.caller.close() // after loaded is nil: who saw the end must not find it again
+	defer in.caller.close(nil) // after loaded is nil: who saw the end must not find it again
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.loaded != in {
@@ -196,7 +214,7 @@ func (r *resident) unload(ctx context.Context) error {
 		case <-load.done:
 			return r.unload(ctx) // it may just have been loaded
 		case <-ctx.Done():
-			return ctx.Err()
+			return callerLeft(ctx)
 		}
 	case in != nil:
 		leaving = make(chan struct{})
@@ -209,7 +227,7 @@ func (r *resident) unload(ctx context.Context) error {
 		case <-leaving:
 			return nil
 		case <-ctx.Done():
-			return ctx.Err()
+			return callerLeft(ctx)
 		}
 	}
 	r.err = nil
@@ -217,12 +235,23 @@ func (r *resident) unload(ctx context.Context) error {
 	return nil
 }
 
-// leave goes on when the caller has left: half an unload helps nobody.
+func callerLeft(ctx context.Context) error {
+	return &sdk.Error{Code: sdk.CodeCanceled, Message: "the caller left", Cause: ctx.Err()}
+}
+
+// leave goes on when the caller has left: half an unload helps nobody. A plugin
+// that does not answer is killed: only its end frees the memory then.
 func (r *resident) leave(in *loaded, leaving chan struct{}) error {
 	ctx, cancel := context.WithTimeout(context.Background(), unloadTimeout)
 	defer cancel()
-	in.caller.close()
+	in.caller.close(errUnloaded)
 	err := in.inst.Close(ctx)
+	if err != nil {
+		r.runtime.log.Error("model not unloaded; its plugin is killed", "model", r.id, "engine", in.plan.deployment.ID, "error", err)
+		in.plan.process.Kill()
+		<-in.plan.process.Done()
+		err = nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.leaving, r.err = nil, err
@@ -247,7 +276,7 @@ func (r *resident) describe(st *Status) {
 	case r.loaded != nil:
 		st.State = StateRunning
 		st.Deployment = r.loaded.plan.deployment.ID
-		st.Settings = maps.Clone(r.loaded.plan.settings)
+		st.Settings = r.loaded.plan.shown()
 		st.Operations = r.loaded.inst.Endpoint().Operations
 		st.Requests = r.loaded.leases
 		st.Since = r.loaded.since.Unix()

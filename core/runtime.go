@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 
 	"github.com/hashicorp/go-hclog"
@@ -19,7 +18,7 @@ import (
 // Config says where a Runtime lives.
 type Config struct {
 	Home       string   // absolute path; made where it is not there
-	PluginDirs []string // folders of plugin folders, searched before Home/plugins
+	PluginDirs []string // folders of plugin folders, searched in this order
 	PluginEnv  []string // names of further environment variables that plugins may see
 	Log        hclog.Logger
 }
@@ -44,7 +43,7 @@ func Open(c Config) (*Runtime, error) {
 		return nil, fmt.Errorf("make home folder: %w", err)
 	}
 	host, err := pluginhost.New(pluginhost.Config{
-		Dirs:    append(slices.Clone(c.PluginDirs), filepath.Join(c.Home, "plugins")),
+		Dirs:    c.PluginDirs,
 		RunDir:  filepath.Join(c.Home, "run"),
 		DataDir: filepath.Join(c.Home, "data"),
 		Env:     c.PluginEnv,
@@ -58,8 +57,10 @@ func Open(c Config) (*Runtime, error) {
 		host.Close()
 		return nil, err
 	}
-	return &Runtime{log: c.Log.Named("runtime"), store: models, host: host,
-		deployments: filepath.Join(c.Home, "engines"), residents: map[string]*resident{}}, nil
+	r := &Runtime{log: c.Log.Named("runtime"), store: models, host: host,
+		deployments: filepath.Join(c.Home, "engines"), residents: map[string]*resident{}}
+	models.OnRemoved(r.gone)
+	return r, nil
 }
 
 // Close unloads every model and stops every plugin; open streams end.
@@ -173,15 +174,29 @@ func (r *Runtime) Stop(ctx context.Context, id string) (Model, error) {
 	if err != nil {
 		return Model{}, err
 	}
-	r.mu.Lock()
-	res := r.residents[m.ID]
-	r.mu.Unlock()
-	if res != nil {
-		if err := res.unload(ctx); err != nil {
-			return Model{}, err
-		}
+	if err := r.unload(ctx, m.ID); err != nil {
+		return Model{}, err
 	}
 	return r.Model(m.ID)
+}
+
+func (r *Runtime) unload(ctx context.Context, id string) error {
+	r.mu.Lock()
+	res := r.residents[id]
+	r.mu.Unlock()
+	if res == nil {
+		return nil
+	}
+	return res.unload(ctx)
+}
+
+// gone unloads a model whose folder was removed: nobody can name it any more.
+func (r *Runtime) gone(id string) {
+	ctx, cancel := context.WithTimeout(context.Background(), unloadTimeout)
+	defer cancel()
+	if err := r.unload(ctx, id); err != nil {
+		r.log.Warn("removed model not unloaded", "model", id, "error", err)
+	}
 }
 
 // Acquire returns a lease on a model, loading it first where it is not loaded:

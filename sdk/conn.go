@@ -127,14 +127,12 @@ func (c *Conn) load(ctx context.Context, req *pluginpb.LoadRequest, progress fun
 	}
 }
 
-// abandon unloads an instance whose load did not end well, in the background:
-// the plugin may be slow, or gone.
+// abandon unloads what came of a load that did not end well, and waits for it:
+// when Load has returned, the memory is free.
 func (c *Conn) abandon(id string) {
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), unloadTimeout)
-		defer cancel()
-		_, _ = c.engine.Unload(ctx, &pluginpb.UnloadRequest{InstanceId: id})
-	}()
+	ctx, cancel := context.WithTimeout(context.Background(), unloadTimeout)
+	defer cancel()
+	_, _ = c.engine.Unload(ctx, &pluginpb.UnloadRequest{InstanceId: id})
 }
 
 // checkEndpoint refuses addresses that a plugin has no business to name: the

@@ -109,7 +109,9 @@ func (s *server) Load(req *pluginpb.LoadRequest, stream grpc.ServerStreamingServ
 	if err != nil {
 		return err
 	}
-	endpoint, err := s.load(ctx, req.GetInstanceId(), inst, load, progressTo(stream))
+	progress, stop := progressTo(stream)
+	endpoint, err := s.load(ctx, req.GetInstanceId(), inst, load, progress)
+	stop()
 	if err != nil {
 		s.forget(req.GetInstanceId())
 		return err
@@ -118,17 +120,23 @@ func (s *server) Load(req *pluginpb.LoadRequest, stream grpc.ServerStreamingServ
 		Instance: &pluginpb.Instance{Endpoint: endpointToWire(endpoint)}}})
 }
 
-// progressTo sends progress until the load has returned; gRPC allows one sender
-// at a time, and an author may report from several goroutines.
-func progressTo(stream grpc.ServerStreamingServer[pluginpb.LoadResponse]) func(Progress) {
+// progressTo sends progress until stop. gRPC allows one sender at a time, and an
+// author may report from several goroutines, and after the load has returned.
+func progressTo(stream grpc.ServerStreamingServer[pluginpb.LoadResponse]) (progress func(Progress), stop func()) {
 	var mu sync.Mutex
-	return func(p Progress) {
+	stopped := false
+	progress = func(p Progress) {
 		mu.Lock()
 		defer mu.Unlock()
-		if stream.Context().Err() == nil {
+		if !stopped && stream.Context().Err() == nil {
 			_ = stream.Send(&pluginpb.LoadResponse{Event: &pluginpb.LoadResponse_Progress{
 				Progress: &pluginpb.Progress{Fraction: p.Fraction, Note: p.Note}}})
 		}
+	}
+	return progress, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		stopped = true
 	}
 }
 
@@ -179,9 +187,10 @@ func (s *server) load(ctx context.Context, id string, inst *served, req LoadRequ
 	inst.inst = started
 	close(inst.loaded)
 	go func() {
+		defer close(inst.ended)
+		defer stop()
+		defer s.recovered(&inst.err)
 		inst.err = started.Wait()
-		stop()
-		close(inst.ended)
 	}()
 	return endpoint, nil
 }
@@ -275,7 +284,11 @@ func (s *server) close(ctx context.Context) {
 	var all sync.WaitGroup
 	for id, inst := range s.instances {
 		all.Go(func() {
-			if err := inst.close(ctx); err != nil {
+			err := func() (err error) {
+				defer s.recovered(&err)
+				return inst.close(ctx)
+			}()
+			if err != nil {
 				s.log.Warn("instance not closed in time", "instance", id, "error", err)
 			}
 		})

@@ -31,14 +31,14 @@ func (s *Server) forward(op sdk.Operation) fiber.Handler {
 		lease, resp, err := s.send(ctx, op, req)
 		if err != nil {
 			done()
-			return named(err, req.model)
+			return named(err)
 		}
 		end := func() { done(); lease.Release() }
 		if resp.StatusCode == http.StatusOK && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
 			c.Set(fiber.HeaderContentType, "text/event-stream")
 			c.Set(fiber.HeaderCacheControl, "no-cache")
 			c.Response().ImmediateHeaderFlush = true
-			c.Response().SetBodyStream(newStream(c.Context().Conn(), resp.Body, s.log.With("model", lease.Model()), end), -1)
+			c.Response().SetBodyStream(newStream(ctx, c.Context().Conn(), resp.Body, s.log.With("model", lease.Model()), end), -1)
 			return nil
 		}
 		defer end()
@@ -59,8 +59,7 @@ func (s *Server) send(ctx context.Context, op sdk.Operation, req request) (*core
 			lease.Release()
 			return nil, nil, cannot(lease, op)
 		}
-		parameters := defaults(op, lease.Parameters())
-		resp, err := lease.Post(ctx, op, req.streams(parameters), req.with(parameters))
+		resp, err := lease.Post(ctx, op, req.stream, req.with(defaults(op, lease.Parameters())))
 		if err == nil {
 			return lease, resp, nil
 		}
@@ -110,7 +109,7 @@ func defaults(op sdk.Operation, parameters map[string]any) map[string]any {
 
 // named says which field was wrong, as OpenAI's clients expect of a model that
 // does not exist.
-func named(err error, model string) error {
+func named(err error) error {
 	if sdk.CodeOf(err) == sdk.CodeNotFound {
 		answer := translate(err)
 		answer.Param = orNil("model")
@@ -132,6 +131,9 @@ func cannot(lease *core.Lease, op sdk.Operation) error {
 func broken(ctx context.Context, lease *core.Lease, err error) error {
 	if ctx.Err() != nil {
 		return &sdk.Error{Code: sdk.CodeCanceled, Message: "the client left", Cause: err}
+	}
+	if lease.Stopped() {
+		return sdk.Errorf(sdk.CodeUnavailable, "The model '%s' was stopped", lease.Model())
 	}
 	return &apiError{status: http.StatusBadGateway, Type: "server_error", Code: orNil("engine_error"),
 		Message: fmt.Sprintf("The engine of the model '%s' broke off; the next request loads it again", lease.Model())}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -81,16 +82,16 @@ func TestDefaultsAndOverrides(t *testing.T) {
 	}{
 		{"deployment", "plain", `"seed":1`, 2},
 		{"model over deployment", "own", `"stream":false`, 3},
-		{"a default parameter of the model, where the request is silent", "own", `"seed":1`, 3},
-		{"a null is silent too", "own", `"stream":null`, 3},
+		{"a file does not decide whether an answer streams", "own", `"seed":1`, 3},
+		{"a null does not either", "own", `"stream":null`, 3},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			status, body := b.do("POST", "/v1/chat/completions", chat(test.model, "x", test.more))
 			if n := strings.Count(body, "echo "); status != 200 || n != test.tokens {
 				t.Errorf("%d with %d tokens, want %d: %s", status, n, test.tokens, body)
 			}
-			if streamed := strings.HasPrefix(body, "data: "); streamed != (test.model == "own" && test.more != `"stream":false`) {
-				t.Errorf("streamed: %v", streamed)
+			if strings.HasPrefix(body, "data: ") {
+				t.Errorf("a stream came unasked: %s", body)
 			}
 		})
 	}
@@ -305,4 +306,35 @@ func (b *bay) dial() net.Conn {
 		b.t.Fatal(err)
 	}
 	return conn
+}
+
+// TestStopIsNotUndone: a request that waits for its first byte breaks off with
+// the model, and does not load it again.
+func TestStopIsNotUndone(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{"first_token_ms": 60000}`})
+	asked := make(chan int, 1)
+	go func() {
+		status, _ := b.do("POST", "/v1/chat/completions", chat("m", "x"))
+		asked <- status
+	}()
+	inFlight(t, b, "m", 1)
+	if status, body := b.do("PUT", "/v1/models/m/stop", ""); status != 200 {
+		t.Fatalf("stop: %d %s", status, body)
+	}
+	if status := <-asked; status != http.StatusServiceUnavailable {
+		t.Errorf("the request got %d", status)
+	}
+	if m, _ := b.runtime.Model("m"); m.State != "ready" || m.Transition != "" {
+		t.Errorf("the model is %s %s", m.State, m.Transition)
+	}
+}
+
+// TestRemovedModelIsUnloaded: nobody could name it any more.
+func TestRemovedModelIsUnloaded(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{}`})
+	b.do("PUT", "/v1/models/m/start", "")
+	if err := os.RemoveAll(b.home + "/models/m"); err != nil {
+		t.Fatal(err)
+	}
+	b.log.wait(t, "model unloaded", 1, 5*time.Second)
 }

@@ -101,3 +101,25 @@ func TestEnginesAndPlugins(t *testing.T) {
 		t.Errorf("plugins: %s", plugins)
 	}
 }
+
+// TestNoSecretsInAnswers: not even what somebody wrote down against all advice,
+// and nothing that only a deployment may set.
+func TestNoSecretsInAnswers(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{"my_api_key": "sk-model"}`})
+	b.write("engines/echo.json", `{"settings": {"other_token": "sk-deployment", "ignore_sigterm": false, "deep": {"password": "sk-deep"}}}`)
+	b.do("PUT", "/v1/models/m/start", "")
+	for _, path := range []string{"/v1/models", "/v1/models/m", "/v1/engines", "/v1/plugins"} {
+		if _, body := b.do("GET", path, ""); strings.Contains(body, "sk-") || strings.Contains(body, "ignore_sigterm") {
+			t.Errorf("GET %s shows what it must not: %s", path, body)
+		}
+	}
+}
+
+// TestDeploymentThatCannotBeRead is no reason to run without it.
+func TestDeploymentThatCannotBeRead(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{}`})
+	b.write("engines/echo.json", `{"secrets": {"api_key": "file:/nowhere/key"}}`)
+	if status, body := b.do("PUT", "/v1/models/m/start", ""); status != 400 || !strings.Contains(body, "api_key") {
+		t.Errorf("%d %s", status, body)
+	}
+}

@@ -11,7 +11,7 @@ import (
 // request is what is decided upon in a body. The rest stays bytes.
 type request struct {
 	model  string
-	stream *bool   // nil where the body does not say
+	stream bool
 	fields []field // of the top level, in their order
 }
 
@@ -25,7 +25,7 @@ type field struct {
 // which of the two counts, core and engine would each decide for itself.
 func parse(body []byte) (request, error) {
 	var r request
-	if !gjson.ValidBytes(body) {
+	if !json.Valid(body) { // gjson has no bound on depth, and a stack that overflows ends the process
 		return r, fault(http.StatusBadRequest, "The body is not valid JSON", "", "invalid_json")
 	}
 	root := gjson.ParseBytes(body)
@@ -54,10 +54,7 @@ func parse(body []byte) (request, error) {
 				err = fault(http.StatusBadRequest, "The field 'stream' must be true or false", "stream", "invalid_type")
 				return false
 			}
-			if value.IsBool() {
-				stream := value.Bool()
-				r.stream = &stream
-			}
+			r.stream = value.Bool()
 		}
 		return true
 	})
@@ -65,15 +62,6 @@ func parse(body []byte) (request, error) {
 		err = fault(http.StatusBadRequest, "You must provide a model parameter; GET /v1/models lists the models", "model", "missing_model")
 	}
 	return r, err
-}
-
-// streams says whether a stream is asked for, by the body or by a default.
-func (r request) streams(defaults map[string]any) bool {
-	if r.stream != nil {
-		return *r.stream
-	}
-	stream, _ := defaults["stream"].(bool)
-	return stream
 }
 
 // with returns the body with the defaults that it lacks; a field that is null

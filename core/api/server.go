@@ -23,9 +23,11 @@ const (
 	maxBody     = 64 << 20 // images travel inside of messages
 	readTimeout = time.Minute
 	idleTimeout = 75 * time.Second
-	// writeTimeout is for one chunk, not for the answer: a stream may last for
-	// hours, but a client that takes nothing for so long is given up.
-	writeTimeout = 30 * time.Second
+	// chunkTimeout is for one chunk of a stream, which may last for hours; a client
+	// that takes nothing for so long is given up. answerTimeout is for an answer
+	// that is no stream.
+	chunkTimeout  = 30 * time.Second
+	answerTimeout = 2 * time.Minute
 )
 
 // Config is what a Server needs.
@@ -55,6 +57,7 @@ func New(c Config) *Server {
 		BodyLimit:             maxBody,
 		ReadBufferSize:        16 << 10,
 		ReadTimeout:           readTimeout,
+		WriteTimeout:          answerTimeout,
 		IdleTimeout:           idleTimeout,
 		ErrorHandler:          s.fail,
 	})

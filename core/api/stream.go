@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -19,6 +20,7 @@ import (
 // [DONE]. When the client leaves, fasthttp's write fails, it closes the stream,
 // and the engine's connection is closed in turn.
 type stream struct {
+	ctx  context.Context // ends when the client has left
 	conn net.Conn
 	body io.ReadCloser
 	log  hclog.Logger
@@ -29,8 +31,8 @@ type stream struct {
 	over bool
 }
 
-func newStream(conn net.Conn, body io.ReadCloser, log hclog.Logger, end func()) *stream {
-	return &stream{conn: conn, body: body, log: log, end: end}
+func newStream(ctx context.Context, conn net.Conn, body io.ReadCloser, log hclog.Logger, end func()) *stream {
+	return &stream{ctx: ctx, conn: conn, body: body, log: log, end: end}
 }
 
 // Read implements io.Reader. A panic on this goroutine would end the process.
@@ -50,13 +52,17 @@ func (s *stream) Read(p []byte) (n int, err error) {
 		return 0, io.EOF
 	}
 	n, err = s.body.Read(p)
+	if err != nil && s.ctx.Err() != nil {
+		s.log.Debug("client left", "error", err)
+		return 0, err
+	}
 	if err != nil && err != io.EOF {
 		s.log.Warn("the engine broke off a stream", "error", err)
 		s.over, err = true, nil
 		s.tail = append([]byte("\n\ndata: "), fault(502, "The engine broke off; ask again", "", "engine_error").body()...)
 		s.tail = append(s.tail, "\n\n"...)
 	}
-	_ = s.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+	_ = s.conn.SetWriteDeadline(time.Now().Add(chunkTimeout))
 	return n, err
 }
 

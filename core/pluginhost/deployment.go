@@ -20,6 +20,8 @@ const (
 	crashWindow = time.Minute
 	// firstBackoff doubles with every crash in the window; the first restart is at once.
 	firstBackoff = 250 * time.Millisecond
+	// probeTimeout is how long a plugin that works may take to say what it is.
+	probeTimeout = 2 * time.Second
 )
 
 // A Deployment is an engine or importer plugin with settings.
@@ -150,7 +152,7 @@ func (s *supervised) refusal() error {
 	}
 	if s.recent() >= crashBudget {
 		return &sdk.Error{Code: sdk.CodeUnavailable, Cause: s.err,
-			Message: fmt.Sprintf("engine %s failed: it ended %d times within a minute and is not started again; see its log, then start a model of it by hand or restart it", s.config.ID, crashBudget)}
+			Message: fmt.Sprintf("engine %s failed: it ended %d times within a minute, the last time because %s; mend that, then start a model of it by hand", s.config.ID, crashBudget, clean(fmt.Sprint(s.err)))}
 	}
 	return nil
 }
@@ -190,7 +192,7 @@ func (s *supervised) run(ctx context.Context, attempt *start, config Deployment,
 	s.starting = nil
 	switch {
 	case attempt.err == nil:
-		s.process = attempt.process
+		s.process, s.err = attempt.process, nil
 		go s.watch(attempt.process)
 	case ctx.Err() != nil:
 		attempt.err = errCalledOff
@@ -263,10 +265,23 @@ func (s *supervised) close() {
 	s.stop()
 }
 
+// reset forgives the crashes. A process that runs but does not answer is killed:
+// the next use starts another.
 func (s *supervised) reset() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.crashes, s.err = nil, nil
+	p := s.process
+	s.mu.Unlock()
+	if p == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
+	defer cancel()
+	if _, err := p.Describe(ctx); err != nil {
+		s.log.Warn("plugin does not answer; it is killed", "error", err)
+		p.Kill()
+		<-p.Done()
+	}
 }
 
 func (s *supervised) status() Status {

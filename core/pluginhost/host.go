@@ -29,36 +29,22 @@ type Host struct {
 	closing chan struct{}
 
 	mu          sync.Mutex
-	plugins     []Plugin
 	deployments map[string]*supervised
 }
 
-// New opens the run folder, sweeps what a killed core left there, and looks for
-// plugins. It starts none. [sdk.CodeUnavailable]: another core owns the folder.
+// New opens the run folder and sweeps what a killed core left there. It starts
+// nothing. [sdk.CodeUnavailable]: another core owns the folder.
 func New(c Config) (*Host, error) {
 	run, err := openRun(c.RunDir)
 	if err != nil {
 		return nil, err
 	}
 	h := &Host{config: c, run: run, closing: make(chan struct{}), deployments: map[string]*supervised{}}
-	h.Refresh()
 	return h, nil
 }
 
-// Refresh looks for plugins again.
-func (h *Host) Refresh() {
-	found := find(h.config.Dirs)
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.plugins = found
-}
-
-// Plugins returns the plugins that were found, broken ones included.
-func (h *Host) Plugins() []Plugin {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return slices.Clone(h.plugins)
-}
+// Plugins returns the plugins that are there now, broken ones included.
+func (h *Host) Plugins() []Plugin { return find(h.config.Dirs) }
 
 // Plugin returns the plugin of a short name. [sdk.CodeNotFound]: there is none;
 // [sdk.CodeUnavailable]: it is there, but broken.

@@ -44,7 +44,7 @@ func (s *sink) line(line string) {
 	}
 	s.keep(line)
 	if s.allow() {
-		s.log.Info(clean(line))
+		s.log.Info(oneLine(line))
 	}
 }
 
@@ -61,9 +61,9 @@ func (s *sink) structured(message string, fields map[string]any) {
 	}
 	log := s.log
 	if module, ok := fields["@module"].(string); ok && strings.Contains(module, ".") {
-		log = log.Named(clean(module[strings.Index(module, ".")+1:]))
+		log = log.Named(oneLine(module[strings.Index(module, ".")+1:]))
 	}
-	log.Log(level, clean(message), pairs(fields)...)
+	log.Log(level, oneLine(message), pairs(fields)...)
 }
 
 func pairs(fields map[string]any) []any {
@@ -76,7 +76,7 @@ func pairs(fields map[string]any) []any {
 	sort.Strings(names)
 	var out []any
 	for _, name := range names[:min(len(names), maxPairs)] {
-		out = append(out, clean(name), clean(text(fields[name])))
+		out = append(out, oneLine(name), clean(text(fields[name])))
 	}
 	return out
 }
@@ -132,6 +132,10 @@ func clean(s string) string {
 		return r
 	}, s)
 }
+
+// oneLine is clean without line breaks, with which a plugin could write lines of
+// its own into the core's log. (In the value of a pair hclog indents them.)
+func oneLine(s string) string { return strings.ReplaceAll(clean(s), "\n", " ") }
 
 func text(v any) string {
 	switch v := v.(type) {

@@ -79,7 +79,6 @@ func TestAPluginThatIsNotInstalled(t *testing.T) {
 		refused(t, err, sdk.CodeNotFound, `no plugin "late"`, "installed are echo, rogue")
 	}
 	install(t, dirs, "late", `{"name": "me/late", "version": "1.0.0", "kinds": ["engine"], "entry": "program"}`, 0o700)
-	host.Refresh()
 	_, err := host.Connect(t.Context(), d)
 	refused(t, err, sdk.CodeInternal, `the program of plugin late says that it is "echo"`) // the folder has a name that its program has not
 }

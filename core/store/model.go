@@ -99,8 +99,8 @@ func (m *Model) JSON() []byte {
 			Metadata    map[string]any `json:"metadata"`
 			Assets      []string       `json:"assets"`
 		}{m.ID, "model", m.Manifest.Created, m.Manifest.OwnedBy, m.Manifest.Name, m.Manifest.Version, m.Manifest.Description,
-			m.Manifest.Format, m.Manifest.Engine, orEmptyList(m.Manifest.Sources), redacted(m.Manifest.Settings),
-			redacted(m.Manifest.Parameters), redacted(m.Manifest.Metadata), orEmptyList(m.Manifest.Assets)}
+			m.Manifest.Format, m.Manifest.Engine, orEmptyList(m.Manifest.Sources), Redacted(m.Manifest.Settings),
+			Redacted(m.Manifest.Parameters), Redacted(m.Manifest.Metadata), orEmptyList(m.Manifest.Assets)}
 		m.json, _ = json.Marshal(full) // of strings, numbers and what came from JSON: it cannot fail
 	})
 	return m.json
@@ -114,9 +114,9 @@ func isSecret(name string) bool {
 	return slices.ContainsFunc(secrets, func(ending string) bool { return strings.HasSuffix(name, ending) })
 }
 
-// redacted hides what somebody wrote into a model file although a deployment
+// Redacted is values without secrets: it hides what somebody wrote into a model file although a deployment
 // names secrets by reference.
-func redacted(values map[string]any) map[string]any {
+func Redacted(values map[string]any) map[string]any {
 	out := make(map[string]any, len(values))
 	for name, value := range values {
 		below, isObject := value.(map[string]any)
@@ -124,7 +124,7 @@ func redacted(values map[string]any) map[string]any {
 		case isSecret(name):
 			value = "(hidden)"
 		case isObject:
-			value = redacted(below)
+			value = Redacted(below)
 		}
 		out[name] = value
 	}

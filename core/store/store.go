@@ -27,6 +27,7 @@ type Store struct {
 
 	mu      sync.Mutex          // one scan, and one change by ourselves, at a time
 	folders map[string][]*Model // by top-level folder; "" are the loose weights
+	removed func(id string)     // called, each time in a goroutine of its own, when a model is no more
 }
 
 // index is one state of the store. A new one takes its place when a folder changes.
@@ -53,6 +54,14 @@ func Open(dir string, log hclog.Logger) (*Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// OnRemoved has f called, in a goroutine of its own, with the id of each model
+// that vanishes from now on.
+func (s *Store) OnRemoved(f func(id string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.removed = f
 }
 
 // Close ends the following.
@@ -147,7 +156,15 @@ func (s *Store) rebuild() {
 			ix.byID[m.alias] = m
 		}
 	}
-	s.index.Store(ix)
+	old := s.index.Swap(ix)
+	if old == nil || s.removed == nil {
+		return
+	}
+	for _, m := range old.models {
+		if _, there := ix.byID[m.ID]; !there {
+			go s.removed(m.ID)
+		}
+	}
 }
 
 // claims orders models by id, and those of one id by who may keep it: the one

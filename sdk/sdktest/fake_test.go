@@ -69,7 +69,7 @@ func (f *fake) Load(ctx context.Context, req sdk.LoadRequest, progress func(sdk.
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-time.After(5 * time.Second):
+		case <-time.After(10 * time.Second):
 		}
 	}
 	if f.fault == "leaves an orphan" {

@@ -100,6 +100,10 @@ func (e *engine) cancels(t *testing.T) {
 	})
 }
 
+// callOff is how long a load may go on after it was called off, up to two seconds
+// of which pass before that.
+const callOff = 8 * time.Second
+
 // calledOff loads until progress is seen, and checks that the load ends then.
 func calledOff(t *testing.T, h *host, ctx context.Context, req sdk.LoadRequest, cancel func()) {
 	t.Helper()
@@ -114,7 +118,7 @@ func calledOff(t *testing.T, h *host, ctx context.Context, req sdk.LoadRequest, 
 	select {
 	case err := <-ended:
 		coded(t, err, sdk.CodeCanceled, sdk.CodeUnavailable)
-	case <-time.After(patience):
+	case <-time.After(callOff):
 		t.Error("the load does not end")
 	}
 }

@@ -1,0 +1,47 @@
+package api
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// TestWith: defaults fill in what a body lacks, and change nothing else of it.
+func TestWith(t *testing.T) {
+	defaults := map[string]any{"temperature": json.Number("0.5"), "stop": []any{"<end>"}}
+	for name, test := range map[string]struct{ body, want string }{
+		"nothing but the model": {`{"model":"m"}`, `{"model":"m","temperature":0.5,"stop":["<end>"]}`},
+		"given":                 {`{"model":"m","temperature":1,"stop":null}`, `{"model":"m","temperature":1,"stop":["<end>"]}`},
+		"null without a default": {`{"model":"m","seed":null,"stop":[],"temperature":0}`,
+			`{"model":"m","seed":null,"stop":[],"temperature":0}`},
+		"a name in disguise": {`{"model":"m","t\u0065mperature":2,"stop":"x"}`, `{"model":"m","temperature":2,"stop":"x"}`},
+		"space and nesting":  {" {\n \"model\" : \"m\" , \"messages\" : [ { \"a\" : {} } ] } ", `{"model":"m","messages":[{"a":{}}],"temperature":0.5,"stop":["<end>"]}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := parse([]byte(test.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got, want any
+			if err := json.Unmarshal(r.with(defaults), &got); err != nil {
+				t.Fatalf("%v: %s", err, r.with(defaults))
+			}
+			_ = json.Unmarshal([]byte(test.want), &want)
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got %s, want %s", r.with(defaults), test.want)
+			}
+		})
+	}
+}
+
+// TestDeepBodies: a body of brackets would overflow a parser that recurses, and
+// a stack that overflows ends the process.
+func TestDeepBodies(t *testing.T) {
+	for _, depth := range []int{9_000, 20_000_000} {
+		body := `{"model":"m","a":` + strings.Repeat("[", depth) + strings.Repeat("]", depth) + `}`
+		if _, err := parse([]byte(body)); (err != nil) != (depth > 10_000) {
+			t.Errorf("depth %d: %v", depth, err)
+		}
+	}
+}

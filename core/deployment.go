@@ -44,10 +44,14 @@ func (r *Runtime) Engines() []Engine {
 			byID[p.Name] = implicit(p.Name)
 		}
 	}
-	files, _ := filepath.Glob(filepath.Join(r.deployments, "*.json"))
+	files, err := os.ReadDir(r.deployments)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		r.log.Warn("deployments not read", "error", err)
+	}
 	for _, file := range files {
-		d := r.readDeployment(file)
-		byID[d.ID] = d
+		if id, ok := strings.CutSuffix(file.Name(), ".json"); ok && !strings.HasPrefix(id, ".") {
+			byID[id] = r.readDeployment(filepath.Join(r.deployments, file.Name()))
+		}
 	}
 	loaded := map[string][]string{}
 	for _, m := range r.Models() {
@@ -69,7 +73,7 @@ func (r *Runtime) Engines() []Engine {
 }
 
 // Deployment returns the deployment that a model's engine names.
-// [sdk.CodeNotFound]: there is neither a file nor a plugin of that name.
+// [sdk.CodeUnavailable]: there is neither a file nor a plugin of that name.
 func (r *Runtime) Deployment(id string) (Deployment, error) {
 	if !(store.ValidID(id) && !strings.Contains(id, "/")) {
 		return Deployment{}, sdk.Errorf(sdk.CodeInvalid, "%q is no engine name", id)
@@ -82,7 +86,7 @@ func (r *Runtime) Deployment(id string) (Deployment, error) {
 		return Deployment{}, sdk.Errorf(sdk.CodeInvalid, "engine %s cannot be used: %v", id, d.Err)
 	}
 	if _, err := r.host.Plugin(id); err != nil {
-		return Deployment{}, sdk.Errorf(sdk.CodeOf(err), "there is no engine %q: %v", id, err)
+		return Deployment{}, sdk.Errorf(sdk.CodeUnavailable, "there is no engine %q: %v", id, err)
 	}
 	return implicit(id), nil
 }
@@ -95,11 +99,6 @@ func (r *Runtime) readDeployment(file string) Deployment {
 	id := strings.TrimSuffix(filepath.Base(file), ".json")
 	d := implicit(id)
 	d.File = file
-	data, err := os.ReadFile(file)
-	if err != nil {
-		d.Err = err
-		return d
-	}
 	var content struct {
 		Engine, Description string
 		Settings            map[string]any
@@ -110,9 +109,19 @@ func (r *Runtime) readDeployment(file string) Deployment {
 			IdleUnload string `json:"idle_unload"`
 		}
 	}
-	if err := schemas.Decode(schemas.Deployment(), "engines/"+filepath.Base(file), data, &content); err != nil {
+	doc, err := store.ReadFile(file, "engines/"+filepath.Base(file))
+	if err == nil {
+		err = doc.Validate(schemas.Deployment()).Err()
+	}
+	if err == nil {
+		err = doc.Decode(&content)
+	}
+	if err != nil {
 		d.Err = err
 		return d
+	}
+	for _, hint := range append(doc.Warnings, doc.Hints(schemas.Deployment())...) {
+		r.log.Warn("deployment file", "warning", hint.Error())
 	}
 	if content.Engine != "" {
 		d.Plugin = content.Engine

@@ -79,17 +79,18 @@ func readConfig(file string) (config, error) {
 	return c, nil
 }
 
-// plugins are the folders that are searched: the operator's, then what came
-// along with the program, which is where a build puts them.
+// plugins are the folders that are searched: the operator's, the home's, then
+// what came along with the program, which is where a build puts them.
 func (c *config) plugins() []string {
-	dirs := append([]string{}, c.PluginDirs...)
-	if exe, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(exe); err == nil {
-			exe = real
-		}
-		dirs = append(dirs, filepath.Join(c.home, "plugins"), filepath.Join(filepath.Dir(exe), "plugins"))
+	dirs := append(append([]string{}, c.PluginDirs...), filepath.Join(c.home, "plugins"))
+	exe, err := os.Executable()
+	if err != nil {
+		return dirs
 	}
-	return dirs
+	if real, err := filepath.EvalSymlinks(exe); err == nil {
+		exe = real
+	}
+	return append(dirs, filepath.Join(filepath.Dir(exe), "plugins"))
 }
 
 func firstOf(values ...string) string {

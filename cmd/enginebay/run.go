@@ -100,7 +100,11 @@ func (ch *chat) ask(ctx context.Context, prompt string) error {
 		}
 	}
 	fmt.Fprintln(ch.out)
-	ch.messages = append(ch.messages, openai.AssistantMessage(answer.String()))
+	if stream.Err() != nil && answer.Len() == 0 { // as if it had not been asked
+		ch.messages = ch.messages[:len(ch.messages)-1]
+	} else {
+		ch.messages = append(ch.messages, openai.AssistantMessage(answer.String()))
+	}
 	return ch.explain(stream.Err())
 }
 

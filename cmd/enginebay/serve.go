@@ -17,7 +17,8 @@ import (
 	"github.com/enginebay/enginebay/core/api"
 )
 
-// shutdownTimeout bounds the whole way out.
+// shutdownTimeout is how long open connections may take to end, once their
+// models have.
 const shutdownTimeout = 10 * time.Second
 
 func newServe(c *config) *cobra.Command {

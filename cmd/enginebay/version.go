@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"runtime"
 
@@ -10,14 +11,22 @@ import (
 )
 
 func newVersion() *cobra.Command {
-	return &cobra.Command{
-		Use:     "version",
-		Short:   "Print the version",
-		Example: `  enginebay version`,
-		Args:    cobra.NoArgs,
-		Run: func(cmd *cobra.Command, _ []string) {
-			fmt.Fprintf(cmd.OutOrStdout(), "enginebay %s (%s, %s/%s, plugin protocol %d)\n",
-				version, runtime.Version(), runtime.GOOS, runtime.GOARCH, sdk.ProtocolVersion)
-		},
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Example: `  enginebay version
+  enginebay version --json`,
+		Args: cobra.NoArgs,
 	}
+	asJSON := cmd.Flags().Bool("json", false, "print it as JSON, for scripts")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *asJSON {
+			return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"version": version, "go": runtime.Version(),
+				"os": runtime.GOOS, "arch": runtime.GOARCH, "protocol": sdk.ProtocolVersion})
+		}
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "enginebay %s (%s, %s/%s, plugin protocol %d)\n",
+			version, runtime.Version(), runtime.GOOS, runtime.GOARCH, sdk.ProtocolVersion)
+		return err
+	}
+	return cmd
 }

@@ -52,7 +52,7 @@ func TestErrors(t *testing.T) {
 		{"a broken model file", "POST", "/v1/chat/completions", chat("broken", "x"), 400, "models/broken/model.json:2:27", "invalid_request"},
 		{"weights that are not here", "POST", "/v1/chat/completions", chat("away", "x"), 404, "x.gguf is not here yet", "model_not_found"},
 		{"half of the weights", "POST", "/v1/chat/completions", chat("half", "x"), 400, "x.gguf: gguf: ", "invalid_request"},
-		{"an engine that is not installed", "POST", "/v1/chat/completions", chat("lost", "x"), 404, `there is no engine "nowhere"`, "model_not_found"},
+		{"an engine that is not installed", "POST", "/v1/chat/completions", chat("lost", "x"), 503, `there is no engine "nowhere"`, "unavailable"},
 		{"no such route", "GET", "/v1/nothing", "", 404, "no such route", "unknown_url"},
 		{"a route in capitals", "GET", "/V1/models", "", 404, "no such route", "unknown_url"},
 		{"a method that a route does not take", "DELETE", "/v1/chat/completions", "", 405, "does not take that method", "method_not_allowed"},

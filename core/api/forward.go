@@ -28,20 +28,26 @@ func (s *Server) forward(op sdk.Operation) fiber.Handler {
 			return err
 		}
 		ctx, done := clientContext(c.Context().Conn())
+		streams := false
+		defer func() { // also when something panics
+			if !streams {
+				done()
+			}
+		}()
 		lease, resp, err := s.send(ctx, op, req)
 		if err != nil {
-			done()
 			return named(err)
 		}
-		end := func() { done(); lease.Release() }
 		if resp.StatusCode == http.StatusOK && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
+			streams = true // fasthttp reads it after this function has returned, and closes it
 			c.Set(fiber.HeaderContentType, "text/event-stream")
 			c.Set(fiber.HeaderCacheControl, "no-cache")
 			c.Response().ImmediateHeaderFlush = true
+			end := func() { done(); lease.Release() }
 			c.Response().SetBodyStream(newStream(ctx, c.Context().Conn(), resp.Body, s.log.With("model", lease.Model()), end), -1)
 			return nil
 		}
-		defer end()
+		defer lease.Release()
 		return s.whole(ctx, c, lease, resp)
 	}
 }

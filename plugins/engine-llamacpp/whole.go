@@ -12,8 +12,9 @@ import (
 	"strings"
 )
 
-// maxRequest bounds a request, in bytes; the core's own bound is the same.
-const maxRequest = 64 << 20
+// maxRequest bounds a request, in bytes: the core's own bound, and room for the
+// defaults that it adds.
+const maxRequest = 65 << 20
 
 // whole answers the requests that do not stream. It asks llama-server for a
 // stream and puts the answer together: llama-server looks only once a second

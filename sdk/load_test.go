@@ -254,3 +254,31 @@ type large int
 func (n large) Resolve(context.Context, sdk.Ref) ([]sdk.Plan, error) {
 	return []sdk.Plan{{Manifest: sdk.Manifest{Description: strings.Repeat("x", int(n))}}}, nil
 }
+
+// panicking is an instance whose Wait is at fault.
+type panicking struct{ sdk.Instance }
+
+func (panicking) Wait() error { panic("oh no") }
+
+// TestPanicInWait ends that instance and nothing else.
+func TestPanicInWait(t *testing.T) {
+	good := newInstance(sdk.Endpoint{URL: "http://localhost"})
+	instances := []sdk.Instance{panicking{newInstance(sdk.Endpoint{URL: "http://localhost"})}, good}
+	s := serve(t, sdk.Plugin{Engine: engine(func(context.Context, sdk.LoadRequest, func(sdk.Progress)) (sdk.Instance, error) {
+		next := instances[0]
+		instances = instances[1:]
+		return next, nil
+	})})
+	bad, err := s.Load(t.Context(), aModel, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bad.Wait(); sdk.CodeOf(err) != sdk.CodeInternal {
+		t.Errorf("got %v, want %s", err, sdk.CodeInternal)
+	}
+	if inst, err := s.Load(t.Context(), aModel, nil); err != nil {
+		t.Errorf("the next load: %v", err)
+	} else if err := inst.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -148,3 +148,26 @@ func entries(t *testing.T, dir string) []string {
 	}
 	return names
 }
+
+// A person who wants a deployment tried again does not wait for a plugin that
+// hangs: it is killed, and the next use starts another.
+func TestResetReplacesAPluginThatHangs(t *testing.T) {
+	t.Parallel()
+	host, log := newHost(t)
+	hung := connect(t, host, echo(nil))
+	host.Reset("my-echo") // one that answers stays
+	if again := connect(t, host, echo(nil)); again != hung {
+		t.Fatal("a plugin that answers was replaced")
+	}
+	if err := syscall.Kill(hung.Pid(), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	host.Reset("my-echo")
+	if !gone(hung.Pid()) {
+		t.Error("it hangs on")
+	}
+	if p := connect(t, host, echo(nil)); p.Pid() == hung.Pid() {
+		t.Error("it was not replaced")
+	}
+	log.line(t, "my-echo", "plugin does not answer; it is killed")
+}

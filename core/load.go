@@ -61,11 +61,10 @@ func (r *Runtime) tryLoad(ctx context.Context, m *store.Model, start map[string]
 	if err != nil {
 		return nil, p, err
 	}
-	settings, err := json.Marshal(p.settings)
+	req, err := p.request(m)
 	if err != nil {
-		return nil, p, fmt.Errorf("settings of %s: %w", m.ID, err)
+		return nil, p, err
 	}
-	req := sdk.LoadRequest{Model: m.Request(), Settings: settings}
 	if err := p.inspect(ctx, req); err != nil {
 		return nil, p, err
 	}
@@ -74,6 +73,15 @@ func (r *Runtime) tryLoad(ctx context.Context, m *store.Model, start map[string]
 		return nil, p, err
 	}
 	return &loaded{inst: inst, caller: newCaller(inst.Endpoint()), plan: p, settings: start, since: time.Now()}, p, nil
+}
+
+// request is what the engine is asked.
+func (p plan) request(m *store.Model) (sdk.LoadRequest, error) {
+	settings, err := json.Marshal(p.settings)
+	if err != nil {
+		return sdk.LoadRequest{}, fmt.Errorf("settings of %s: %w", m.ID, err)
+	}
+	return sdk.LoadRequest{Model: m.Request(), Settings: settings}, nil
 }
 
 // plan finds the deployment, starts its plugin, and merges the layers of settings.

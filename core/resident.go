@@ -115,7 +115,15 @@ func (r *resident) acquire(ctx context.Context, m *store.Model, settings map[str
 // reload makes room for a load with other settings; wrong ones leave the model
 // as it runs.
 func (r *resident) reload(ctx context.Context, m *store.Model, settings map[string]any) error {
-	if _, err := r.runtime.plan(ctx, m, settings); err != nil {
+	p, err := r.runtime.plan(ctx, m, settings)
+	if err != nil {
+		return err
+	}
+	req, err := p.request(m)
+	if err != nil {
+		return err
+	}
+	if err := p.inspect(ctx, req); err != nil {
 		return err
 	}
 	return r.unload(ctx)

@@ -34,7 +34,7 @@ func Parse(name string, data []byte) (*Document, error) {
 			return nil, err
 		}
 		p := f.problem(first, "'{' before the first name and '}' at the end", shorten(string(f.text[first:end])))
-		doc.Warnings = Problems{p}
+		doc.Warnings = append(Problems{p}, doc.Warnings...)
 		return doc, nil
 	}
 	return f.document(nil, nil)
@@ -87,7 +87,8 @@ func tooLarge(name string, size int) *Problem {
 
 // document parses the text between head and tail.
 func (f jsonFile) document(head, tail []byte) (*Document, error) {
-	value, err := hujson.Parse(bytes.Join([][]byte{head, f.text, tail}, nil))
+	text := bytes.Join([][]byte{head, f.text, tail}, nil)
+	value, err := hujson.Parse(text)
 	if err != nil {
 		return nil, Problems{f.syntax(err, len(head))}
 	}
@@ -96,7 +97,50 @@ func (f jsonFile) document(head, tail []byte) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newDocument(f.name, root)
+	doc, err := newDocument(f.name, root)
+	if err == nil {
+		doc.Warnings = f.relaxed(text, len(head))
+	}
+	return doc, err
+}
+
+// relaxed warns of the first comment and of the first comma too many: other
+// programs do not read such a file. hujson replaces both by spaces, so that all
+// else stays in its place.
+func (f jsonFile) relaxed(text []byte, shift int) Problems {
+	plain, err := hujson.Standardize(bytes.Clone(text))
+	if err != nil {
+		return nil
+	}
+	var warnings Problems
+	warned := map[byte]bool{}
+	for i := 0; i < len(text); i++ {
+		if text[i] == plain[i] {
+			continue
+		}
+		sign, got, at := text[i], "a comma before the end", i
+		if sign == '/' {
+			got = "a comment"
+			i += commentLength(text[i:]) - 1
+		}
+		if !warned[sign] {
+			warned[sign] = true
+			warnings = append(warnings, f.problem(at-shift, "plain JSON", got))
+		}
+	}
+	return warnings
+}
+
+// commentLength is that of the comment that text begins with.
+func commentLength(text []byte) int {
+	end, extra := []byte("*/"), 2
+	if text[1] == '/' {
+		end, extra = []byte("\n"), 0
+	}
+	if at := bytes.Index(text[2:], end); at >= 0 {
+		return 2 + at + extra
+	}
+	return len(text)
 }
 
 // newDocument checks what holds for both syntaxes: the file is an object, and

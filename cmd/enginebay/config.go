@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -33,12 +34,14 @@ func (c *config) load(cmd *cobra.Command) error {
 	if c.home == "" {
 		c.home = os.Getenv("ENGINEBAY_HOME")
 	}
-	if c.home == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return fmt.Errorf("no home folder: %w; name one with --home DIR", err)
-		}
-		c.home = filepath.Join(home, ".enginebay")
+	user, err := os.UserHomeDir()
+	switch rest, tilde := strings.CutPrefix(c.home, "~/"); {
+	case err != nil && (c.home == "" || tilde):
+		return fmt.Errorf("no home folder: %w; name one with --home DIR", err)
+	case c.home == "":
+		c.home = filepath.Join(user, ".enginebay")
+	case tilde: // --home=~/x, which a shell leaves as it is
+		c.home = filepath.Join(user, rest)
 	}
 	home, err := filepath.Abs(c.home)
 	if err != nil {
@@ -49,7 +52,7 @@ func (c *config) load(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	c.Addr = firstOf(c.Addr, os.Getenv("ENGINEBAY_ADDR"), file.Addr, defaultAddr)
+	c.Addr = strings.TrimSuffix(strings.TrimPrefix(firstOf(c.Addr, os.Getenv("ENGINEBAY_ADDR"), file.Addr, defaultAddr), "http://"), "/")
 	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
 		return fmt.Errorf("address %q is not HOST:PORT, as in %s", c.Addr, defaultAddr)
 	}

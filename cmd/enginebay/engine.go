@@ -10,7 +10,7 @@ import (
 )
 
 func newEngine(c *config) *cobra.Command {
-	cmd := &cobra.Command{Use: "engine", Short: "Work with engines (deployments of engine plugins)"}
+	cmd := group("engine", "Work with engines (deployments of engine plugins)")
 	list := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
@@ -58,7 +58,7 @@ own name with default settings.`,
 }
 
 func newPlugin(c *config) *cobra.Command {
-	cmd := &cobra.Command{Use: "plugin", Short: "Work with plugins"}
+	cmd := group("plugin", "Work with plugins")
 	list := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
@@ -84,7 +84,7 @@ in the folders of --plugin-dir and plugin_dirs.`,
 			return err
 		}
 		if len(answer.Data) == 0 {
-			fmt.Fprintf(cmd.OutOrStdout(), "No plugins. Put their folders into %s/plugins.\n", c.home)
+			fmt.Fprintln(cmd.OutOrStdout(), "No plugins. Put their folders into plugins/ of the server's home.")
 			return nil
 		}
 		var rows [][]string

@@ -35,22 +35,22 @@ func newList(c *config) *cobra.Command {
 		if err := json.Unmarshal(data, &list); err != nil {
 			return err
 		}
-		printModels(cmd, c, list.Data)
+		printModels(cmd, list.Data)
 		return nil
 	}
 	return cmd
 }
 
-func printModels(cmd *cobra.Command, c *config, models []model) {
+func printModels(cmd *cobra.Command, models []model) {
 	if len(models) == 0 {
-		fmt.Fprintf(cmd.OutOrStdout(), "No models. Put a GGUF file into a folder of its own in %s/models.\n", c.home)
+		fmt.Fprintln(cmd.OutOrStdout(), "No models. Put a GGUF file into a folder of its own in models/ of the server's home.")
 		return
 	}
 	var rows [][]string
 	for _, m := range models {
 		state := m.State
 		switch {
-		case m.Error != "":
+		case m.Error != "" && m.State == "to_download":
 			state = "error"
 		case m.Transition != "":
 			state = m.Transition
@@ -60,10 +60,18 @@ func printModels(cmd *cobra.Command, c *config, models []model) {
 	table(cmd.OutOrStdout(), []string{"MODEL", "STATE", "ENGINE", "QUANT", "SIZE"}, rows)
 	for _, m := range models {
 		if m.Error != "" {
-			fmt.Fprintf(cmd.ErrOrStderr(), "\n%s: %s\n", m.ID, m.Error)
+			fmt.Fprintf(cmd.ErrOrStderr(), "\n%s: %s%s\n", m.ID, lastTime(m), m.Error)
 		}
 		for _, warning := range m.Warnings {
 			fmt.Fprintf(cmd.ErrOrStderr(), "\n%s: warning: %s\n", m.ID, warning)
 		}
 	}
+}
+
+// lastTime tells an error of the last use from one that stands against any use.
+func lastTime(m model) string {
+	if m.State == "to_download" {
+		return ""
+	}
+	return "the last time: "
 }

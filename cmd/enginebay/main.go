@@ -26,6 +26,9 @@ func Main() int {
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	root := newRoot()
 	if err := root.ExecuteContext(ctx); err != nil {
+		if ctx.Err() != nil { // Ctrl-C: whoever pressed it knows why
+			return 130
+		}
 		var quiet quietError
 		if !errors.As(err, &quiet) {
 			fmt.Fprintln(root.ErrOrStderr(), "enginebay:", err)
@@ -33,6 +36,16 @@ func Main() int {
 		return 1
 	}
 	return 0
+}
+
+// group is a command that only holds others: a misspelt one is an error.
+func group(use, short string) *cobra.Command {
+	return &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs, RunE: func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		return fmt.Errorf("unknown command %q for %q; see %s --help", args[0], cmd.CommandPath(), cmd.CommandPath())
+	}}
 }
 
 // quietError ends the program with status 1 when all has been said.
@@ -52,6 +65,7 @@ Start the server, then talk to it from another terminal or from any OpenAI clien
 		Example: `  enginebay serve                       # http://127.0.0.1:1337
   enginebay list
   enginebay run tiny-guide "What is Engine Bay?"`,
+		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {

@@ -99,7 +99,9 @@ func (ch *chat) ask(ctx context.Context, prompt string) error {
 			fmt.Fprint(ch.out, choice.Delta.Content)
 		}
 	}
-	fmt.Fprintln(ch.out)
+	if answer.Len() > 0 || stream.Err() == nil {
+		fmt.Fprintln(ch.out)
+	}
 	if stream.Err() != nil && answer.Len() == 0 { // as if it had not been asked
 		ch.messages = ch.messages[:len(ch.messages)-1]
 	} else {

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -53,7 +55,10 @@ func serve(ctx context.Context, c *config) error {
 	log := hclog.New(&hclog.LoggerOptions{Name: "enginebay", Level: level, Output: os.Stderr, Color: color})
 	listener, err := net.Listen("tcp", c.Addr)
 	if err != nil {
-		return fmt.Errorf("listen: %w; is a server running already? Choose another address with --addr HOST:PORT", err)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return fmt.Errorf("%s is taken; is a server running already? Choose another address with --addr HOST:PORT", c.Addr)
+		}
+		return fmt.Errorf("%w; choose another address with --addr HOST:PORT", err)
 	}
 	runtime, err := core.Open(core.Config{Home: c.home, PluginDirs: c.plugins(), PluginEnv: c.PluginEnv, Log: log})
 	if err != nil {

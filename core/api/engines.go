@@ -33,9 +33,9 @@ func (s *Server) listEngines(c *fiber.Ctx) error {
 		}
 		switch {
 		case e.Err != nil:
-			info.Error = e.Err.Error()
+			info.Error = reason(e.Err)
 		case e.Process.Err != nil:
-			info.Error = e.Process.Err.Error()
+			info.Error = reason(e.Process.Err)
 		}
 		list = append(list, info)
 	}
@@ -54,7 +54,7 @@ func (s *Server) listPlugins(c *fiber.Ctx) error {
 	for _, p := range s.runtime.Plugins() {
 		info := pluginInfo{Plugin: p, Object: "plugin"}
 		if p.Err != nil {
-			info.Error = p.Err.Error()
+			info.Error = reason(p.Err)
 		}
 		list = append(list, info)
 	}

@@ -92,6 +92,17 @@ func translate(err error) *apiError {
 	return fault(http.StatusInternalServerError, "The server met a fault of its own; its log has the details", "", "internal_error")
 }
 
+// reason is what a list tells of an error: the sentence for users without the
+// cause, which the log has. An error of the store has no cause and no path of the
+// machine in it.
+func reason(err error) string {
+	var coded *sdk.Error
+	if errors.As(err, &coded) {
+		return coded.Message
+	}
+	return err.Error()
+}
+
 func fromFiber(err *fiber.Error) *apiError {
 	switch err.Code {
 	case http.StatusNotFound:

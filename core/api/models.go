@@ -50,7 +50,7 @@ func appendModel(b []byte, m core.Model) []byte {
 		st.Progress = &m.Progress.Fraction
 	}
 	if m.Status.Err != nil {
-		st.Error = m.Status.Err.Error()
+		st.Error = reason(m.Status.Err)
 	}
 	for _, w := range m.Warnings {
 		st.Warnings = append(st.Warnings, w.Error())
@@ -156,8 +156,10 @@ func startSettings(body []byte) (map[string]any, error) {
 		return nil, fault(http.StatusBadRequest, "The body must be a JSON object of settings: "+err.Error(), "", "invalid_json")
 	}
 	settings := doc.Value
-	if inner, ok := settings["settings"].(map[string]any); ok {
-		settings = inner
+	if inner, ok := settings["settings"]; ok {
+		if settings, ok = inner.(map[string]any); !ok {
+			return nil, fault(http.StatusBadRequest, "The field 'settings' must be an object", "settings", "invalid_type")
+		}
 	}
 	delete(settings, "model") // older clients name the model here too
 	if len(settings) == 0 {

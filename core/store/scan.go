@@ -45,6 +45,10 @@ func (s *Store) rescan(names map[string]bool) error {
 func (s *Store) update(changed func(folder string) bool) error {
 	s.watch.add(s.dir)
 	root, err := list(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		s.folders = nil
+		s.rebuild()
+	}
 	if err != nil {
 		return fmt.Errorf("read models folder: %w", unwrapped(err))
 	}

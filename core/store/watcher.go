@@ -88,7 +88,7 @@ func (w *watcher) run(s *Store) {
 	ticker := time.NewTicker(sweep)
 	defer ticker.Stop()
 	pending := map[string]bool{}
-	var quiet, first <-chan time.Time
+	var quiet, first, lost <-chan time.Time
 	report := func(err error) {
 		if err != nil {
 			w.log.Warn("models folder not read", "error", err)
@@ -103,6 +103,11 @@ func (w *watcher) run(s *Store) {
 		case <-w.stop:
 			return
 		case e := <-changes:
+			if e.Name == s.dir && (e.Has(fsnotify.Remove) || e.Has(fsnotify.Rename)) {
+				w.forget(s.dir)
+				lost = time.After(settle)
+				continue
+			}
 			name, ok := topFolder(s.dir, e)
 			if !ok {
 				continue
@@ -119,6 +124,11 @@ func (w *watcher) run(s *Store) {
 			read()
 		case <-first:
 			read()
+		case <-lost: // the models folder itself has gone; one may come in its place
+			lost = nil
+			if s.Scan() != nil {
+				lost = time.After(patience)
+			}
 		case err := <-faults:
 			w.log.Warn("models folder: events were lost", "error", err)
 			report(s.Scan())

@@ -53,7 +53,10 @@ func diagnose(exit error, log []string) (sdk.Code, string) {
 
 // unexplained is an end without a word: by a signal, as a rule.
 func unexplained(exit error, log []string) (sdk.Code, string) {
-	text := fmt.Sprint(exit)
+	if exit == nil {
+		return sdk.CodeInternal, "it ended by itself and gave no reason"
+	}
+	text := exit.Error()
 	switch {
 	case strings.Contains(text, "killed"):
 		return sdk.CodeUnavailable, "it was killed; the system does that when memory runs out"

@@ -9,6 +9,11 @@
 // the end of the plugin when the core ends, closing instances on SIGTERM, panics
 // and errors as coded answers, and serving an [http.Handler] on a private socket.
 //
+// Beside it, sdk/process runs the server that an engine fronts, sdk/gguf reads the
+// head of GGUF files within bounds (the core, engines and importers all need it,
+// and plugins see nothing but sdk), and sdk/sdktest is the suite that every
+// plugin must pass.
+//
 // The core holds the same types: a [Conn] is an Engine and an Importer that
 // live in another process.
 package sdk

@@ -66,6 +66,13 @@ func TestFollow(t *testing.T) {
 			{"another added", put("other/b/c/model.json", `{}`), has("other/a", "other/b/c")},
 			{"removed", remove("other"), has()},
 		}},
+		"the whole folder": {tree{"a/model.json": `{"engine": "api"}`}, []step{
+			{"moved away", rename(".", "../away"), has()},
+			{"made anew", put("b/model.json", `{"engine": "api"}`), has("b")},
+			{"changed", put("b/model.json", `{"engine": "api", "name": "B"}`), is("b", named("B"))},
+			{"removed", remove("."), has()},
+			{"made anew once more", put("c/model.json", `{"engine": "api"}`), has("c")},
+		}},
 		"a file": {tree{"a/x.json": `{}`}, []step{
 			{"another added", put("a/y.json", `{}`), has("a/x", "a/y")},
 			{"renamed", rename("a/y.json", "a/z.json"), has("a/x", "a/z")},

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -54,8 +53,8 @@ func (r *Runtime) load(ctx context.Context, m *store.Model, start map[string]any
 // tryLoad is a look at the weights, deployment, plugin, settings, the engine's own
 // look, the load.
 func (r *Runtime) tryLoad(ctx context.Context, m *store.Model, start map[string]any, progress func(sdk.Progress)) (*loaded, plan, error) {
-	if _, err := r.store.Header(m); err != nil { // a copy that broke off is found here, and not halfway through the load
-		return nil, plan{}, sdk.Errorf(sdk.CodeInvalid, "The model '%s' cannot be used: %s: %v", m.ID, filepath.Base(m.Files[0]), err)
+	if _, err := m.WholeHeader(); err != nil { // a copy that broke off is found here, and not halfway through the load
+		return nil, plan{}, sdk.Errorf(sdk.CodeInvalid, "The model '%s' cannot be used: %v", m.ID, err)
 	}
 	p, err := r.plan(ctx, m, start)
 	if err != nil {

@@ -98,6 +98,7 @@ type model struct {
 	Settings    map[string]any `json:"settings"`
 	Parameters  map[string]any `json:"parameters"`
 	Metadata    map[string]any `json:"metadata"`
+	GGUF        map[string]any `json:"gguf"`
 	Sources     []struct {
 		Filename, URL string
 	} `json:"sources"`

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -65,6 +66,7 @@ func printModel(w io.Writer, m model) {
 	section(w, "settings", m.Settings)
 	section(w, "parameters", m.Parameters)
 	section(w, "metadata", m.Metadata)
+	section(w, "weights", m.GGUF)
 	for _, warning := range m.Warnings {
 		fmt.Fprintln(w, "\nwarning:", warning)
 	}
@@ -76,7 +78,11 @@ func section(w io.Writer, name string, values map[string]any) {
 	}
 	fmt.Fprintf(w, "\n%s\n", name)
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		value, _ := json.Marshal(values[key])
-		fmt.Fprintf(w, "  %s: %s\n", key, value)
+		var value bytes.Buffer
+		enc := json.NewEncoder(&value)
+		enc.SetEscapeHTML(false) // templates are full of <|…|>
+		if enc.Encode(values[key]) == nil {
+			fmt.Fprintf(w, "  %s: %s", key, value.Bytes())
+		}
 	}
 }

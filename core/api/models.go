@@ -113,7 +113,33 @@ func (s *Server) showModel(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, appendModel(nil, m))
+	b := appendModel(nil, m)
+	if head := weightsOf(m); head != nil {
+		b = append(append(append(b[:len(b)-1], `,"gguf":`...), head...), '}')
+	}
+	return sendJSON(c, b)
+}
+
+// weightsOf is what the header of the weights says, for those who look at one model.
+func weightsOf(m core.Model) []byte {
+	h, err := m.WholeHeader()
+	if h == nil || err != nil {
+		return nil
+	}
+	b, _ := json.Marshal(struct { // of numbers and texts: it cannot fail
+		Architecture  string `json:"architecture"`
+		Parameters    uint64 `json:"parameters"`
+		Layers        int    `json:"layers"`
+		ContextLength int    `json:"context_length"`
+		Embedding     int    `json:"embedding_length"`
+		VocabSize     int    `json:"vocab_size"`
+		Quantization  string `json:"quantization"`
+		Parts         int    `json:"parts"`
+		EOSToken      string `json:"eos_token"`
+		ChatTemplate  string `json:"chat_template"`
+	}{h.Architecture, h.Parameters, h.BlockCount, h.ContextLength, h.EmbeddingLength, h.VocabSize, h.Quantization,
+		len(m.Files), h.EOSToken, h.ChatTemplate})
+	return b
 }
 
 // changeModel answers PUT /v1/models/{id}/start and …/stop. A slash in an id may

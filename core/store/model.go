@@ -45,6 +45,26 @@ type Model struct {
 
 	once sync.Once
 	json []byte
+
+	whole      sync.Once
+	wholeHead  *gguf.Header
+	wholeError error
+}
+
+// WholeHeader reads the whole header of the first file, vocabulary and chat
+// template included, once; nil for other formats. The error says what is wrong
+// with the file: half of a model is found so.
+func (m *Model) WholeHeader() (*gguf.Header, error) {
+	if m.Header == nil {
+		return nil, nil
+	}
+	m.whole.Do(func() {
+		m.wholeHead, m.wholeError = gguf.Read(m.Files[0])
+		if m.wholeError != nil {
+			m.wholeError = fmt.Errorf("%s: %w", filepath.Base(m.Files[0]), unwrapped(m.wholeError))
+		}
+	})
+	return m.wholeHead, m.wholeError
 }
 
 // newModel makes a model of a path below the models folder, without ".json".

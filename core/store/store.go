@@ -14,7 +14,6 @@ import (
 
 	"github.com/enginebay/enginebay/schemas"
 	"github.com/enginebay/enginebay/sdk"
-	"github.com/enginebay/enginebay/sdk/gguf"
 )
 
 // A Store is the models folder and its index. All methods may be called
@@ -114,18 +113,6 @@ func printable(id string) string {
 		}
 		return r
 	}, id[:min(len(id), 200)])
-}
-
-// Header reads the whole header of a model's first file, the chat template included.
-func (s *Store) Header(m *Model) (*gguf.Header, error) {
-	if m.Header == nil {
-		return nil, nil
-	}
-	header, err := gguf.Read(m.Files[0])
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Base(m.Files[0]), unwrapped(err))
-	}
-	return header, nil
 }
 
 // rebuild makes a new index of all folders. An id has fewer letters than the name

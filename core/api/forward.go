@@ -43,8 +43,8 @@ func (s *Server) forward(op sdk.Operation) fiber.Handler {
 			c.Set(fiber.HeaderContentType, "text/event-stream")
 			c.Set(fiber.HeaderCacheControl, "no-cache")
 			c.Response().ImmediateHeaderFlush = true
-			end := func() { done(); lease.Release() }
-			c.Response().SetBodyStream(newStream(ctx, c.Context().Conn(), resp.Body, s.log.With("model", lease.Model()), end), -1)
+			c.Response().SetBodyStream(&stream{ctx: ctx, conn: c.Context().Conn(), lease: lease, body: resp.Body, log: s.log,
+				end: func() { done(); lease.Release() }}, -1)
 			return nil
 		}
 		defer lease.Release()

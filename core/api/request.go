@@ -80,6 +80,9 @@ func (r request) with(defaults map[string]any) []byte {
 			continue
 		}
 		given[f.name] = true
+		if f.name == "max_completion_tokens" { // the newer name; OpenAI refuses both
+			given["max_tokens"] = true
+		}
 		b = append(append(append(append(b, f.key...), ':'), f.value...), ',')
 	}
 	for name, value := range defaults {

@@ -9,14 +9,15 @@ import (
 
 // TestWith: defaults fill in what a body lacks, and change nothing else of it.
 func TestWith(t *testing.T) {
-	defaults := map[string]any{"temperature": json.Number("0.5"), "stop": []any{"<end>"}}
+	defaults := map[string]any{"temperature": json.Number("0.5"), "stop": []any{"<end>"}, "max_tokens": json.Number("9")}
 	for name, test := range map[string]struct{ body, want string }{
-		"nothing but the model": {`{"model":"m"}`, `{"model":"m","temperature":0.5,"stop":["<end>"]}`},
-		"given":                 {`{"model":"m","temperature":1,"stop":null}`, `{"model":"m","temperature":1,"stop":["<end>"]}`},
+		"nothing but the model": {`{"model":"m"}`, `{"model":"m","temperature":0.5,"stop":["<end>"],"max_tokens":9}`},
+		"given":                 {`{"model":"m","temperature":1,"stop":null}`, `{"model":"m","temperature":1,"stop":["<end>"],"max_tokens":9}`},
 		"null without a default": {`{"model":"m","seed":null,"stop":[],"temperature":0}`,
-			`{"model":"m","seed":null,"stop":[],"temperature":0}`},
-		"a name in disguise": {`{"model":"m","t\u0065mperature":2,"stop":"x"}`, `{"model":"m","temperature":2,"stop":"x"}`},
-		"space and nesting":  {" {\n \"model\" : \"m\" , \"messages\" : [ { \"a\" : {} } ] } ", `{"model":"m","messages":[{"a":{}}],"temperature":0.5,"stop":["<end>"]}`},
+			`{"model":"m","seed":null,"stop":[],"temperature":0,"max_tokens":9}`},
+		"the newer name of a default": {`{"model":"m","max_completion_tokens":5,"temperature":1,"stop":1}`, `{"model":"m","max_completion_tokens":5,"temperature":1,"stop":1}`},
+		"a name in disguise":          {`{"model":"m","t\u0065mperature":2,"stop":"x"}`, `{"model":"m","temperature":2,"stop":"x","max_tokens":9}`},
+		"space and nesting":           {" {\n \"model\" : \"m\" , \"messages\" : [ { \"a\" : {} } ] } ", `{"model":"m","messages":[{"a":{}}],"temperature":0.5,"stop":["<end>"],"max_tokens":9}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, err := parse([]byte(test.body))

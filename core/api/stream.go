@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/enginebay/enginebay/core"
 )
 
 // stream passes a server-sent stream from the engine to the client. fasthttp
@@ -20,19 +22,16 @@ import (
 // [DONE]. When the client leaves, fasthttp's write fails, it closes the stream,
 // and the engine's connection is closed in turn.
 type stream struct {
-	ctx  context.Context // ends when the client has left
-	conn net.Conn
-	body io.ReadCloser
-	log  hclog.Logger
-	end  func()
-	once sync.Once
+	ctx   context.Context // ends when the client has left
+	conn  net.Conn
+	lease *core.Lease
+	body  io.ReadCloser
+	log   hclog.Logger
+	end   func()
+	once  sync.Once
 
 	tail []byte // an event still to be sent after the engine broke off
 	over bool
-}
-
-func newStream(ctx context.Context, conn net.Conn, body io.ReadCloser, log hclog.Logger, end func()) *stream {
-	return &stream{ctx: ctx, conn: conn, body: body, log: log, end: end}
 }
 
 // Read implements io.Reader. A panic on this goroutine would end the process.
@@ -57,10 +56,9 @@ func (s *stream) Read(p []byte) (n int, err error) {
 		return 0, err
 	}
 	if err != nil && err != io.EOF {
-		s.log.Warn("the engine broke off a stream", "error", err)
+		s.log.Warn("a stream was broken off", "model", s.lease.Model(), "error", err)
+		s.tail = append(append([]byte("\n\ndata: "), translate(broken(s.ctx, s.lease, err)).body()...), "\n\n"...)
 		s.over, err = true, nil
-		s.tail = append([]byte("\n\ndata: "), fault(502, "The engine broke off; ask again", "", "engine_error").body()...)
-		s.tail = append(s.tail, "\n\n"...)
 	}
 	_ = s.conn.SetWriteDeadline(time.Now().Add(chunkTimeout))
 	return n, err

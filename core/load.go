@@ -23,12 +23,12 @@ type plan struct {
 	settings   map[string]any // effective
 }
 
-// shown are the settings that the API may show: none that names a program, an
-// address or a secret.
+// shown are the settings that the API shows: those that the engine knows, and none
+// that names a program, an address or a secret.
 func (p plan) shown() map[string]any {
 	settings := store.Redacted(p.settings)
 	for name := range settings {
-		if p.process.Schema != nil && p.process.Schema.Scope(name) == "deployment" {
+		if schema := p.process.Schema; schema != nil && (schema.Scope(name) == "deployment" || !schema.Knows("", name)) {
 			delete(settings, name)
 		}
 	}
@@ -71,7 +71,7 @@ func (r *Runtime) tryLoad(ctx context.Context, m *store.Model, start map[string]
 	if err != nil {
 		return nil, p, err
 	}
-	return &loaded{inst: inst, caller: newCaller(inst.Endpoint()), plan: p, settings: start, since: time.Now()}, p, nil
+	return &loaded{inst: inst, caller: newCaller(inst.Endpoint()), plan: p, settings: start, since: time.Now(), from: m}, p, nil
 }
 
 // request is what the engine is asked.
@@ -114,9 +114,13 @@ func effective(process *pluginhost.Process, m *store.Model, start map[string]any
 	layers := []struct {
 		name   string
 		values map[string]any
-	}{{"the model file", m.Manifest.Settings}, {"the start request", start}}
+		strict bool // older files have settings of other engines
+	}{{"the model file", m.Manifest.Settings, false}, {"the start request", start, true}}
 	for _, layer := range layers {
 		for name, value := range layer.values {
+			if layer.strict && process.Schema != nil && !process.Schema.Knows("", name) {
+				return nil, unknownSetting(process.Schema, m.ID, name)
+			}
 			if process.Schema != nil && process.Schema.Scope(name) == "deployment" {
 				return nil, sdk.Errorf(sdk.CodeInvalid, "model '%s': the setting %q stands in %s, but only a deployment file (engines/%s.json) may set it",
 					m.ID, name, layer.name, m.Manifest.Engine)
@@ -135,6 +139,14 @@ func effective(process *pluginhost.Process, m *store.Model, start map[string]any
 
 func oneLine(problems schemas.Problems) string {
 	return strings.ReplaceAll(problems.Error(), "\n", "; ")
+}
+
+func unknownSetting(schema *schemas.Schema, model, name string) error {
+	hint := "it has " + strings.Join(schema.Properties(), ", ")
+	if near := schemas.Nearest(name, schema.Properties()); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	return sdk.Errorf(sdk.CodeInvalid, "The engine of the model '%s' has no setting %.60q; %s", model, name, hint)
 }
 
 // inspect asks the engine whether it can run the model, where it can tell.

@@ -53,6 +53,7 @@ type loaded struct {
 	leases   int
 	idle     *time.Timer // runs while there are no leases; nil where the model stays for ever
 
+	from       *store.Model   // as it was loaded
 	model      *store.Model   // that parameters were made of
 	parameters map[string]any // defaults of a request
 }
@@ -269,7 +270,7 @@ func (r *resident) leave(in *loaded, leaving chan struct{}) error {
 }
 
 // describe fills in what the resident knows of its model's status.
-func (r *resident) describe(st *Status) {
+func (r *resident) describe(m *store.Model, st *Status) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if st.Err == nil {
@@ -288,5 +289,6 @@ func (r *resident) describe(st *Status) {
 		st.Operations = r.loaded.inst.Endpoint().Operations
 		st.Requests = r.loaded.leases
 		st.Since = r.loaded.since.Unix()
+		st.Changed = r.loaded.from != m
 	}
 }

@@ -112,6 +112,7 @@ type Status struct {
 	Operations []sdk.Operation
 	Requests   int   // in flight
 	Since      int64 // Unix seconds: loaded since
+	Changed    bool  // the model's folder is not as it was loaded; stop it to apply
 	Err        error // what happened last, and what to do
 }
 
@@ -145,7 +146,7 @@ func status(m *store.Model, res *resident) Status {
 		st.State = StateToDownload
 	}
 	if res != nil {
-		res.describe(&st)
+		res.describe(m, &st)
 	}
 	return st
 }

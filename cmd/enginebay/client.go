@@ -59,6 +59,10 @@ func (c client) unreachable(err error) error {
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("no server answers at %s; start one with: enginebay serve", c.base)
 	}
+	var request *url.Error
+	if errors.As(err, &request) {
+		return fmt.Errorf("cannot reach the server at %s: %w", c.base, request.Err)
+	}
 	return err
 }
 
@@ -108,6 +112,7 @@ type model struct {
 		Requests   int            `json:"requests"`
 		Operations []string       `json:"operations"`
 		Settings   map[string]any `json:"settings"`
+		Changed    bool           `json:"changed"`
 	} `json:"running"`
 }
 

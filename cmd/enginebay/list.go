@@ -55,12 +55,19 @@ func printModels(cmd *cobra.Command, models []model) {
 		case m.Transition != "":
 			state = m.Transition
 		}
-		rows = append(rows, []string{m.ID, state, m.Engine, dash(text(m.Metadata["quantization"])), bytesText(m.Metadata["size"])})
+		engine := m.Engine
+		if m.Running != nil {
+			engine = m.Running.Engine
+		}
+		rows = append(rows, []string{m.ID, state, engine, dash(text(m.Metadata["quantization"])), bytesText(m.Metadata["size"])})
 	}
 	table(cmd.OutOrStdout(), []string{"MODEL", "STATE", "ENGINE", "QUANT", "SIZE"}, rows)
 	for _, m := range models {
 		if m.Error != "" {
 			fmt.Fprintf(cmd.ErrOrStderr(), "\n%s: %s%s\n", m.ID, lastTime(m), m.Error)
+		}
+		if m.Running != nil && m.Running.Changed {
+			fmt.Fprintf(cmd.ErrOrStderr(), "\n%s: changed since it was loaded; to apply it: enginebay stop %s\n", m.ID, m.ID)
 		}
 		for _, warning := range m.Warnings {
 			fmt.Fprintf(cmd.ErrOrStderr(), "\n%s: warning: %s\n", m.ID, warning)

@@ -48,6 +48,14 @@ func group(use, short string) *cobra.Command {
 	}}
 }
 
+// oneModel wants the name of one model.
+func oneModel(cmd *cobra.Command, args []string) error {
+	if len(args) == 1 {
+		return nil
+	}
+	return fmt.Errorf("name one model, as in: %s tiny-guide", cmd.CommandPath())
+}
+
 // quietError ends the program with status 1 when all has been said.
 type quietError struct{}
 

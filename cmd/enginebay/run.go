@@ -30,7 +30,9 @@ In a conversation: /clear forgets it, /bye or Ctrl-D ends it, Ctrl-C breaks an a
 		Example: `  enginebay run tiny-guide
   enginebay run tiny-guide "What is Engine Bay?"
   cat notes.txt | enginebay run tiny-guide "Sum this up"`,
-		Args:              cobra.MinimumNArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			return oneModel(cmd, args[:min(len(args), 1)])
+		},
 		ValidArgsFunction: completeModels(c),
 	}
 	cmd.Flags().StringVar(&system, "system", "", "system message")
@@ -157,6 +159,10 @@ func (ch *chat) converse(ctx context.Context, history string) error {
 			continue
 		case "/help", "/?":
 			fmt.Fprintln(ch.out, "/clear  forget the conversation\n/bye    end it (Ctrl-D)\nCtrl-C  break an answer off")
+			continue
+		}
+		if strings.HasPrefix(prompt, "/") && !strings.Contains(prompt, " ") {
+			fmt.Fprintf(ch.out, "there is no command %s; /help lists those that there are\n", prompt)
 			continue
 		}
 		line.AppendHistory(prompt)

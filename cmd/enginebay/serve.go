@@ -49,7 +49,7 @@ func serve(ctx context.Context, c *config) error {
 		return fmt.Errorf("log level %q is none of trace, debug, info, warn, error", c.LogLevel)
 	}
 	color := hclog.ColorOff
-	if term.IsTerminal(int(os.Stderr.Fd())) {
+	if term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" {
 		color = hclog.AutoColor
 	}
 	log := hclog.New(&hclog.LoggerOptions{Name: "enginebay", Level: level, Output: os.Stderr, Color: color})

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -18,7 +19,7 @@ func newShow(c *config) *cobra.Command {
 		Short: "Show one model",
 		Example: `  enginebay show tiny-guide
   enginebay show tiny-guide --json`,
-		Args:              cobra.ExactArgs(1),
+		Args:              oneModel,
 		ValidArgsFunction: completeModels(c),
 	}
 	asJSON := jsonFlag(cmd)
@@ -60,7 +61,7 @@ func printModel(w io.Writer, m model) {
 	if m.Running != nil {
 		add("loaded by", m.Running.Engine)
 		add("loaded for", ago(m.Running.Since))
-		add("answers", fmt.Sprint(m.Running.Operations))
+		add("answers", strings.Join(m.Running.Operations, ", "))
 	}
 	table(w, []string{"id", m.ID}, rows)
 	section(w, "settings", m.Settings)

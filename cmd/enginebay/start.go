@@ -18,7 +18,7 @@ func newStart(c *config) *cobra.Command {
 too; start is for loading it before, or with other settings.`,
 		Example: `  enginebay start tiny-guide
   enginebay start tiny-guide --set ctx_len=1024 --set n_parallel=4`,
-		Args:              cobra.ExactArgs(1),
+		Args:              oneModel,
 		ValidArgsFunction: completeModels(c),
 	}
 	asJSON := jsonFlag(cmd)
@@ -39,7 +39,7 @@ func newStop(c *config) *cobra.Command {
 		Short:             "Unload a model",
 		Long:              "Unload a model and return when its memory is free. Answers that are under way break off.",
 		Example:           `  enginebay stop tiny-guide`,
-		Args:              cobra.ExactArgs(1),
+		Args:              oneModel,
 		ValidArgsFunction: completeModels(c),
 	}
 	asJSON := jsonFlag(cmd)

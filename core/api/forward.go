@@ -125,11 +125,7 @@ func named(err error) error {
 }
 
 func cannot(lease *core.Lease, op sdk.Operation) error {
-	var can []string
-	for _, o := range lease.Operations() {
-		can = append(can, "/v1/"+string(o))
-	}
-	return fault(http.StatusBadRequest, fmt.Sprintf("The model '%s' does not answer /v1/%s; it answers %s", lease.Model(), op, strings.Join(can, ", ")),
+	return fault(http.StatusBadRequest, fmt.Sprintf("The model '%s' does not answer /v1/%s; it answers /v1/%s", lease.Model(), op, strings.Join(routed(lease.Operations()), ", /v1/")),
 		"model", "unsupported_operation")
 }
 

@@ -31,6 +31,7 @@ type runningDetails struct {
 	Since      int64          `json:"since"`
 	Requests   int            `json:"requests"`
 	Operations []string       `json:"operations"`
+	Changed    bool           `json:"changed,omitempty"` // the model's folder is not as it was loaded
 	Settings   map[string]any `json:"settings"`
 }
 
@@ -57,9 +58,7 @@ func appendModel(b []byte, m core.Model) []byte {
 	}
 	if m.State == core.StateRunning {
 		st.Running = &runningDetails{Engine: m.Deployment, Since: m.Since, Requests: m.Requests, Settings: m.Status.Settings}
-		for _, op := range m.Operations {
-			st.Running.Operations = append(st.Running.Operations, string(op))
-		}
+		st.Running.Operations, st.Running.Changed = routed(m.Operations), m.Changed
 	}
 	tail, err := json.Marshal(st)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestModels(t *testing.T) {
@@ -120,6 +121,52 @@ func TestDeploymentThatCannotBeRead(t *testing.T) {
 	b := newBay(t, map[string]string{"m": `{}`})
 	b.write("engines/echo.json", `{"secrets": {"api_key": "file:/nowhere/key"}}`)
 	if status, body := b.do("PUT", "/v1/models/m/start", ""); status != 400 || !strings.Contains(body, "api_key") {
+		t.Errorf("%d %s", status, body)
+	}
+}
+
+// TestModelThatCameAMomentAgo is there at once, not when the watching has settled.
+func TestModelThatCameAMomentAgo(t *testing.T) {
+	b := newBay(t, nil)
+	b.write("models/new/model.json", `{"engine":"echo","format":"api"}`)
+	if status, body := b.do("POST", "/v1/chat/completions", chat("new", "hi")); status != 200 {
+		t.Errorf("%d %s", status, body)
+	}
+}
+
+// TestChangedSinceItWasLoaded: a running model whose file was edited says so.
+func TestChangedSinceItWasLoaded(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{}`})
+	b.do("PUT", "/v1/models/m/start", "")
+	if _, body := b.do("GET", "/v1/models/m", ""); strings.Contains(body, `"changed"`) {
+		t.Errorf("changed already: %s", body)
+	}
+	b.write("models/m/model.json", `{"engine":"echo","format":"api","settings":{"tokens":7}}`)
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if _, body := b.do("GET", "/v1/models/m", ""); strings.Contains(body, `"changed":true`) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the change is not told")
+		}
+	}
+}
+
+// TestMisspeltSettings are refused where nobody else could have meant them.
+func TestMisspeltSettings(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{"settings_of_another_engine": 1}`, "n": `{}`})
+	if status, body := b.do("PUT", "/v1/models/m/start", `{"tokns": 1}`); status != 400 || !strings.Contains(body, `has no setting \"tokns\"; did you mean tokens?`) {
+		t.Errorf("%d %s", status, body)
+	}
+	if status, body := b.do("PUT", "/v1/models/m/start", ""); status != 200 {
+		t.Errorf("%d %s", status, body)
+	}
+	if _, body := b.do("GET", "/v1/models?state=running", ""); strings.Count(body, "settings_of_another_engine") != 1 {
+		t.Errorf("shown as if it were in force: %s", body)
+	}
+	b.write("engines/second.json", `{"engine": "echo", "settings": {"tokns": 1}}`)
+	b.write("models/s/model.json", `{"engine":"second","format":"api"}`)
+	if status, body := b.do("PUT", "/v1/models/s/start", ""); status != 400 || !strings.Contains(body, "did you mean tokens?") {
 		t.Errorf("%d %s", status, body)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,6 +67,21 @@ func New(c Config) *Server {
 	return s
 }
 
+// operations are those of the OpenAI API that have a route here; an engine may
+// answer more.
+var operations = []sdk.Operation{sdk.OpChat, sdk.OpCompletion, sdk.OpEmbedding}
+
+// routed are those operations of an instance that have a route.
+func routed(all []sdk.Operation) []string {
+	names := []string{}
+	for _, op := range all {
+		if slices.Contains(operations, op) {
+			names = append(names, string(op))
+		}
+	}
+	return names
+}
+
 // routes is the whole API in one place.
 func (s *Server) routes() {
 	s.app.Get("/healthz", func(c *fiber.Ctx) error { return c.JSON(fiber.Map{"status": "ok", "version": s.config.Version}) })
@@ -76,7 +92,7 @@ func (s *Server) routes() {
 	v1.Put("/models/*", s.changeModel) // …/start and …/stop
 	v1.Get("/engines", s.listEngines)
 	v1.Get("/plugins", s.listPlugins)
-	for _, op := range []sdk.Operation{sdk.OpChat, sdk.OpCompletion, sdk.OpEmbedding} {
+	for _, op := range operations {
 		v1.Post("/"+string(op), s.forward(op))
 	}
 }

@@ -143,7 +143,8 @@ func (p *Process) settings(d Deployment) (map[string]any, error) {
 	for name, value := range d.Settings {
 		settings[name] = value
 	}
-	if problems := schema.Validate(settings); len(problems) > 0 {
+	problems := append(schema.Validate(settings), schema.Hints(d.Settings)...) // a misspelt setting is one that is not there
+	if len(problems) > 0 {
 		return nil, &sdk.Error{Code: sdk.CodeInvalid, Message: fmt.Sprintf("settings of deployment %s: %v", d.ID, problems)}
 	}
 	return settings, nil

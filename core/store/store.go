@@ -73,18 +73,44 @@ func (s *Store) Dir() string { return s.dir }
 func (s *Store) Models() []*Model { return s.index.Load().models }
 
 // Model returns the model of an id. A folder's only model answers to
-// FOLDER/FILE too, as the oldest ids were. [sdk.CodeNotFound]: there is none.
+// FOLDER/FILE too, as the oldest ids were. A folder that came a moment ago, and is
+// not in the index yet, is read now. [sdk.CodeNotFound]: there is none.
 func (s *Store) Model(id string) (*Model, error) {
 	ix := s.index.Load()
-	if m, ok := ix.byID[id]; ok {
+	m := ix.model(id)
+	if folder := top(id); m == nil && ValidID(id) && !known(ix, folder) && isFolder(filepath.Join(s.dir, folder)) {
+		if err := s.rescan(map[string]bool{folder: true}); err == nil {
+			ix = s.index.Load()
+			m = ix.model(id)
+		}
+	}
+	if m != nil {
 		return m, nil
+	}
+	return nil, sdk.Errorf(sdk.CodeNotFound, "The model '%s' does not exist%s", printable(id), ix.nearest(id))
+}
+
+func (ix *index) model(id string) *Model {
+	if m, ok := ix.byID[id]; ok {
+		return m
 	}
 	if dir, file, ok := cutLast(id); ok {
 		if m, ok := ix.byID[dir]; ok && m.File != "" && sanitize(stem(filepath.Base(m.File))) == file {
-			return m, nil
+			return m
 		}
 	}
-	return nil, sdk.Errorf(sdk.CodeNotFound, "The model '%s' does not exist%s", printable(id), ix.nearest(id))
+	return nil
+}
+
+// known says whether the index has a model of a top-level folder.
+func known(ix *index, folder string) bool {
+	i, found := slices.BinarySearchFunc(ix.models, folder, func(m *Model, id string) int { return cmp.Compare(m.ID, id) })
+	return found || i < len(ix.models) && strings.HasPrefix(ix.models[i].ID, folder+"/")
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 func cutLast(id string) (dir, file string, ok bool) {

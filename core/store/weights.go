@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/enginebay/enginebay/schemas"
 	"github.com/enginebay/enginebay/sdk"
 	"github.com/enginebay/enginebay/sdk/gguf"
 )
@@ -110,6 +111,8 @@ func (m *Model) locate(l listing, alone bool) {
 		file, m.Err = m.guess(l, alone)
 	} else if file == "" && alone && len(all) == 1 { // Jan's own llama3.1-8b-instruct spells its file in two ways
 		file = filepath.Join(l.dir, all[0])
+		m.Warnings = append(slices.Clip(m.Warnings), schemas.Problem{File: path.Join("models", m.ID, filepath.Base(m.File)), Pointer: "/sources/0",
+			Expected: fmt.Sprintf("the only weights of the folder, %s, which are used", all[0]), Got: missing})
 	}
 	if file == "" {
 		if missing != "" {

@@ -72,17 +72,19 @@ const defaultParallel = 4
 // read decodes the settings of a load and fills in what depends on the model and
 // the machine.
 func read(req sdk.LoadRequest, h *gguf.Header) (settings, error) {
-	var s settings
+	s := settings{CtxLen: -1}
 	if len(req.Settings) > 0 {
 		if err := json.Unmarshal(req.Settings, &s); err != nil {
 			return s, sdk.Errorf(sdk.CodeInvalid, "settings of '%s': %v", req.Model.ID, err)
 		}
 	}
-	if s.CtxLen == 0 {
+	switch {
+	case h.ContextLength == 0 && s.CtxLen <= 0:
 		s.CtxLen = defaultCtxLen
-		if h.ContextLength > 0 {
-			s.CtxLen = min(h.ContextLength, defaultCtxLen)
-		}
+	case s.CtxLen < 0:
+		s.CtxLen = min(h.ContextLength, defaultCtxLen)
+	case s.CtxLen == 0:
+		s.CtxLen = h.ContextLength
 	}
 	if s.NParallel == 0 {
 		s.NParallel = defaultParallel

@@ -167,15 +167,25 @@ func (r *resident) begin(m *store.Model, settings map[string]any) *loading {
 // watch notices the end of an instance, also when nobody uses it.
 func (r *resident) watch(in *loaded) {
 	err := in.inst.Wait()
-	defer in.caller.close(nil) // after loaded is nil: who saw the end must not find it again
+	if !r.lost(in, err) {
+		return
+	}
+	in.caller.close(nil) // after lost: who saw the end must not find the instance again
+	ctx, cancel := context.WithTimeout(context.Background(), unloadTimeout)
+	defer cancel()
+	_ = in.inst.Close(ctx) // the plugin, if it lives, forgets it
+}
+
+// lost says whether the instance ended by itself, and not by unload.
+func (r *resident) lost(in *loaded, err error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.loaded != in {
-		return // unload took it away
+		return false
 	}
-	r.loaded = nil
-	r.err = err
+	r.loaded, r.err = nil, err
 	r.runtime.log.Error("model ended by itself; the next request loads it again", "model", r.id, "engine", in.plan.deployment.ID, "error", err)
+	return true
 }
 
 // release takes a lease back, and starts the idle clock with the last one.

@@ -98,7 +98,7 @@ func (f jsonFile) document(head, tail []byte) (*Document, error) {
 		return nil, err
 	}
 	doc, err := newDocument(f.name, root)
-	if err == nil {
+	if err == nil && !value.IsStandard() {
 		doc.Warnings = f.relaxed(text, len(head))
 	}
 	return doc, err
@@ -227,6 +227,14 @@ func duplicate(file string, at place, key string, first *node) Problem {
 func literal(l hujson.Literal) (any, error) {
 	if l[0] == '-' || '0' <= l[0] && l[0] <= '9' {
 		return json.Number(l), nil // hujson has checked that it is one
+	}
+	switch {
+	case l[0] == '"' && bytes.IndexByte(l, '\\') < 0:
+		return string(l[1 : len(l)-1]), nil // likewise, and that the file is UTF-8
+	case l[0] == 't', l[0] == 'f':
+		return l[0] == 't', nil
+	case l[0] == 'n':
+		return nil, nil
 	}
 	var value any
 	if err := json.Unmarshal(l, &value); err != nil {

@@ -28,6 +28,9 @@ func SplitPointer(pointer string) []string {
 		return nil
 	}
 	path := strings.Split(strings.TrimPrefix(pointer, "/"), "/")
+	if strings.IndexByte(pointer, '~') < 0 { // nearly always
+		return path
+	}
 	for i, name := range path {
 		path[i] = unescape.Replace(name)
 	}

@@ -158,6 +158,7 @@ func (r *resident) begin(m *store.Model, settings map[string]any) *loading {
 			return
 		}
 		r.loaded = in
+		r.rest(in) // all who wanted it may have left
 		r.runtime.log.Info("model loaded", "model", r.id, "engine", in.plan.deployment.ID, "took", time.Since(began).Round(time.Millisecond))
 		go r.watch(in)
 	}()
@@ -193,15 +194,19 @@ func (r *resident) release(in *loaded) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	in.leases--
+	r.rest(in)
+}
+
+// rest starts the idle clock of a model that nobody uses. Called with mu held.
+func (r *resident) rest(in *loaded) {
 	limit := in.plan.deployment.IdleUnload
-	if in.leases > 0 || limit == nil || r.loaded != in {
-		return
-	}
-	if in.idle == nil {
+	switch {
+	case in.leases > 0 || limit == nil || r.loaded != in:
+	case in.idle == nil:
 		in.idle = time.AfterFunc(*limit, func() { r.expire(in) })
-		return
+	default:
+		in.idle.Reset(*limit)
 	}
-	in.idle.Reset(*limit)
 }
 
 // expire unloads a model that was idle for long enough; one that was asked for
@@ -215,9 +220,7 @@ func (r *resident) expire(in *loaded) {
 	leaving := make(chan struct{})
 	r.loaded, r.leaving = nil, leaving
 	r.mu.Unlock()
-	if err := r.leave(in, leaving); err != nil {
-		r.runtime.log.Warn("idle model not unloaded", "model", r.id, "error", err)
-	}
+	r.leave(in, leaving)
 }
 
 // unload takes the model out of memory and waits until it is. Requests that are
@@ -239,7 +242,8 @@ func (r *resident) unload(ctx context.Context) error {
 		leaving = make(chan struct{})
 		r.loaded, r.leaving = nil, leaving
 		r.mu.Unlock()
-		return r.leave(in, leaving)
+		r.leave(in, leaving)
+		return nil
 	case leaving != nil:
 		r.mu.Unlock()
 		select {
@@ -260,23 +264,20 @@ func callerLeft(ctx context.Context) error {
 
 // leave goes on when the caller has left: half an unload helps nobody. A plugin
 // that does not answer is killed: only its end frees the memory then.
-func (r *resident) leave(in *loaded, leaving chan struct{}) error {
+func (r *resident) leave(in *loaded, leaving chan struct{}) {
 	ctx, cancel := context.WithTimeout(context.Background(), unloadTimeout)
 	defer cancel()
 	in.caller.close(errUnloaded)
-	err := in.inst.Close(ctx)
-	if err != nil {
+	if err := in.inst.Close(ctx); err != nil {
 		r.runtime.log.Error("model not unloaded; its plugin is killed", "model", r.id, "engine", in.plan.deployment.ID, "error", err)
 		in.plan.process.Kill()
 		<-in.plan.process.Done()
-		err = nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.leaving, r.err = nil, err
+	r.leaving, r.err = nil, nil
 	close(leaving)
 	r.runtime.log.Info("model unloaded", "model", r.id, "engine", in.plan.deployment.ID)
-	return err
 }
 
 // describe fills in what the resident knows of its model's status.

@@ -75,6 +75,19 @@ func (c client) get(ctx context.Context, path string, v any) error {
 	return json.Unmarshal(data, v)
 }
 
+// fetch reads an answer into v for a command, or prints it as it came where
+// asJSON is set: then nothing is left to print.
+func (c *config) fetch(cmd *cobra.Command, path string, asJSON bool, v any) (printed bool, err error) {
+	data, err := c.client().call(cmd.Context(), http.MethodGet, path, nil)
+	if err != nil {
+		return false, err
+	}
+	if asJSON {
+		return true, printRaw(cmd.OutOrStdout(), data)
+	}
+	return false, json.Unmarshal(data, v)
+}
+
 // modelPath is the address of a model; the slashes of an id stay as they are.
 func modelPath(id string) string {
 	parts := strings.Split(id, "/")

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -23,10 +21,6 @@ own name with default settings.`,
 	}
 	asJSON := jsonFlag(list)
 	list.RunE = func(cmd *cobra.Command, _ []string) error {
-		data, err := c.client().call(cmd.Context(), http.MethodGet, "/v1/engines", nil)
-		if err != nil || *asJSON {
-			return orPrint(cmd, data, err)
-		}
 		var answer struct {
 			Data []struct {
 				ID, Plugin, Version, State, Error string
@@ -34,7 +28,7 @@ own name with default settings.`,
 				Restarts                          int
 			}
 		}
-		if err := json.Unmarshal(data, &answer); err != nil {
+		if printed, err := c.fetch(cmd, "/v1/engines", *asJSON, &answer); printed || err != nil {
 			return err
 		}
 		if len(answer.Data) == 0 {
@@ -55,61 +49,4 @@ own name with default settings.`,
 	}
 	cmd.AddCommand(list)
 	return cmd
-}
-
-func newPlugin(c *config) *cobra.Command {
-	cmd := group("plugin", "Work with plugins")
-	list := &cobra.Command{
-		Use:     "list",
-		Aliases: []string{"ls"},
-		Short:   "List the plugins that are installed",
-		Long: `List the plugins that the server finds: beside the program, in HOME/plugins, and
-in the folders of --plugin-dir and plugin_dirs.`,
-		Example: `  enginebay plugin list`,
-		Args:    cobra.NoArgs,
-	}
-	asJSON := jsonFlag(list)
-	list.RunE = func(cmd *cobra.Command, _ []string) error {
-		data, err := c.client().call(cmd.Context(), http.MethodGet, "/v1/plugins", nil)
-		if err != nil || *asJSON {
-			return orPrint(cmd, data, err)
-		}
-		var answer struct {
-			Data []struct {
-				Name, Version, Description, Dir, Error string
-				Kinds                                  []string
-			}
-		}
-		if err := json.Unmarshal(data, &answer); err != nil {
-			return err
-		}
-		if len(answer.Data) == 0 {
-			fmt.Fprintln(cmd.OutOrStdout(), "No plugins. Put their folders into plugins/ of the server's home.")
-			return nil
-		}
-		var rows [][]string
-		for _, p := range answer.Data {
-			status := "ok"
-			if p.Error != "" {
-				status = "broken"
-			}
-			rows = append(rows, []string{p.Name, dash(p.Version), strings.Join(p.Kinds, ","), status, p.Dir})
-		}
-		table(cmd.OutOrStdout(), []string{"PLUGIN", "VERSION", "KIND", "STATUS", "FOLDER"}, rows)
-		for _, p := range answer.Data {
-			if p.Error != "" {
-				fmt.Fprintf(cmd.ErrOrStderr(), "\n%s: %s\n", p.Name, p.Error)
-			}
-		}
-		return nil
-	}
-	cmd.AddCommand(list)
-	return cmd
-}
-
-func orPrint(cmd *cobra.Command, data []byte, err error) error {
-	if err != nil {
-		return err
-	}
-	return printRaw(cmd.OutOrStdout(), data)
 }

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 
 	"github.com/spf13/cobra"
@@ -24,15 +22,8 @@ func newList(c *config) *cobra.Command {
 	asJSON := jsonFlag(cmd)
 	cmd.Flags().StringVar(&state, "state", "", "only models of this state: to_download, downloading, ready, running")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		data, err := c.client().call(cmd.Context(), http.MethodGet, "/v1/models?state="+url.QueryEscape(state), nil)
-		if err != nil {
-			return err
-		}
-		if *asJSON {
-			return printRaw(cmd.OutOrStdout(), data)
-		}
 		var list modelList
-		if err := json.Unmarshal(data, &list); err != nil {
+		if printed, err := c.fetch(cmd, "/v1/models?state="+url.QueryEscape(state), *asJSON, &list); printed || err != nil {
 			return err
 		}
 		printModels(cmd, list.Data)

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
 
 	"github.com/spf13/cobra"
 )
@@ -18,15 +16,8 @@ func newPs(c *config) *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		data, err := c.client().call(cmd.Context(), http.MethodGet, "/v1/models?state=running", nil)
-		if err != nil {
-			return err
-		}
-		if *asJSON {
-			return printRaw(cmd.OutOrStdout(), data)
-		}
 		var list modelList
-		if err := json.Unmarshal(data, &list); err != nil {
+		if printed, err := c.fetch(cmd, "/v1/models?state=running", *asJSON, &list); printed || err != nil {
 			return err
 		}
 		if len(list.Data) == 0 {

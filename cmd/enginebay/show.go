@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -24,15 +23,8 @@ func newShow(c *config) *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		data, err := c.client().call(cmd.Context(), http.MethodGet, modelPath(args[0]), nil)
-		if err != nil {
-			return err
-		}
-		if *asJSON {
-			return printRaw(cmd.OutOrStdout(), data)
-		}
 		var m model
-		if err := json.Unmarshal(data, &m); err != nil {
+		if printed, err := c.fetch(cmd, modelPath(args[0]), *asJSON, &m); printed || err != nil {
 			return err
 		}
 		printModel(cmd.OutOrStdout(), m)

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func newPlugin(c *config) *cobra.Command {
+	cmd := group("plugin", "Work with plugins")
+	list := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List the plugins that are installed",
+		Long: `List the plugins that the server finds: beside the program, in HOME/plugins, and
+in the folders of --plugin-dir and plugin_dirs.`,
+		Example: `  enginebay plugin list`,
+		Args:    cobra.NoArgs,
+	}
+	asJSON := jsonFlag(list)
+	list.RunE = func(cmd *cobra.Command, _ []string) error {
+		var answer struct {
+			Data []struct {
+				Name, Version, Description, Dir, Error string
+				Kinds                                  []string
+			}
+		}
+		if printed, err := c.fetch(cmd, "/v1/plugins", *asJSON, &answer); printed || err != nil {
+			return err
+		}
+		if len(answer.Data) == 0 {
+			fmt.Fprintln(cmd.OutOrStdout(), "No plugins. Put their folders into plugins/ of the server's home.")
+			return nil
+		}
+		var rows [][]string
+		for _, p := range answer.Data {
+			status := "ok"
+			if p.Error != "" {
+				status = "broken"
+			}
+			rows = append(rows, []string{p.Name, dash(p.Version), strings.Join(p.Kinds, ","), status, p.Dir})
+		}
+		table(cmd.OutOrStdout(), []string{"PLUGIN", "VERSION", "KIND", "STATUS", "FOLDER"}, rows)
+		for _, p := range answer.Data {
+			if p.Error != "" {
+				fmt.Fprintf(cmd.ErrOrStderr(), "\n%s: %s\n", p.Name, p.Error)
+			}
+		}
+		return nil
+	}
+	cmd.AddCommand(list)
+	return cmd
+}

@@ -110,6 +110,10 @@ func (r *Runtime) readDeployment(file string) Deployment {
 		}
 	}
 	doc, err := store.ReadFile(file, "engines/"+filepath.Base(file))
+	if err == nil && schemas.IsFlatDeployment(doc) { // the older form: nothing but settings
+		d.Settings = doc.Value
+		return d
+	}
 	if err == nil {
 		err = doc.Validate(schemas.Deployment()).Err()
 	}

@@ -125,6 +125,16 @@ func TestDeploymentThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// TestFlatDeployment: the older form of a deployment file is nothing but settings.
+func TestFlatDeployment(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{}`})
+	b.write("engines/echo.json", `{"tokens": 2, "ctx_len": 100}`)
+	status, body := b.do("POST", "/v1/chat/completions", chat("m", "one"))
+	if n := strings.Count(body, "echo "); status != 200 || n != 2 {
+		t.Errorf("%d with %d tokens, want 2: %s", status, n, body)
+	}
+}
+
 // TestModelThatCameAMomentAgo is there at once, not when the watching has settled.
 func TestModelThatCameAMomentAgo(t *testing.T) {
 	b := newBay(t, nil)

@@ -2,37 +2,16 @@ package main
 
 import (
 	"encoding/json"
-	"log"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
-
-	"go.uber.org/goleak"
 
 	"github.com/enginebay/enginebay/sdk"
 	"github.com/enginebay/enginebay/sdk/sdktest"
 )
 
-// binary is the program under test, built in TestMain.
+// binary is the plugin's program.
 var binary string
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "echo")
-	if err != nil {
-		log.Fatal(err)
-	}
-	binary = filepath.Join(dir, "engine-echo")
-	build := exec.Command("go", "build", "-o", binary, ".")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		log.Fatalf("go build: %v", err)
-	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		os.RemoveAll(dir)
-		os.Exit(code)
-	}), goleak.IgnoreAnyFunction("github.com/enginebay/enginebay/sdk/process.fork"))
-}
+func TestMain(m *testing.M) { sdktest.Main(m, &binary) }
 
 func TestConformance(t *testing.T) {
 	c := sdktest.Case{

@@ -3,38 +3,20 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/enginebay/enginebay/sdk"
 	"github.com/enginebay/enginebay/sdk/sdktest"
 )
 
-// binary is the plugin's program, built in TestMain.
+// binary is the plugin's program.
 var binary string
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "llamacpp")
-	if err != nil {
-		log.Fatal(err)
-	}
-	binary = filepath.Join(dir, "engine-llamacpp")
-	build := exec.Command("go", "build", "-o", binary, ".")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		log.Fatalf("go build: %v", err)
-	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		os.RemoveAll(dir)
-		os.Exit(code)
-	}), goleak.IgnoreAnyFunction("github.com/enginebay/enginebay/sdk/process.fork"))
-}
+func TestMain(m *testing.M) { sdktest.Main(m, &binary) }
 
 // llamaServer is the real one that "make llamacpp" puts here.
 func llamaServer(t *testing.T) string {

@@ -55,7 +55,7 @@ func (r remains) same(t *testing.T, h *host) {
 		return slices.DeleteFunc(h.look().children, func(c child) bool { return slices.Contains(r.children, c) })
 	})
 	if h.plugin == nil {
-		if err := goleak.Find(r.goroutines, goleak.IgnoreAnyFunction("github.com/enginebay/enginebay/sdk/process.fork")); err != nil {
+		if err := goleak.Find(r.goroutines, forks); err != nil {
 			t.Errorf("goroutines are left: %v", err)
 		}
 	}

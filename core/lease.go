@@ -44,13 +44,20 @@ func (l *Lease) Operations() []sdk.Operation { return l.loaded.inst.Endpoint().O
 // Can says whether the instance answers an operation.
 func (l *Lease) Can(op sdk.Operation) bool { return slices.Contains(l.Operations(), op) }
 
-// Post sends a JSON request for an operation and returns the instance's answer
-// as it comes; stream says whether the body asks for a stream. When ctx ends, or
-// the model is unloaded, the connection is closed, and the engine stops.
-func (l *Lease) Post(ctx context.Context, op sdk.Operation, stream bool, body []byte) (*http.Response, error) {
+// A Request is what an instance is asked.
+type Request struct {
+	Operation   sdk.Operation
+	Stream      bool // the body asks for a stream
+	ContentType string
+	Body        []byte
+}
+
+// Post sends a request and returns the instance's answer as it comes. When ctx
+// ends, or the model is unloaded, the connection is closed, and the engine stops.
+func (l *Lease) Post(ctx context.Context, r Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(l.loaded.caller.ctx, cancel)
-	resp, err := l.loaded.caller.post(ctx, op, stream, body)
+	resp, err := l.loaded.caller.post(ctx, r)
 	if err != nil {
 		stop()
 		cancel()
@@ -136,16 +143,16 @@ func newTarget(socket, url string) *target {
 	return t
 }
 
-func (c *caller) post(ctx context.Context, op sdk.Operation, stream bool, body []byte) (*http.Response, error) {
+func (c *caller) post(ctx context.Context, r Request) (*http.Response, error) {
 	to := c.whole
-	if stream {
+	if r.Stream {
 		to = c.streams
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.base+"/v1/"+string(op), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.base+r.Operation.Path(), bytes.NewReader(r.Body))
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", r.ContentType)
 	req.Header.Set("User-Agent", "enginebay")
 	// Not sent: it lets the transport try again when an idle connection was dead.
 	req.Header["X-Idempotency-Key"] = nil

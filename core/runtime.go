@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -200,13 +201,20 @@ func (r *Runtime) gone(id string) {
 	}
 }
 
+// An Ask says who wants a model, and how.
+type Ask struct {
+	Caller    string         // for turns in the queue: callers take turns, not requests
+	KeepAlive *time.Duration // how long the model stays after this request; below 0 is for ever, nil leaves it to the model
+	Unqueued  bool           // it needs none of the engine's slots
+}
+
 // Acquire returns a lease on a model, loading it first where it is not loaded:
 // once for all who ask at the same time. It blocks while the model loads.
 //
 // Errors: [sdk.CodeNotFound] for no such model or one without weights,
 // [sdk.CodeInvalid] for one whose file or settings are wrong, and whatever the
 // engine says of the load.
-func (r *Runtime) Acquire(ctx context.Context, id string) (*Lease, error) {
+func (r *Runtime) Acquire(ctx context.Context, id string, _ Ask) (*Lease, error) {
 	m, err := r.store.Model(id)
 	if err != nil {
 		return nil, err

@@ -91,15 +91,33 @@ type Progress struct {
 // of the OpenAI API below /v1 names it.
 type Operation string
 
-// The operations that the core knows. An engine may declare others.
+// The operations that the core knows. An engine may declare others, which nobody
+// can ask for then.
 const (
-	OpChat       Operation = "chat/completions"
-	OpCompletion Operation = "completions"
-	OpEmbedding  Operation = "embeddings"
-	OpRerank     Operation = "rerank"
-	OpResponses  Operation = "responses"
-	OpMessages   Operation = "messages" // Anthropic's form
+	OpChat          Operation = "chat/completions"
+	OpCompletion    Operation = "completions"
+	OpEmbedding     Operation = "embeddings"
+	OpResponses     Operation = "responses"
+	OpRerank        Operation = "rerank"                // as Jina and Cohere have it
+	OpMessages      Operation = "messages"              // Anthropic's form
+	OpCountTokens   Operation = "messages/count_tokens" // Anthropic's form
+	OpTokenize      Operation = "tokenize"              // llama.cpp's form
+	OpDetokenize    Operation = "detokenize"            // llama.cpp's form
+	OpSpeech        Operation = "audio/speech"
+	OpTranscription Operation = "audio/transcriptions" // multipart/form-data
+	OpTranslation   Operation = "audio/translations"   // multipart/form-data
+	OpImage         Operation = "images/generations"
+	OpModeration    Operation = "moderations"
 )
+
+// Path is where an endpoint answers an operation: below /v1, but for those of
+// llama.cpp's that every server of theirs has at the top.
+func (op Operation) Path() string {
+	if op == OpTokenize || op == OpDetokenize {
+		return "/" + string(op)
+	}
+	return "/v1/" + string(op)
+}
 
 // An Inspection is what an engine can say of a model without loading it.
 type Inspection struct {

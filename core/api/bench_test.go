@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -68,13 +69,13 @@ func BenchmarkParallelStreams(b *testing.B) {
 // send returns a request that goes to the engine's endpoint itself.
 func send(b *testing.B, bay *bay, body []byte) func() {
 	b.Helper()
-	lease, err := bay.runtime.Acquire(context.Background(), "m")
+	lease, err := bay.runtime.Acquire(context.Background(), "m", core.Ask{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(lease.Release)
 	return func() {
-		resp, err := lease.Post(context.Background(), sdk.OpChat, true, body)
+		resp, err := lease.Post(context.Background(), core.Request{Operation: sdk.OpChat, Stream: true, ContentType: "application/json", Body: body})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -27,6 +27,11 @@ func (e *apiError) body() []byte {
 	return b
 }
 
+// messagesBody is the answer as Anthropic's clients read it; those of OpenAI do too.
+func (e *apiError) messagesBody() []byte {
+	return append([]byte(`{"type":"error",`), e.body()[1:]...)
+}
+
 // fault makes an error; param and code may be empty.
 func fault(status int, message, param, code string) *apiError {
 	return &apiError{status: status, Message: message, Type: typeOf(status), Param: orNil(param), Code: orNil(code)}

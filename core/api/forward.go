@@ -19,11 +19,10 @@ const (
 	maxErrorAnswer = 64 << 10
 )
 
-// forward answers an operation of the OpenAI API by the instance of the model
-// that the body names.
-func (s *Server) forward(op sdk.Operation) fiber.Handler {
+// forward answers an operation by the instance of the model that the body names.
+func (s *Server) forward(op operation) fiber.Handler {
 	return func(c *fiber.Ctx) error {
-		req, err := parse(c.Request().Body())
+		req, err := op.parse(c.Request())
 		if err != nil {
 			return err
 		}
@@ -43,7 +42,7 @@ func (s *Server) forward(op sdk.Operation) fiber.Handler {
 			c.Set(fiber.HeaderContentType, "text/event-stream")
 			c.Set(fiber.HeaderCacheControl, "no-cache")
 			c.Response().ImmediateHeaderFlush = true
-			c.Response().SetBodyStream(&stream{ctx: ctx, conn: c.Context().Conn(), lease: lease, body: resp.Body, log: s.log,
+			c.Response().SetBodyStream(&stream{ctx: ctx, conn: c.Context().Conn(), lease: lease, op: op, body: resp.Body, log: s.log,
 				end: func() { done(); lease.Release() }}, -1)
 			return nil
 		}
@@ -55,17 +54,18 @@ func (s *Server) forward(op sdk.Operation) fiber.Handler {
 // send finds an instance and sends the request there. An instance that ended a
 // moment ago, or while it was asked and before it answered, is no reason to fail:
 // the model is loaded again, once. With an error there is no lease to release.
-func (s *Server) send(ctx context.Context, op sdk.Operation, req request) (*core.Lease, *http.Response, error) {
+func (s *Server) send(ctx context.Context, op operation, req request) (*core.Lease, *http.Response, error) {
 	for again := true; ; again = false {
-		lease, err := s.runtime.Acquire(ctx, req.model)
+		lease, err := s.runtime.Acquire(ctx, req.model, core.Ask{KeepAlive: req.keepAlive, Unqueued: op.light})
 		if err != nil {
 			return nil, nil, err
 		}
-		if !lease.Can(op) {
+		if !lease.Can(op.Operation) {
 			lease.Release()
-			return nil, nil, cannot(lease, op)
+			return nil, nil, cannot(lease, op.Operation)
 		}
-		resp, err := lease.Post(ctx, op, req.stream, req.with(defaults(op, lease.Parameters())))
+		resp, err := lease.Post(ctx, core.Request{Operation: op.Operation, Stream: req.stream, ContentType: req.contentType,
+			Body: req.with(op.defaults(lease.Parameters()))})
 		if err == nil {
 			return lease, resp, nil
 		}
@@ -91,26 +91,20 @@ func (s *Server) whole(ctx context.Context, c *fiber.Ctx, lease *core.Lease, res
 	if len(body) > maxAnswer {
 		return fault(http.StatusBadGateway, "The engine's answer is too large", "", "engine_error")
 	}
-	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	c.Set(fiber.HeaderContentType, contentType(resp.Header.Get("Content-Type")))
 	c.Status(resp.StatusCode).Response().SetBodyRaw(body)
 	return nil
 }
 
-// embeddingParameters are the only defaults that an embedding request takes:
-// those of a chat would be refused, or mean something else.
-var embeddingParameters = []string{"dimensions", "encoding_format"}
-
-func defaults(op sdk.Operation, parameters map[string]any) map[string]any {
-	if op != sdk.OpEmbedding {
-		return parameters
+// contentType is that of an engine's answer, where it is one that no browser
+// shows as a page.
+func contentType(of string) string {
+	kind, _, _ := strings.Cut(of, ";")
+	switch {
+	case kind == fiber.MIMETextPlain, strings.HasPrefix(kind, "audio/"):
+		return of
 	}
-	few := map[string]any{}
-	for _, name := range embeddingParameters {
-		if value, ok := parameters[name]; ok {
-			few[name] = value
-		}
-	}
-	return few
+	return fiber.MIMEApplicationJSON
 }
 
 // named says which field was wrong, as OpenAI's clients expect of a model that

@@ -1,18 +1,28 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
 	"net/http"
+	"time"
 
+	"github.com/gofiber/fiber/v2"
 	"github.com/tidwall/gjson"
 )
 
 // request is what is decided upon in a body. The rest stays bytes.
 type request struct {
-	model  string
-	stream bool
-	fields []field // of the top level, in their order
+	model     string
+	stream    bool
+	keepAlive *time.Duration
+	fields    []field // of the top level, in their order
+
+	contentType string
+	form        []byte // a multipart body, which goes on as it is
 }
 
 // field is one member of the top level: its name and value as they stand there.
@@ -24,7 +34,7 @@ type field struct {
 // parse looks at the top level of a body. A name that stands twice is refused:
 // which of the two counts, core and engine would each decide for itself.
 func parse(body []byte) (request, error) {
-	var r request
+	r := request{contentType: fiber.MIMEApplicationJSON}
 	if !json.Valid(body) { // gjson has no bound on depth, and a stack that overflows ends the process
 		return r, fault(http.StatusBadRequest, "The body is not valid JSON", "", "invalid_json")
 	}
@@ -41,6 +51,10 @@ func parse(body []byte) (request, error) {
 			return false
 		}
 		seen[name] = true
+		if name == "keep_alive" { // ours: an engine may refuse what it does not know
+			r.keepAlive, err = keepAlive(value)
+			return err == nil
+		}
 		r.fields = append(r.fields, field{name, key.Raw, value.Raw})
 		switch name {
 		case "model":
@@ -59,14 +73,79 @@ func parse(body []byte) (request, error) {
 		return true
 	})
 	if err == nil && r.model == "" {
-		err = fault(http.StatusBadRequest, "You must provide a model parameter; GET /v1/models lists the models", "model", "missing_model")
+		err = missingModel()
 	}
 	return r, err
 }
 
+func missingModel() error {
+	return fault(http.StatusBadRequest, "You must provide a model parameter; GET /v1/models lists the models", "model", "missing_model")
+}
+
+// keepAlive reads how long a model is to stay: seconds, or a text such as "10m".
+// Below 0 is for ever.
+func keepAlive(value gjson.Result) (*time.Duration, error) {
+	switch value.Type {
+	case gjson.Null:
+		return nil, nil
+	case gjson.Number:
+		d := time.Duration(max(-1, min(value.Float(), maxKeepAlive.Seconds())) * float64(time.Second))
+		return &d, nil
+	case gjson.String:
+		if d, err := time.ParseDuration(value.String()); err == nil {
+			return &d, nil
+		}
+	}
+	return nil, fault(http.StatusBadRequest, "The field 'keep_alive' must be a number of seconds or a text such as \"10m\"; -1 is for ever", "keep_alive", "invalid_value")
+}
+
+const maxKeepAlive = 365 * 24 * time.Hour
+
+// parseForm looks at the fields of a multipart body, as audio comes in; the files
+// in it are passed over.
+func parseForm(contentType string, body []byte) (request, error) {
+	r := request{contentType: contentType, form: body}
+	malformed := fault(http.StatusBadRequest, "The body must be multipart/form-data with a field 'model'", "", "invalid_form")
+	_, params, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return r, malformed
+	}
+	for parts := multipart.NewReader(bytes.NewReader(body), params["boundary"]); ; {
+		part, err := parts.NextRawPart()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return r, malformed
+		}
+		value := make([]byte, maxFormValue)
+		switch part.FormName() {
+		case "model":
+			n, _ := io.ReadFull(part, value)
+			if r.model != "" {
+				return r, fault(http.StatusBadRequest, "The field 'model' stands twice in the body", "model", "duplicate_field")
+			}
+			r.model = string(value[:n])
+		case "stream":
+			n, _ := io.ReadFull(part, value)
+			r.stream = string(value[:n]) == "true"
+		}
+	}
+	if r.model == "" {
+		return r, missingModel()
+	}
+	return r, nil
+}
+
+// maxFormValue bounds a field of a form that is looked at, in bytes.
+const maxFormValue = 1024
+
 // with returns the body with the defaults that it lacks; a field that is null
 // lacks its value. The fields' own bytes are not changed.
 func (r request) with(defaults map[string]any) []byte {
+	if r.form != nil {
+		return r.form
+	}
 	size := 2
 	for _, f := range r.fields {
 		size += len(f.key) + len(f.value) + 2

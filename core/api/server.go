@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -67,21 +66,6 @@ func New(c Config) *Server {
 	return s
 }
 
-// operations are those of the OpenAI API that have a route here; an engine may
-// answer more.
-var operations = []sdk.Operation{sdk.OpChat, sdk.OpCompletion, sdk.OpEmbedding}
-
-// routed are those operations of an instance that have a route.
-func routed(all []sdk.Operation) []string {
-	names := []string{}
-	for _, op := range all {
-		if slices.Contains(operations, op) {
-			names = append(names, string(op))
-		}
-	}
-	return names
-}
-
 // routes is the whole API in one place.
 func (s *Server) routes() {
 	s.app.Get("/healthz", func(c *fiber.Ctx) error { return c.JSON(fiber.Map{"status": "ok", "version": s.config.Version}) })
@@ -93,7 +77,10 @@ func (s *Server) routes() {
 	v1.Get("/engines", s.listEngines)
 	v1.Get("/plugins", s.listPlugins)
 	for _, op := range operations {
-		v1.Post("/"+string(op), s.forward(op))
+		v1.Post("/"+string(op.Operation), s.forward(op))
+	}
+	for _, op := range []sdk.Operation{sdk.OpTokenize, sdk.OpDetokenize} { // where llama.cpp's clients look for them
+		s.app.Post(op.Path(), s.forward(operation{Operation: op, renamed: none, light: true}))
 	}
 }
 
@@ -116,7 +103,11 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 		c.Set("Retry-After", "1")
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
-	return c.Status(answer.status).Send(answer.body())
+	body := answer.body()
+	if strings.HasPrefix(c.Path(), "/v1/"+string(sdk.OpMessages)) {
+		body = answer.messagesBody()
+	}
+	return c.Status(answer.status).Send(body)
 }
 
 // recover answers a panic with a fixed text; the stack goes to the log.

@@ -25,6 +25,7 @@ type stream struct {
 	ctx   context.Context // ends when the client has left
 	conn  net.Conn
 	lease *core.Lease
+	op    operation
 	body  io.ReadCloser
 	log   hclog.Logger
 	end   func()
@@ -57,7 +58,7 @@ func (s *stream) Read(p []byte) (n int, err error) {
 	}
 	if err != nil && err != io.EOF {
 		s.log.Warn("a stream was broken off", "model", s.lease.Model(), "error", err)
-		s.tail = append(append([]byte("\n\ndata: "), translate(broken(s.ctx, s.lease, err)).body()...), "\n\n"...)
+		s.tail = s.op.breakOff(translate(broken(s.ctx, s.lease, err)))
 		s.over, err = true, nil
 	}
 	_ = s.conn.SetWriteDeadline(time.Now().Add(chunkTimeout))

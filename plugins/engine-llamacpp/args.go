@@ -81,16 +81,16 @@ func vision(m sdk.Model, s settings) bool {
 	return m.MMProj != "" && (s.VisionModel == nil || *s.VisionModel)
 }
 
-// operations are what a model answers once it is loaded. llama-server tokenizes
-// too, but on a path of its own that is not below /v1.
+// operations are what a model answers once it is loaded.
 func operations(h *gguf.Header, s settings) []sdk.Operation {
+	ops := []sdk.Operation{sdk.OpTokenize, sdk.OpDetokenize}
 	switch {
 	case h.Rerank:
-		return []sdk.Operation{sdk.OpRerank}
+		return append([]sdk.Operation{sdk.OpRerank}, ops...)
 	case h.Embedding:
-		return []sdk.Operation{sdk.OpEmbedding}
+		return append([]sdk.Operation{sdk.OpEmbedding}, ops...)
 	}
-	ops := []sdk.Operation{sdk.OpChat, sdk.OpCompletion, sdk.OpResponses, sdk.OpMessages}
+	ops = append([]sdk.Operation{sdk.OpChat, sdk.OpCompletion, sdk.OpResponses, sdk.OpMessages, sdk.OpCountTokens}, ops...)
 	if s.Embedding {
 		ops = append(ops, sdk.OpEmbedding)
 	}

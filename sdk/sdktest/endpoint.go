@@ -17,12 +17,17 @@ import (
 
 // bodies are requests for the operations that sdk names.
 var bodies = map[sdk.Operation]json.RawMessage{
-	sdk.OpChat:       json.RawMessage(`{"messages":[{"role":"user","content":"Hello, who are you?"}],"max_tokens":16}`),
-	sdk.OpCompletion: json.RawMessage(`{"prompt":"Hello, who are you?","max_tokens":16}`),
-	sdk.OpEmbedding:  json.RawMessage(`{"input":["Hello","world"]}`),
-	sdk.OpRerank:     json.RawMessage(`{"query":"Hello","documents":["Hello","world"]}`),
-	sdk.OpResponses:  json.RawMessage(`{"input":"Hello, who are you?","max_output_tokens":16}`),
-	sdk.OpMessages:   json.RawMessage(`{"messages":[{"role":"user","content":"Hello, who are you?"}],"max_tokens":16}`),
+	sdk.OpChat:        json.RawMessage(`{"messages":[{"role":"user","content":"Hello, who are you?"}],"max_tokens":16}`),
+	sdk.OpCompletion:  json.RawMessage(`{"prompt":"Hello, who are you?","max_tokens":16}`),
+	sdk.OpEmbedding:   json.RawMessage(`{"input":["Hello","world"]}`),
+	sdk.OpRerank:      json.RawMessage(`{"query":"Hello","documents":["Hello","world"]}`),
+	sdk.OpResponses:   json.RawMessage(`{"input":"Hello, who are you?","max_output_tokens":16}`),
+	sdk.OpMessages:    json.RawMessage(`{"messages":[{"role":"user","content":"Hello, who are you?"}],"max_tokens":16}`),
+	sdk.OpCountTokens: json.RawMessage(`{"messages":[{"role":"user","content":"Hello, who are you?"}]}`),
+	sdk.OpTokenize:    json.RawMessage(`{"content":"Hello, who are you?"}`),
+	sdk.OpDetokenize:  json.RawMessage(`{"tokens":[1,2,3]}`),
+	sdk.OpModeration:  json.RawMessage(`{"input":"Hello, who are you?"}`),
+	sdk.OpImage:       json.RawMessage(`{"prompt":"A cat"}`),
 }
 
 // anyOperation is the one that a test uses which needs just one.
@@ -72,7 +77,7 @@ func post(ctx context.Context, e sdk.Endpoint, op sdk.Operation, body []byte) (*
 			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 		}
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/v1/"+string(op), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+op.Path(), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

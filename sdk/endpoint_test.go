@@ -92,6 +92,7 @@ func TestHandler(t *testing.T) {
 		Handler:    http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") }),
 		Headers:    map[string]string{"Authorization": "Bearer x"},
 		Operations: []sdk.Operation{sdk.OpChat, "novel"},
+		Parallel:   3,
 	}))})
 	inst, err := s.Load(t.Context(), sdk.LoadRequest{Model: sdk.Model{ID: "m"}}, nil)
 	if err != nil {

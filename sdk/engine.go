@@ -155,6 +155,11 @@ type Endpoint struct {
 
 	// Operations are what the instance answers.
 	Operations []Operation
+
+	// Parallel is how many requests the instance works on at the same time: the
+	// core lets no more at it, and the others wait with their callers taking turns.
+	// 0 is any number.
+	Parallel int
 }
 
 // check says what is wrong with an endpoint, for the plugin's author.

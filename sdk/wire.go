@@ -68,12 +68,13 @@ func inspectionFromWire(w *pluginpb.InspectResponse) Inspection {
 }
 
 func endpointToWire(e Endpoint) *pluginpb.Endpoint {
-	return &pluginpb.Endpoint{Socket: e.Socket, Url: e.URL, Headers: e.Headers, WholeSocket: e.WholeSocket, Operations: toStrings(e.Operations)}
+	return &pluginpb.Endpoint{Socket: e.Socket, Url: e.URL, Headers: e.Headers, WholeSocket: e.WholeSocket,
+		Operations: toStrings(e.Operations), Parallel: int32(e.Parallel)}
 }
 
 func endpointFromWire(w *pluginpb.Endpoint) Endpoint {
 	return Endpoint{Socket: w.GetSocket(), URL: w.GetUrl(), Headers: w.GetHeaders(), WholeSocket: w.GetWholeSocket(),
-		Operations: fromStrings[Operation](w.GetOperations())}
+		Operations: fromStrings[Operation](w.GetOperations()), Parallel: max(0, int(w.GetParallel()))}
 }
 
 func plansToWire(plans []Plan) (*pluginpb.ResolveResponse, error) {

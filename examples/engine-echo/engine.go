@@ -62,7 +62,7 @@ func (e *engine) Load(ctx context.Context, req sdk.LoadRequest, progress func(sd
 	if err := pretend(ctx, s, progress); err != nil {
 		return nil, err
 	}
-	inst := &instance{ended: make(chan struct{}), handler: newHandler(req.Model.ID, s, req.Log)}
+	inst := &instance{ended: make(chan struct{}), handler: newHandler(req.Model.ID, s, req.Log), parallel: s.NParallel}
 	if s.EndAfterMS > 0 {
 		time.AfterFunc(time.Duration(s.EndAfterMS)*time.Millisecond, func() { inst.end(errors.New("it ended by itself, as asked")) })
 	}
@@ -87,15 +87,16 @@ func pretend(ctx context.Context, s settings, progress func(sdk.Progress)) error
 
 // instance answers in this process.
 type instance struct {
-	handler http.Handler
-	ended   chan struct{}
-	once    sync.Once
-	err     error
+	handler  http.Handler
+	parallel int
+	ended    chan struct{}
+	once     sync.Once
+	err      error
 }
 
 // Endpoint implements sdk.Instance.
 func (i *instance) Endpoint() sdk.Endpoint {
-	return sdk.Endpoint{Handler: i.handler, Operations: operations}
+	return sdk.Endpoint{Handler: i.handler, Operations: operations, Parallel: i.parallel}
 }
 
 // Wait implements sdk.Instance.

@@ -18,6 +18,7 @@ var settingsSchema []byte
 // settings are the knobs; settings.schema.json says what each does.
 type settings struct {
 	CtxLen          int     `json:"ctx_len"`
+	NParallel       int     `json:"n_parallel"`
 	Tokens          int     `json:"tokens"`
 	FirstTokenMS    int     `json:"first_token_ms"`
 	TokensPerSecond float64 `json:"tokens_per_second"`

@@ -119,7 +119,7 @@ func (e *engine) Load(ctx context.Context, req sdk.LoadRequest, progress func(sd
 		Args:     arguments(req.Model, h, s, socket, templateFile),
 		Env:      environment(filepath.Dir(name)),
 		Dir:      filepath.Dir(name),
-		Endpoint: sdk.Endpoint{Socket: socket, Whole: newWhole(socket), Operations: operations(h, s)},
+		Endpoint: sdk.Endpoint{Socket: socket, Whole: newWhole(socket), Operations: operations(h, s), Parallel: s.NParallel},
 		Health:   "/health",
 		Waiting:  growing(progress, h.FileSize),
 		Explain:  func(exit error, log []string) error { return explain(req.Model.ID, exit, log) },

@@ -771,6 +771,7 @@ type Endpoint struct {
 	Url           string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`       // or a base address
 	Headers       map[string]string      `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Operations    []string               `protobuf:"bytes,4,rep,name=operations,proto3" json:"operations,omitempty"`
+	Parallel      int32                  `protobuf:"varint,6,opt,name=parallel,proto3" json:"parallel,omitempty"`                         // requests at the same time; 0 is any number
 	WholeSocket   string                 `protobuf:"bytes,5,opt,name=whole_socket,json=wholeSocket,proto3" json:"whole_socket,omitempty"` // where requests that do not stream go, if elsewhere: as socket
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -832,6 +833,13 @@ func (x *Endpoint) GetOperations() []string {
 		return x.Operations
 	}
 	return nil
+}
+
+func (x *Endpoint) GetParallel() int32 {
+	if x != nil {
+		return x.Parallel
+	}
+	return 0
 }
 
 func (x *Endpoint) GetWholeSocket() string {
@@ -1432,14 +1440,15 @@ const file_plugin_proto_rawDesc = "" +
 	"\bfraction\x18\x01 \x01(\x01R\bfraction\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\"E\n" +
 	"\bInstance\x129\n" +
-	"\bendpoint\x18\x01 \x01(\v2\x1d.enginebay.plugin.v1.EndpointR\bendpoint\"\xf9\x01\n" +
+	"\bendpoint\x18\x01 \x01(\v2\x1d.enginebay.plugin.v1.EndpointR\bendpoint\"\x95\x02\n" +
 	"\bEndpoint\x12\x16\n" +
 	"\x06socket\x18\x01 \x01(\tR\x06socket\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x12D\n" +
 	"\aheaders\x18\x03 \x03(\v2*.enginebay.plugin.v1.Endpoint.HeadersEntryR\aheaders\x12\x1e\n" +
 	"\n" +
 	"operations\x18\x04 \x03(\tR\n" +
-	"operations\x12!\n" +
+	"operations\x12\x1a\n" +
+	"\bparallel\x18\x06 \x01(\x05R\bparallel\x12!\n" +
 	"\fwhole_socket\x18\x05 \x01(\tR\vwholeSocket\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +

@@ -19,7 +19,7 @@ func TestManifestKeys(t *testing.T) {
 	full := sdk.Manifest{ID: "x", Object: "model", Name: "x", Version: "1", Created: 1, OwnedBy: "x", Description: "x",
 		Format: "gguf", Sources: []sdk.Source{{Filename: "x", URL: "x", SHA256: strings.Repeat("0", 64), Size: 1}},
 		Engine: "x", Settings: map[string]any{"x": 1}, Parameters: map[string]any{"x": 1},
-		Metadata: map[string]any{"x": 1}, Assets: []string{"x"}}
+		Metadata: map[string]any{"x": 1}, Assets: []string{"x"}, KeepAlive: "10m", Pinned: true}
 	text, err := json.Marshal(full)
 	if err != nil {
 		t.Fatal(err)

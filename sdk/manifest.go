@@ -27,6 +27,8 @@ type Manifest struct {
 	Parameters  map[string]any // defaults of a request: temperature, max_tokens, stop, …
 	Metadata    map[string]any // author, tags, quantization, size, …
 	Assets      []string       // further files of the folder
+	KeepAlive   string         // how long it stays in memory after its last request: "10m", "forever"; empty leaves it to others
+	Pinned      bool           // once loaded it stays until somebody stops it
 	Extra       map[string]any // keys that this version does not know; written back as they were read
 }
 
@@ -46,6 +48,7 @@ func (m *Manifest) fields() []member {
 		{"id", &m.ID}, {"object", &m.Object}, {"name", &m.Name}, {"version", &m.Version}, {"created", &m.Created},
 		{"owned_by", &m.OwnedBy}, {"description", &m.Description}, {"format", &m.Format}, {"sources", &m.Sources},
 		{"engine", &m.Engine}, {"settings", &m.Settings}, {"parameters", &m.Parameters}, {"metadata", &m.Metadata}, {"assets", &m.Assets},
+		{"keep_alive", &m.KeepAlive}, {"pinned", &m.Pinned},
 	}
 }
 
@@ -134,7 +137,7 @@ func readable(v any) ([]byte, error) {
 // empty says whether a field holds nothing and is left out.
 func empty(v []byte) bool {
 	switch string(v) {
-	case `""`, "0", "null", "{}", "[]":
+	case `""`, "0", "null", "false", "{}", "[]":
 		return true
 	}
 	return false

@@ -88,6 +88,8 @@ func (d *draft) manifest() sdk.Manifest {
 		Settings:    filled(take[map[string]any](d.root, "settings")),
 		Parameters:  filled(take[map[string]any](d.root, "parameters")),
 		Metadata:    filled(take[map[string]any](d.root, "metadata")),
+		KeepAlive:   take[string](d.root, "keep_alive"),
+		Pinned:      take[bool](d.root, "pinned"),
 	}
 	for _, entry := range take[[]any](d.root, "sources") {
 		m.Sources = append(m.Sources, sourceOf(entry.(map[string]any)))

@@ -118,9 +118,12 @@ func (m *Model) JSON() []byte {
 			Parameters  map[string]any `json:"parameters"`
 			Metadata    map[string]any `json:"metadata"`
 			Assets      []string       `json:"assets"`
+			KeepAlive   string         `json:"keep_alive,omitempty"`
+			Pinned      bool           `json:"pinned,omitempty"`
 		}{m.ID, "model", m.Manifest.Created, m.Manifest.OwnedBy, m.Manifest.Name, m.Manifest.Version, m.Manifest.Description,
 			m.Manifest.Format, m.Manifest.Engine, orEmptyList(m.Manifest.Sources), Redacted(m.Manifest.Settings),
-			Redacted(m.Manifest.Parameters), Redacted(m.Manifest.Metadata), orEmptyList(m.Manifest.Assets)}
+			Redacted(m.Manifest.Parameters), Redacted(m.Manifest.Metadata), orEmptyList(m.Manifest.Assets),
+			m.Manifest.KeepAlive, m.Manifest.Pinned}
 		m.json, _ = json.Marshal(full) // of strings, numbers and what came from JSON: it cannot fail
 	})
 	return m.json

@@ -22,13 +22,19 @@ type Lease struct {
 	resident   *resident
 	loaded     *loaded
 	parameters map[string]any
+	entered    bool // it holds one of the engine's slots
 	once       sync.Once
 }
 
 // Release gives the lease back; the last one starts the idle clock. Further calls
 // do nothing.
 func (l *Lease) Release() {
-	l.once.Do(func() { l.resident.release(l.loaded) })
+	l.once.Do(func() {
+		if l.entered {
+			l.loaded.gate.leave()
+		}
+		l.resident.release(l.loaded)
+	})
 }
 
 // Model returns the id of the model.

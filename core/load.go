@@ -37,11 +37,11 @@ func (p plan) shown() map[string]any {
 
 // load loads a model. A plugin that ended before it was asked, and was not found
 // out yet, is no reason to fail: the load is tried once more, by a new process.
-func (r *Runtime) load(ctx context.Context, m *store.Model, start map[string]any, progress func(sdk.Progress)) (*loaded, error) {
+func (r *Runtime) load(ctx context.Context, res *resident, m *store.Model, start map[string]any, progress func(sdk.Progress)) (*loaded, error) {
 	began := time.Now()
-	in, p, err := r.tryLoad(ctx, m, start, progress)
+	in, p, err := r.tryLoad(ctx, res, m, start, progress)
 	if p.ended(err) && p.process.Started.Before(began) && ctx.Err() == nil {
-		in, p, err = r.tryLoad(ctx, m, start, progress)
+		in, p, err = r.tryLoad(ctx, res, m, start, progress)
 	}
 	if p.ended(err) {
 		err = &sdk.Error{Code: sdk.CodeUnavailable, Cause: p.process.Err(),
@@ -51,8 +51,8 @@ func (r *Runtime) load(ctx context.Context, m *store.Model, start map[string]any
 }
 
 // tryLoad is a look at the weights, deployment, plugin, settings, the engine's own
-// look, the load.
-func (r *Runtime) tryLoad(ctx context.Context, m *store.Model, start map[string]any, progress func(sdk.Progress)) (*loaded, plan, error) {
+// look, room in memory, the load.
+func (r *Runtime) tryLoad(ctx context.Context, res *resident, m *store.Model, start map[string]any, progress func(sdk.Progress)) (*loaded, plan, error) {
 	if _, err := m.WholeHeader(); err != nil { // a copy that broke off is found here, and not halfway through the load
 		return nil, plan{}, sdk.Errorf(sdk.CodeInvalid, "The model '%s' cannot be used: %v", m.ID, err)
 	}
@@ -64,14 +64,27 @@ func (r *Runtime) tryLoad(ctx context.Context, m *store.Model, start map[string]
 	if err != nil {
 		return nil, p, err
 	}
-	if err := p.inspect(ctx, req); err != nil {
-		return nil, p, err
-	}
-	inst, err := p.process.Load(ctx, req, progress)
+	memory, err := p.inspect(ctx, req)
 	if err != nil {
 		return nil, p, err
 	}
-	return &loaded{inst: inst, caller: newCaller(inst.Endpoint()), plan: p, settings: start, since: time.Now(), from: m}, p, nil
+	claim, err := r.room.take(ctx, res, memory)
+	if err != nil {
+		return nil, p, err
+	}
+	began := time.Now()
+	inst, err := p.process.Load(ctx, req, progress)
+	if err != nil {
+		r.room.free(claim)
+		return nil, p, err
+	}
+	in := &loaded{inst: inst, caller: newCaller(inst.Endpoint()), plan: p, settings: start, since: time.Now(), took: time.Since(began),
+		from: m, claim: claim, gate: gate{slots: inst.Endpoint().Parallel}}
+	if keep, err := ParseKeepAlive(m.Manifest.KeepAlive); err == nil {
+		in.keep = &keep
+	}
+	r.room.settle(claim, in)
+	return in, p, nil
 }
 
 // request is what the engine is asked.
@@ -149,19 +162,20 @@ func unknownSetting(schema *schemas.Schema, model, name string) error {
 	return sdk.Errorf(sdk.CodeInvalid, "The engine of the model '%s' has no setting %.60q; %s", model, name, hint)
 }
 
-// inspect asks the engine whether it can run the model, where it can tell.
-func (p plan) inspect(ctx context.Context, req sdk.LoadRequest) error {
+// inspect asks the engine whether it can run the model, and how much memory it
+// will take, in bytes; an engine that cannot tell is believed to need none.
+func (p plan) inspect(ctx context.Context, req sdk.LoadRequest) (memory uint64, err error) {
 	if !slices.Contains(p.process.Description.Capabilities, sdk.CapabilityInspect) {
-		return nil
+		return 0, nil
 	}
 	inspection, err := p.process.Inspect(ctx, req)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if len(inspection.Reasons) > 0 {
-		return sdk.Errorf(sdk.CodeUnsupported, "engine %s cannot run the model '%s': %s", p.deployment.ID, req.Model.ID, strings.Join(inspection.Reasons, "; "))
+		return 0, sdk.Errorf(sdk.CodeUnsupported, "engine %s cannot run the model '%s': %s", p.deployment.ID, req.Model.ID, strings.Join(inspection.Reasons, "; "))
 	}
-	return nil
+	return inspection.Memory, nil
 }
 
 // ended says whether err comes of the end of the plugin's process. The connection

@@ -2,6 +2,8 @@ package core
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"reflect"
 	"sync"
@@ -27,6 +29,8 @@ type resident struct {
 	id      string
 
 	mu      sync.Mutex
+	waiting int // requests that wait for a load
+	slots   int // of the last load
 	loading *loading
 	loaded  *loaded
 	leaving chan struct{} // closed when the memory is free
@@ -41,6 +45,7 @@ type loading struct {
 	err      error          // set before done is closed
 	stopped  bool           // unload called it off; set before done is closed
 	progress sdk.Progress
+	told     time.Time // when progress was told last
 }
 
 // loaded is a model in memory.
@@ -50,8 +55,15 @@ type loaded struct {
 	plan     plan
 	settings map[string]any // of the start request
 	since    time.Time
+	took     time.Duration // of the load
+	claim    *claim
+	gate     gate
 	leases   int
-	idle     *time.Timer // runs while there are no leases; nil where the model stays for ever
+	used     time.Time      // when the last lease was given back
+	keep     *time.Duration // how long it is to stay, as the model's file says
+	asked    *time.Duration // how long it is to stay, as the last request said that said so
+	idle     *time.Timer    // runs while there are no leases; nil where it never did
+	expires  time.Time      // when idle fires; zero where the model stays
 
 	from       *store.Model   // as it was loaded
 	model      *store.Model   // that parameters were made of
@@ -74,7 +86,34 @@ func (in *loaded) parametersOf(m *store.Model) map[string]any {
 
 // acquire returns a lease, loading the model first if need be. settings, where
 // not nil, are those of a start request, and replace those that it runs with.
-func (r *resident) acquire(ctx context.Context, m *store.Model, settings map[string]any) (*Lease, error) {
+func (r *resident) acquire(ctx context.Context, m *store.Model, ask Ask, settings map[string]any) (*Lease, error) {
+	for {
+		lease, err := r.lease(ctx, m, ask, settings)
+		if err != nil || ask.Unqueued {
+			return lease, err
+		}
+		in := lease.loaded
+		err = in.gate.enter(ctx, in.caller.ctx.Done(), ask.Caller, r.runtime.limits.Load().queue(in.gate.slots))
+		if err == nil {
+			lease.entered = true
+			return lease, nil
+		}
+		lease.Release()
+		if err != errInstanceGone || lease.Stopped() {
+			return nil, r.turnedAway(err)
+		}
+	}
+}
+
+func (r *resident) turnedAway(err error) error {
+	if err == errInstanceGone {
+		return sdk.Errorf(sdk.CodeUnavailable, "The model '%s' was stopped", r.id)
+	}
+	return err
+}
+
+// lease returns a lease that has not passed the gate.
+func (r *resident) lease(ctx context.Context, m *store.Model, ask Ask, settings map[string]any) (*Lease, error) {
 	for {
 		r.mu.Lock()
 		var wait <-chan struct{}
@@ -87,8 +126,9 @@ func (r *resident) acquire(ctx context.Context, m *store.Model, settings map[str
 		case r.loaded != nil && (settings == nil || reflect.DeepEqual(settings, r.loaded.settings)):
 			defer r.mu.Unlock()
 			r.loaded.leases++
-			if r.loaded.idle != nil {
-				r.loaded.idle.Stop()
+			r.loaded.wake()
+			if ask.KeepAlive != nil {
+				r.loaded.asked = ask.KeepAlive
 			}
 			return &Lease{resident: r, loaded: r.loaded, parameters: r.loaded.parametersOf(m)}, nil
 		case r.loaded != nil:
@@ -101,15 +141,32 @@ func (r *resident) acquire(ctx context.Context, m *store.Model, settings map[str
 			load, mine = r.begin(m, settings), true
 			wait = load.done
 		}
+		if limit := r.runtime.limits.Load().queue(r.slots); r.waiting >= limit {
+			r.mu.Unlock()
+			return nil, queueFull(limit)
+		}
+		r.waiting++
 		r.mu.Unlock()
-		select {
-		case <-ctx.Done():
-			return nil, callerLeft(ctx)
-		case <-wait:
+		err := attend(ctx, wait)
+		r.mu.Lock()
+		r.waiting--
+		r.mu.Unlock()
+		if err != nil {
+			return nil, err
 		}
 		if load != nil && load.err != nil && (mine || load.stopped || reflect.DeepEqual(load.settings, settings)) {
 			return nil, load.err // otherwise somebody else's settings were wrong
 		}
+	}
+}
+
+// attend waits until something is over.
+func attend(ctx context.Context, over <-chan struct{}) error {
+	select {
+	case <-over:
+		return nil
+	case <-ctx.Done():
+		return callerLeft(ctx)
 	}
 }
 
@@ -124,7 +181,7 @@ func (r *resident) reload(ctx context.Context, m *store.Model, settings map[stri
 	if err != nil {
 		return err
 	}
-	if err := p.inspect(ctx, req); err != nil {
+	if _, err := p.inspect(ctx, req); err != nil {
 		return err
 	}
 	return r.unload(ctx)
@@ -136,33 +193,44 @@ func (r *resident) begin(m *store.Model, settings map[string]any) *loading {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &loading{cancel: cancel, done: make(chan struct{}), settings: settings, progress: sdk.Progress{Fraction: -1}}
 	r.loading = l
+	r.tell()
 	go func() {
 		defer cancel()
-		began := time.Now()
-		in, err := r.runtime.load(ctx, m, settings, func(p sdk.Progress) {
-			r.mu.Lock()
-			l.progress = p
-			r.mu.Unlock()
-		})
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		defer close(l.done)
-		r.loading, r.err, l.err = nil, err, err
-		switch {
-		case err != nil && ctx.Err() != nil: // unload called it off: no fault of the model
-			l.stopped = true
-			r.err, l.err = nil, sdk.Errorf(sdk.CodeUnavailable, "The model '%s' was stopped while it loaded", r.id)
-			return
-		case err != nil:
-			r.runtime.log.Warn("model not loaded", "model", r.id, "error", err)
-			return
+		limit := r.runtime.limits.Load().LoadTimeout
+		timed, stop := context.WithTimeoutCause(ctx, limit, errLoadTimeout)
+		defer stop()
+		in, err := r.runtime.load(timed, r, m, settings, func(p sdk.Progress) { r.progress(l, p) })
+		if err != nil && ctx.Err() == nil && context.Cause(timed) == errLoadTimeout {
+			err = &RetryError{&sdk.Error{Code: sdk.CodeUnavailable, Cause: err,
+				Message: fmt.Sprintf("The model '%s' was not loaded within %v: other models were in use, or its engine is slow; try again, or raise load_timeout", r.id, limit)}, retryAfter}
 		}
-		r.loaded = in
-		r.rest(in) // all who wanted it may have left
-		r.runtime.log.Info("model loaded", "model", r.id, "engine", in.plan.deployment.ID, "took", time.Since(began).Round(time.Millisecond))
-		go r.watch(in)
+		r.arrive(ctx, l, in, err)
 	}()
 	return l
+}
+
+var errLoadTimeout = errors.New("load timeout")
+
+// arrive is the end of a load.
+func (r *resident) arrive(ctx context.Context, l *loading, in *loaded, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer close(l.done)
+	r.loading, r.err, l.err = nil, err, err
+	switch {
+	case err != nil && ctx.Err() != nil: // unload called it off: no fault of the model
+		l.stopped = true
+		r.err, l.err = nil, sdk.Errorf(sdk.CodeUnavailable, "The model '%s' was stopped while it loaded", r.id)
+	case err != nil:
+		r.runtime.log.Warn("model not loaded", "model", r.id, "error", err)
+	default:
+		r.loaded, r.slots = in, in.gate.slots
+		in.used = time.Now()
+		r.rest(in) // all who wanted it may have left
+		r.runtime.log.Info("model loaded", "model", r.id, "engine", in.plan.deployment.ID, "took", in.took.Round(time.Millisecond))
+		go r.watch(in)
+	}
+	r.tell()
 }
 
 // watch notices the end of an instance, also when nobody uses it.
@@ -175,6 +243,7 @@ func (r *resident) watch(in *loaded) {
 	ctx, cancel := context.WithTimeout(context.Background(), unloadTimeout)
 	defer cancel()
 	_ = in.inst.Close(ctx) // the plugin, if it lives, forgets it
+	r.runtime.room.free(in.claim)
 }
 
 // lost says whether the instance ended by itself, and not by unload.
@@ -185,42 +254,10 @@ func (r *resident) lost(in *loaded, err error) bool {
 		return false
 	}
 	r.loaded, r.err = nil, err
+	in.wake()
+	r.tell()
 	r.runtime.log.Error("model ended by itself; the next request loads it again", "model", r.id, "engine", in.plan.deployment.ID, "error", err)
 	return true
-}
-
-// release takes a lease back, and starts the idle clock with the last one.
-func (r *resident) release(in *loaded) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	in.leases--
-	r.rest(in)
-}
-
-// rest starts the idle clock of a model that nobody uses. Called with mu held.
-func (r *resident) rest(in *loaded) {
-	limit := in.plan.deployment.IdleUnload
-	switch {
-	case in.leases > 0 || limit == nil || r.loaded != in:
-	case in.idle == nil:
-		in.idle = time.AfterFunc(*limit, func() { r.expire(in) })
-	default:
-		in.idle.Reset(*limit)
-	}
-}
-
-// expire unloads a model that was idle for long enough; one that was asked for
-// at the last moment stays.
-func (r *resident) expire(in *loaded) {
-	r.mu.Lock()
-	if r.loaded != in || in.leases > 0 {
-		r.mu.Unlock()
-		return
-	}
-	leaving := make(chan struct{})
-	r.loaded, r.leaving = nil, leaving
-	r.mu.Unlock()
-	r.leave(in, leaving)
 }
 
 // unload takes the model out of memory and waits until it is. Requests that are
@@ -239,8 +276,7 @@ func (r *resident) unload(ctx context.Context) error {
 			return callerLeft(ctx)
 		}
 	case in != nil:
-		leaving = make(chan struct{})
-		r.loaded, r.leaving = nil, leaving
+		leaving = r.depart()
 		r.mu.Unlock()
 		r.leave(in, leaving)
 		return nil
@@ -273,10 +309,12 @@ func (r *resident) leave(in *loaded, leaving chan struct{}) {
 		in.plan.process.Kill()
 		<-in.plan.process.Done()
 	}
+	r.runtime.room.free(in.claim)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.leaving, r.err = nil, nil
 	close(leaving)
+	r.tell()
 	r.runtime.log.Info("model unloaded", "model", r.id, "engine", in.plan.deployment.ID)
 }
 
@@ -290,7 +328,7 @@ func (r *resident) describe(m *store.Model, st *Status) {
 	switch {
 	case r.loading != nil:
 		progress := r.loading.progress
-		st.Transition, st.Progress = TransitionStarting, &progress
+		st.Transition, st.Progress, st.Waiting = TransitionStarting, &progress, r.waiting
 	case r.leaving != nil:
 		st.Transition = TransitionStopping
 	case r.loaded != nil:
@@ -298,8 +336,14 @@ func (r *resident) describe(m *store.Model, st *Status) {
 		st.Deployment = r.loaded.plan.deployment.ID
 		st.Settings = r.loaded.plan.shown()
 		st.Operations = r.loaded.inst.Endpoint().Operations
-		st.Requests = r.loaded.leases
+		st.Requests, st.Waiting = r.loaded.gate.counts()
+		st.Slots = r.loaded.gate.slots
 		st.Since = r.loaded.since.Unix()
+		st.Memory = r.loaded.claim.memory
+		st.Pinned = r.pinned(r.loaded, r.runtime.limits.Load())
+		if !r.loaded.expires.IsZero() {
+			st.Expires = r.loaded.expires.Unix()
+		}
 		st.Changed = r.loaded.from != m
 	}
 }

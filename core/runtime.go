@@ -4,9 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -21,6 +24,7 @@ type Config struct {
 	Home       string   // absolute path; made where it is not there
 	PluginDirs []string // folders of plugin folders, searched in this order
 	PluginEnv  []string // names of further environment variables that plugins may see
+	Limits     Limits
 	Log        hclog.Logger
 }
 
@@ -31,6 +35,10 @@ type Runtime struct {
 	store       *store.Store
 	host        *pluginhost.Host
 	deployments string // the folder of deployment files
+	limits      atomic.Pointer[Limits]
+	room        *room
+	events      *events
+	preloading  sync.WaitGroup
 
 	mu        sync.Mutex
 	closed    bool
@@ -43,12 +51,16 @@ func Open(c Config) (*Runtime, error) {
 	if err := os.MkdirAll(c.Home, 0o700); err != nil {
 		return nil, fmt.Errorf("make home folder: %w", err)
 	}
+	r := &Runtime{log: c.Log.Named("runtime"), deployments: filepath.Join(c.Home, "engines"), residents: map[string]*resident{}, events: newEvents()}
+	r.limits.Store(c.Limits.filled())
+	r.room = newRoom(&r.limits)
 	host, err := pluginhost.New(pluginhost.Config{
 		Dirs:    c.PluginDirs,
 		RunDir:  filepath.Join(c.Home, "run"),
 		DataDir: filepath.Join(c.Home, "data"),
 		Env:     c.PluginEnv,
 		Log:     c.Log.Named("plugin"),
+		Changed: r.engineChanged,
 	})
 	if err != nil {
 		return nil, err
@@ -58,9 +70,8 @@ func Open(c Config) (*Runtime, error) {
 		host.Close()
 		return nil, err
 	}
-	r := &Runtime{log: c.Log.Named("runtime"), store: models, host: host,
-		deployments: filepath.Join(c.Home, "engines"), residents: map[string]*resident{}}
-	models.OnRemoved(r.gone)
+	r.host, r.store = host, models
+	models.OnChange(r.noticed)
 	return r, nil
 }
 
@@ -68,10 +79,9 @@ func Open(c Config) (*Runtime, error) {
 func (r *Runtime) Close() {
 	r.mu.Lock()
 	r.closed = true
-	all := r.residents
 	r.mu.Unlock()
 	var wait sync.WaitGroup
-	for _, res := range all {
+	for _, res := range r.all() {
 		wait.Go(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), unloadTimeout)
 			defer cancel()
@@ -79,8 +89,36 @@ func (r *Runtime) Close() {
 		})
 	}
 	wait.Wait()
+	r.preloading.Wait()
 	r.host.Close()
 	r.store.Close()
+	r.events.close()
+}
+
+// Closed says whether Close was called.
+func (r *Runtime) Closed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closed
+}
+
+// all are the models that were ever loaded, or were to be.
+func (r *Runtime) all() []*resident {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Values(r.residents))
+}
+
+// Preload loads models one after the other and returns at once. What goes wrong
+// is logged, and is an event. It ends with ctx, and with the runtime.
+func (r *Runtime) Preload(ctx context.Context, ids []string) {
+	r.preloading.Go(func() {
+		for _, id := range ids {
+			if _, err := r.Start(ctx, id, nil); err != nil && ctx.Err() == nil {
+				r.log.Error("model not preloaded", "model", id, "error", err)
+			}
+		}
+	})
 }
 
 // The states of a model (design.md §1).
@@ -111,10 +149,15 @@ type Status struct {
 	Deployment string        // that has it loaded
 	Settings   map[string]any
 	Operations []sdk.Operation
-	Requests   int   // in flight
-	Since      int64 // Unix seconds: loaded since
-	Changed    bool  // the model's folder is not as it was loaded; stop it to apply
-	Err        error // what happened last, and what to do
+	Requests   int    // that the engine works on
+	Waiting    int    // requests in the queue
+	Slots      int    // requests that the engine works on at the same time; 0 is any number
+	Memory     uint64 // bytes, by the engine's estimate; 0 where unknown
+	Since      int64  // Unix seconds: loaded since
+	Expires    int64  // Unix seconds: when it is unloaded if nobody asks; 0 while it is in use, or stays
+	Pinned     bool   // it stays until somebody stops it
+	Changed    bool   // the model's folder is not as it was loaded; stop it to apply
+	Err        error  // what happened last, and what to do
 }
 
 // Models returns every model in the order of ids.
@@ -161,7 +204,7 @@ func (r *Runtime) Start(ctx context.Context, id string, settings map[string]any)
 		return Model{}, err
 	}
 	r.host.Reset(m.Manifest.Engine)
-	lease, err := r.acquire(ctx, m, settings)
+	lease, err := r.acquire(ctx, m, Ask{Unqueued: true}, settings)
 	if err != nil {
 		return Model{}, err
 	}
@@ -192,6 +235,30 @@ func (r *Runtime) unload(ctx context.Context, id string) error {
 	return res.unload(ctx)
 }
 
+// engineChanged tells of a plugin's process that came up or ended.
+func (r *Runtime) engineChanged(id string, st pluginhost.Status) {
+	event := Event{Type: EventEngineState, Engine: id, State: st.State}
+	if st.Err != nil {
+		event.Error = Reason(st.Err)
+	}
+	r.events.emit(event)
+}
+
+// noticed tells of changes of the models' folders.
+func (r *Runtime) noticed(c store.Change) {
+	for _, change := range []struct {
+		kind string
+		ids  []string
+	}{{EventModelAdded, c.Added}, {EventModelChanged, c.Changed}, {EventModelRemoved, c.Removed}} {
+		for _, id := range change.ids {
+			r.events.emit(Event{Type: change.kind, Model: id})
+		}
+	}
+	for _, id := range c.Removed {
+		go r.gone(id)
+	}
+}
+
 // gone unloads a model whose folder was removed: nobody can name it any more.
 func (r *Runtime) gone(id string) {
 	ctx, cancel := context.WithTimeout(context.Background(), unloadTimeout)
@@ -211,18 +278,21 @@ type Ask struct {
 // Acquire returns a lease on a model, loading it first where it is not loaded:
 // once for all who ask at the same time. It blocks while the model loads.
 //
-// Errors: [sdk.CodeNotFound] for no such model or one without weights,
+// Then it waits for a slot of the engine, in a queue where callers take turns.
+//
+// Errors: [RetryError] where too many wait already or no room was found in memory,
+// [sdk.CodeExhausted] for a model that never fits, [sdk.CodeNotFound] for no such model or one without weights,
 // [sdk.CodeInvalid] for one whose file or settings are wrong, and whatever the
 // engine says of the load.
-func (r *Runtime) Acquire(ctx context.Context, id string, _ Ask) (*Lease, error) {
+func (r *Runtime) Acquire(ctx context.Context, id string, ask Ask) (*Lease, error) {
 	m, err := r.store.Model(id)
 	if err != nil {
 		return nil, err
 	}
-	return r.acquire(ctx, m, nil)
+	return r.acquire(ctx, m, ask, nil)
 }
 
-func (r *Runtime) acquire(ctx context.Context, m *store.Model, settings map[string]any) (*Lease, error) {
+func (r *Runtime) acquire(ctx context.Context, m *store.Model, ask Ask, settings map[string]any) (*Lease, error) {
 	if err := usable(m); err != nil {
 		return nil, err
 	}
@@ -237,7 +307,7 @@ func (r *Runtime) acquire(ctx context.Context, m *store.Model, settings map[stri
 		r.residents[m.ID] = res
 	}
 	r.mu.Unlock()
-	return res.acquire(ctx, m, settings)
+	return res.acquire(ctx, m, ask, settings)
 }
 
 func usable(m *store.Model) error {

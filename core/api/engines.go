@@ -3,6 +3,7 @@ package api
 import (
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/pluginhost"
 )
 
@@ -33,9 +34,9 @@ func (s *Server) listEngines(c *fiber.Ctx) error {
 		}
 		switch {
 		case e.Err != nil:
-			info.Error = reason(e.Err)
+			info.Error = core.Reason(e.Err)
 		case e.Process.Err != nil:
-			info.Error = reason(e.Process.Err)
+			info.Error = core.Reason(e.Process.Err)
 		}
 		list = append(list, info)
 	}
@@ -54,7 +55,7 @@ func (s *Server) listPlugins(c *fiber.Ctx) error {
 	for _, p := range s.runtime.Plugins() {
 		info := pluginInfo{Plugin: p, Object: "plugin"}
 		if p.Err != nil {
-			info.Error = reason(p.Err)
+			info.Error = core.Reason(p.Err)
 		}
 		list = append(list, info)
 	}

@@ -4,19 +4,22 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/sdk"
 )
 
 // apiError is an error in OpenAI's form.
 type apiError struct {
 	status  int
-	Message string  `json:"message"`
-	Type    string  `json:"type"`
-	Param   *string `json:"param"`
-	Code    *string `json:"code"`
+	after   time.Duration // when to try again; 0 where it is not known
+	Message string        `json:"message"`
+	Type    string        `json:"type"`
+	Param   *string       `json:"param"`
+	Code    *string       `json:"code"`
 }
 
 func (e *apiError) Error() string { return e.Message }
@@ -88,24 +91,21 @@ func translate(err error) *apiError {
 	var coded *sdk.Error
 	if errors.As(err, &coded) {
 		to := statuses[coded.Code]
-		return fault(to.status, coded.Message, "", to.code)
+		answer := fault(to.status, coded.Message, "", to.code)
+		var retry *core.RetryError
+		if errors.As(err, &retry) {
+			answer.after = retry.After
+			if coded.Code == sdk.CodeExhausted { // a place in the queue, and not memory
+				answer = &apiError{status: http.StatusTooManyRequests, after: retry.After, Message: coded.Message, Type: typeOf(http.StatusTooManyRequests), Code: orNil("queue_full")}
+			}
+		}
+		return answer
 	}
 	var web *fiber.Error
 	if errors.As(err, &web) {
 		return fromFiber(web)
 	}
 	return fault(http.StatusInternalServerError, "The server met a fault of its own; its log has the details", "", "internal_error")
-}
-
-// reason is what a list tells of an error: the sentence for users without the
-// cause, which the log has. An error of the store has no cause and no path of the
-// machine in it.
-func reason(err error) string {
-	var coded *sdk.Error
-	if errors.As(err, &coded) {
-		return coded.Message
-	}
-	return err.Error()
 }
 
 func fromFiber(err *fiber.Error) *apiError {

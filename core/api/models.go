@@ -51,7 +51,7 @@ func appendModel(b []byte, m core.Model) []byte {
 		st.Progress = &m.Progress.Fraction
 	}
 	if m.Status.Err != nil {
-		st.Error = reason(m.Status.Err)
+		st.Error = core.Reason(m.Status.Err)
 	}
 	for _, w := range m.Warnings {
 		st.Warnings = append(st.Warnings, w.Error())

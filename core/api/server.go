@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -70,7 +71,10 @@ func New(c Config) *Server {
 func (s *Server) routes() {
 	s.app.Get("/healthz", func(c *fiber.Ctx) error { return c.JSON(fiber.Map{"status": "ok", "version": s.config.Version}) })
 
+	s.app.Get("/readyz", s.ready)
+
 	v1 := s.app.Group("/v1")
+	v1.Get("/events", s.events)
 	v1.Get("/models", s.listModels)
 	v1.Get("/models/*", s.showModel)
 	v1.Put("/models/*", s.changeModel) // …/start and …/stop
@@ -99,8 +103,8 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 		level = hclog.Error
 	}
 	s.log.Log(level, "request failed", "method", c.Method(), "path", strings.Clone(c.Path()), "status", answer.status, "error", err)
-	if answer.status == http.StatusServiceUnavailable {
-		c.Set("Retry-After", "1")
+	if answer.after > 0 || answer.status == http.StatusServiceUnavailable {
+		c.Set("Retry-After", strconv.Itoa(max(1, int(answer.after.Seconds()))))
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 	body := answer.body()

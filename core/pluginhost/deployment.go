@@ -1,6 +1,7 @@
 package pluginhost
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,9 @@ const (
 	crashWindow = time.Minute
 	// firstBackoff doubles with every crash in the window; the first restart is at once.
 	firstBackoff = 250 * time.Millisecond
+	// probePeriod is between two looks whether a plugin still answers, and how long
+	// it may take to.
+	probePeriod = 15 * time.Second
 	// probeTimeout is how long a plugin that works may take to say what it is.
 	probeTimeout = 2 * time.Second
 )
@@ -193,6 +197,7 @@ func (s *supervised) run(ctx context.Context, attempt *start, config Deployment,
 	switch {
 	case attempt.err == nil:
 		s.process, s.err = attempt.process, nil
+		s.tell()
 		go s.watch(attempt.process)
 	case ctx.Err() != nil:
 		attempt.err = errCalledOff
@@ -216,10 +221,42 @@ func (s *supervised) launch(ctx context.Context, config Deployment) (p *Process,
 
 // watch notices the end of a process, also when nobody uses it.
 func (s *supervised) watch(p *Process) {
-	<-p.Done()
+	s.probe(p)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended(p)
+}
+
+// probe asks a process now and then whether it is there, until it ends. One that
+// does not answer twice is killed: it hangs, and its models with it.
+func (s *supervised) probe(p *Process) {
+	missed := 0
+	tick := time.NewTicker(cmp.Or(s.host.config.ProbePeriod, probePeriod))
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.Done():
+			return
+		case <-tick.C:
+		}
+		missed++
+		if s.answers(p) {
+			missed = 0
+		}
+		if missed == 2 {
+			s.log.Error("plugin does not answer; it is killed")
+			p.Kill()
+			<-p.Done()
+			return
+		}
+	}
+}
+
+func (s *supervised) answers(p *Process) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(s.host.config.ProbePeriod, probePeriod))
+	defer cancel()
+	_, err := p.Describe(ctx)
+	return err == nil
 }
 
 // ended is called with mu held, once or twice for one process.
@@ -236,6 +273,7 @@ func (s *supervised) crashed(err error) {
 	s.recent() // forget those that are too old to count
 	s.crashes = append(s.crashes, time.Now())
 	s.restarts++
+	s.tell()
 	s.log.Error("plugin ended", "error", err, "crashes", len(s.crashes))
 }
 
@@ -255,6 +293,16 @@ func (s *supervised) stop() {
 	if p != nil {
 		p.stop()
 		s.log.Info("plugin stopped")
+		s.mu.Lock()
+		s.tell()
+		s.mu.Unlock()
+	}
+}
+
+// tell says what the process does now. Called with mu held.
+func (s *supervised) tell() {
+	if s.host.config.Changed != nil {
+		s.host.config.Changed(s.config.ID, s.now())
 	}
 }
 
@@ -287,6 +335,11 @@ func (s *supervised) reset() {
 func (s *supervised) status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.now()
+}
+
+// now is status with mu held.
+func (s *supervised) now() Status {
 	st := Status{Crashes: s.recent(), Restarts: s.restarts, Err: s.err, State: StateStopped}
 	switch {
 	case s.process != nil:

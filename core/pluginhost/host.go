@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -20,6 +21,13 @@ type Config struct {
 	DataDir string       // private folders of the deployments
 	Env     []string     // names of further variables of the core's environment that plugins may see
 	Log     hclog.Logger // its level is the plugins' level
+
+	// ProbePeriod is between two looks whether a plugin still answers; 0 is 15 seconds.
+	ProbePeriod time.Duration
+
+	// Changed, if set, is called when a deployment's process comes up or ends. It
+	// must not block, and not call the Host.
+	Changed func(deployment string, st Status)
 }
 
 // A Host runs plugins. All methods may be called concurrently.

@@ -171,3 +171,28 @@ func TestResetReplacesAPluginThatHangs(t *testing.T) {
 	}
 	log.line(t, "my-echo", "plugin does not answer; it is killed")
 }
+
+// TestHungPluginIsFound: one that stands still is found although nobody uses it.
+func TestHungPluginIsFound(t *testing.T) {
+	t.Parallel()
+	told := make(chan pluginhost.Status, 8)
+	host, _ := newHost(t, func(c *pluginhost.Config) {
+		c.ProbePeriod = 200 * time.Millisecond
+		c.Changed = func(_ string, st pluginhost.Status) { told <- st }
+	})
+	p := connect(t, host, echo(nil))
+	if err := syscall.Kill(p.Pid(), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-p.Done():
+	case <-time.After(10 * time.Second):
+		t.Fatal("it hangs on")
+	}
+	for _, want := range []string{pluginhost.StateUp, pluginhost.StateCrashed} {
+		if st := <-told; st.State != want {
+			t.Errorf("told %q, want %q", st.State, want)
+		}
+	}
+	connect(t, host, echo(nil)) // the next use starts another
+}

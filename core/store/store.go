@@ -26,7 +26,7 @@ type Store struct {
 
 	mu      sync.Mutex          // one scan, and one change by ourselves, at a time
 	folders map[string][]*Model // by top-level folder; "" are the loose weights
-	removed func(id string)     // called, each time in a goroutine of its own, when a model is no more
+	changed func(Change)        // called for each change of the index
 }
 
 // index is one state of the store. A new one takes its place when a folder changes.
@@ -55,12 +55,15 @@ func Open(dir string, log hclog.Logger) (*Store, error) {
 	return s, nil
 }
 
-// OnRemoved has f called, in a goroutine of its own, with the id of each model
-// that vanishes from now on.
-func (s *Store) OnRemoved(f func(id string)) {
+// A Change is what became different between two states of the store: ids of models.
+type Change struct{ Added, Changed, Removed []string }
+
+// OnChange has f called with each change from now on. f must not block for long,
+// and must not call the store's own changes.
+func (s *Store) OnChange(f func(Change)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.removed = f
+	s.changed = f
 }
 
 // Close ends the following.
@@ -170,15 +173,34 @@ func (s *Store) rebuild() {
 		}
 	}
 	old := s.index.Swap(ix)
-	if old == nil || s.removed == nil {
+	if old == nil || s.changed == nil {
 		return
 	}
-	for _, m := range old.models {
-		if _, there := ix.byID[m.ID]; !there {
-			go s.removed(m.ID)
-		}
+	if change := old.compare(ix); change.any() {
+		s.changed(change)
 	}
 }
+
+// compare says what a newer index has changed.
+func (ix *index) compare(newer *index) Change {
+	var c Change
+	for _, m := range ix.models {
+		if _, there := newer.byID[m.ID]; !there {
+			c.Removed = append(c.Removed, m.ID)
+		}
+	}
+	for _, m := range newer.models {
+		switch old := ix.byID[m.ID]; {
+		case old == nil:
+			c.Added = append(c.Added, m.ID)
+		case old != m:
+			c.Changed = append(c.Changed, m.ID)
+		}
+	}
+	return c
+}
+
+func (c Change) any() bool { return len(c.Added)+len(c.Changed)+len(c.Removed) > 0 }
 
 // claims orders models by id, and those of one id by who may keep it: the one
 // whose path it is to the letter, before one with letters replaced; a folder

@@ -1,0 +1,179 @@
+package core
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// The types of events. State, progress and error are of a model in memory; added,
+// changed and removed are of its folder.
+const (
+	EventModelState    = "model.state"
+	EventModelProgress = "model.progress"
+	EventModelError    = "model.error"
+	EventModelAdded    = "model.added"
+	EventModelChanged  = "model.changed"
+	EventModelRemoved  = "model.removed"
+	EventEngineState   = "engine.state"
+	EventLost          = "events.lost" // what happened before is not known any more: read the lists again
+)
+
+// An Event is something that happened. Fields that do not apply are empty.
+type Event struct {
+	ID         uint64    `json:"id"` // rising, over restarts too
+	Time       time.Time `json:"time"`
+	Type       string    `json:"type"`
+	Model      string    `json:"model,omitempty"`
+	Engine     string    `json:"engine,omitempty"`
+	State      string    `json:"state,omitempty"`
+	Transition string    `json:"transition,omitempty"`
+	Progress   *float64  `json:"progress,omitempty"` // 0 to 1; absent where unknown
+	Note       string    `json:"note,omitempty"`     // what happens now, for people
+	Error      string    `json:"error,omitempty"`    // the sentence for users
+}
+
+const (
+	keptEvents     = 1024 // for those who come back
+	waitingEvents  = 256  // for each who listens
+	progressPeriod = 200 * time.Millisecond
+)
+
+// events is what happened lately, and who listens.
+type events struct {
+	mu   sync.Mutex
+	next uint64
+	kept []Event // the last keptEvents, in order
+	subs map[*Subscription]struct{}
+}
+
+// newEvents begins with an id that is higher than any of an earlier run.
+func newEvents() *events {
+	return &events{next: uint64(time.Now().UnixMicro()), subs: map[*Subscription]struct{}{}}
+}
+
+// A Subscription is somebody who listens. Close it.
+type Subscription struct {
+	// C gives the events in order. It is closed by Close, at the end of the
+	// runtime, and for one who reads too slowly: subscribe again after the last id.
+	C <-chan Event
+
+	c      chan Event
+	events *events
+}
+
+// Subscribe returns the events after the one of an id, as far as they are kept,
+// and all that come. 0 is only those that come.
+func (r *Runtime) Subscribe(after uint64) *Subscription {
+	e := r.events
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c := make(chan Event, keptEvents+waitingEvents)
+	s := &Subscription{C: c, c: c, events: e}
+	if e.subs == nil { // closed
+		close(c)
+		return s
+	}
+	e.subs[s] = struct{}{}
+	if after == 0 {
+		return s
+	}
+	if after >= e.next || len(e.kept) > 0 && after+1 < e.kept[0].ID || len(e.kept) == 0 && after+1 < e.next {
+		c <- Event{ID: e.next - 1, Time: time.Now(), Type: EventLost}
+	}
+	for _, event := range e.kept {
+		if event.ID > after && after < e.next {
+			c <- event
+		}
+	}
+	return s
+}
+
+// Close ends the subscription; further calls do nothing.
+func (s *Subscription) Close() {
+	s.events.mu.Lock()
+	defer s.events.mu.Unlock()
+	s.events.drop(s)
+}
+
+// drop is called with mu held.
+func (e *events) drop(s *Subscription) {
+	if _, ok := e.subs[s]; ok {
+		delete(e.subs, s)
+		close(s.c)
+	}
+}
+
+// emit never blocks: who does not keep up is dropped, and may come back.
+func (e *events) emit(event Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	event.ID, event.Time = e.next, time.Now()
+	e.next++
+	if len(e.kept) == keptEvents {
+		e.kept = e.kept[1:]
+	}
+	e.kept = append(e.kept, event)
+	for s := range e.subs {
+		select {
+		case s.c <- event:
+		default:
+			e.drop(s)
+		}
+	}
+}
+
+// close ends every subscription.
+func (e *events) close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for s := range e.subs {
+		e.drop(s)
+	}
+	e.subs = nil
+}
+
+// progress keeps how far a load is, and tells of it now and then.
+func (r *resident) progress(l *loading, p sdk.Progress) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l.progress = p
+	if time.Since(l.told) < progressPeriod {
+		return
+	}
+	l.told = time.Now()
+	event := Event{Type: EventModelProgress, Model: r.id, Transition: TransitionStarting, Note: p.Note}
+	if p.Fraction >= 0 {
+		event.Progress = &p.Fraction
+	}
+	r.runtime.events.emit(event)
+}
+
+// tell emits what the model does now, and what went wrong. Called with mu held.
+func (r *resident) tell() {
+	event := Event{Type: EventModelState, Model: r.id, State: StateReady}
+	switch {
+	case r.loading != nil:
+		event.Transition = TransitionStarting
+	case r.leaving != nil:
+		event.Transition = TransitionStopping
+	case r.loaded != nil:
+		event.State, event.Engine = StateRunning, r.loaded.plan.deployment.ID
+	}
+	r.runtime.events.emit(event)
+	if r.err != nil && event.Transition == "" && event.State == StateReady {
+		r.runtime.events.emit(Event{Type: EventModelError, Model: r.id, Error: Reason(r.err)})
+	}
+}
+
+// Reason is what people are told of an error: the sentence that was written for
+// them, without the cause, which the log has.
+func Reason(err error) string {
+	var coded *sdk.Error
+	if errors.As(err, &coded) {
+		return coded.Message
+	}
+	return err.Error()
+}

@@ -1,0 +1,227 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// A room keeps what is in memory within the limits. A load takes a claim on it
+// first, and waits until there is place; models that nobody uses leave for it.
+type room struct {
+	limits  *atomic.Pointer[Limits]
+	waiting atomic.Int32 // loads that wait: others only tell of changes when there are some
+	over    atomic.Bool  // more is in memory than the limits, which became less, allow
+
+	mu      sync.Mutex
+	claims  map[*claim]struct{}
+	changed chan struct{} // closed, and a new one made, when something may fit now
+}
+
+// A claim is a model's place in memory, from before its load until its memory is free.
+type claim struct {
+	resident *resident
+	memory   uint64  // bytes, by the engine's estimate; 0 where unknown
+	in       *loaded // nil while it loads
+	leaving  bool
+}
+
+func newRoom(limits *atomic.Pointer[Limits]) *room {
+	return &room{limits: limits, claims: map[*claim]struct{}{}, changed: make(chan struct{})}
+}
+
+// take returns a claim for a model of so many bytes, waiting until there is
+// place. [sdk.CodeExhausted]: there never will be.
+func (rm *room) take(ctx context.Context, r *resident, memory uint64) (*claim, error) {
+	rm.waiting.Add(1)
+	defer rm.waiting.Add(-1)
+	for {
+		c, changed, err := rm.try(r, memory)
+		if c != nil || err != nil {
+			return c, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// try takes the claim if there is place. Where there is none, models that nobody
+// uses are told to leave, if that will do, and changed closes when it is worth
+// another try.
+func (rm *room) try(r *resident, memory uint64) (c *claim, changed <-chan struct{}, err error) {
+	rm.mu.Lock()
+	defer rm.mu.Unlock()
+	limits := rm.limits.Load()
+	if limits.Memory > 0 && memory > limits.Memory {
+		return nil, nil, sdk.Errorf(sdk.CodeExhausted, "The model '%s' needs about %s of memory, and the memory budget is %s; lower its ctx_len or n_parallel, take a smaller quantization, or raise memory_budget",
+			r.id, bytesText(memory), bytesText(limits.Memory))
+	}
+	if fits(limits, rm.sum(nil), memory) {
+		c = &claim{resident: r, memory: memory}
+		rm.claims[c] = struct{}{}
+		return c, nil, nil
+	}
+	if names := rm.pinned(limits); !fits(limits, rm.sum(isPinned(limits)), memory) {
+		return nil, nil, sdk.Errorf(sdk.CodeExhausted, "There is no room for the model '%s' beside the pinned ones (%s); stop one of them, or raise memory_budget or max_loaded",
+			r.id, strings.Join(names, ", "))
+	}
+	rm.evict(limits, memory, false)
+	return nil, rm.changed, nil
+}
+
+// usage is what a set of claims comes to.
+type usage struct {
+	models int
+	memory uint64
+}
+
+func fits(limits *Limits, used usage, memory uint64) bool {
+	return (limits.MaxLoaded <= 0 || used.models < limits.MaxLoaded) &&
+		(limits.Memory == 0 || used.memory+memory <= limits.Memory)
+}
+
+// sum adds up the claims that which chooses; nil is all.
+func (rm *room) sum(which func(*claim) bool) usage {
+	var u usage
+	for c := range rm.claims {
+		if which == nil || which(c) {
+			u.models++
+			u.memory += c.memory
+		}
+	}
+	return u
+}
+
+func isPinned(limits *Limits) func(*claim) bool {
+	return func(c *claim) bool { return c.in != nil && !c.leaving && c.resident.pinned(c.in, limits) }
+}
+
+func (rm *room) pinned(limits *Limits) []string {
+	var ids []string
+	for c := range rm.claims {
+		if isPinned(limits)(c) {
+			ids = append(ids, c.resident.id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// evict tells models that nobody uses to leave until memory will fit, the one
+// that is missed least first. Where those in use leave no place, all stay, unless
+// vain is set: none should leave in vain. Called with mu held.
+func (rm *room) evict(limits *Limits, memory uint64, vain bool) {
+	type candidate struct {
+		*claim
+		worth float64
+	}
+	var idle []candidate
+	for c := range rm.claims {
+		if c.in == nil || c.leaving || c.resident.pinned(c.in, limits) {
+			continue
+		}
+		if since, ok := c.resident.idleSince(c.in); ok {
+			idle = append(idle, candidate{c, worth(time.Since(since), c.in.took)})
+		}
+	}
+	slices.SortFunc(idle, func(a, b candidate) int { return compare(a.worth, b.worth) })
+	left := rm.sum(func(c *claim) bool { return !c.leaving })
+	var out []*claim
+	for _, c := range idle {
+		if fits(limits, left, memory) {
+			break
+		}
+		left.models--
+		left.memory -= c.memory
+		out = append(out, c.claim)
+	}
+	if !vain && !fits(limits, left, memory) {
+		return
+	}
+	for _, c := range out {
+		if c.resident.evict(c.in) { // otherwise somebody came to use it just now
+			c.leaving = true
+		}
+	}
+}
+
+// worth is how much an idle model is missed when it goes: one that was used
+// lately more than one that was not, one that takes long to load more than one
+// that is back at once.
+func worth(idle, load time.Duration) float64 {
+	return (load + 100*time.Millisecond).Seconds() / (idle + time.Second).Seconds()
+}
+
+func compare(a, b float64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// settle says that a load went well.
+func (rm *room) settle(c *claim, in *loaded) {
+	rm.mu.Lock()
+	c.in = in
+	rm.mu.Unlock()
+	rm.notify()
+}
+
+// free gives a claim back: its memory is free.
+func (rm *room) free(c *claim) {
+	rm.mu.Lock()
+	delete(rm.claims, c)
+	rm.mu.Unlock()
+	rm.notify()
+}
+
+// vacated says that a model has nobody who uses it any more.
+func (rm *room) vacated() {
+	if rm.over.Load() {
+		go rm.trim()
+	}
+	rm.notify()
+}
+
+// notify has loads that wait try again.
+func (rm *room) notify() {
+	if rm.waiting.Load() == 0 {
+		return
+	}
+	rm.mu.Lock()
+	defer rm.mu.Unlock()
+	close(rm.changed)
+	rm.changed = make(chan struct{})
+}
+
+// trim has models leave that are beyond limits which became less. Those in use
+// stay until they are not.
+func (rm *room) trim() {
+	rm.mu.Lock()
+	limits := *rm.limits.Load()
+	if limits.MaxLoaded > 0 {
+		limits.MaxLoaded++ // nothing is to be added
+	}
+	stays := func(c *claim) bool { return !c.leaving }
+	rm.evict(&limits, 0, true)
+	rm.over.Store(!fits(&limits, rm.sum(stays), 0))
+	rm.mu.Unlock()
+	rm.notify()
+}
+
+// bytesText is a size as people read it.
+func bytesText(n uint64) string {
+	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+}

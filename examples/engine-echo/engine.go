@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/signal"
 	"strings"
@@ -37,10 +36,13 @@ func (e *engine) Inspect(_ context.Context, req sdk.LoadRequest) (sdk.Inspection
 	if err != nil {
 		return sdk.Inspection{}, err
 	}
-	return sdk.Inspection{Operations: operations, ContextLength: s.CtxLen, Memory: s.Memory}, nil
+	return sdk.Inspection{Operations: s.operations(), ContextLength: s.CtxLen, Memory: s.Memory}, nil
 }
 
-var operations = []sdk.Operation{sdk.OpChat, sdk.OpCompletion, sdk.OpEmbedding}
+// operations are what a model answers.
+func (s settings) operations() []sdk.Operation {
+	return append([]sdk.Operation{sdk.OpChat, sdk.OpCompletion, sdk.OpEmbedding}, s.Operations...)
+}
 
 // Load implements sdk.Engine.
 func (e *engine) Load(ctx context.Context, req sdk.LoadRequest, progress func(sdk.Progress)) (sdk.Instance, error) {
@@ -62,7 +64,8 @@ func (e *engine) Load(ctx context.Context, req sdk.LoadRequest, progress func(sd
 	if err := pretend(ctx, s, progress); err != nil {
 		return nil, err
 	}
-	inst := &instance{ended: make(chan struct{}), handler: newHandler(req.Model.ID, s, req.Log), parallel: s.NParallel}
+	inst := &instance{ended: make(chan struct{}),
+		endpoint: sdk.Endpoint{Handler: newHandler(req.Model.ID, s, req.Log), Operations: s.operations(), Parallel: s.NParallel}}
 	if s.EndAfterMS > 0 {
 		time.AfterFunc(time.Duration(s.EndAfterMS)*time.Millisecond, func() { inst.end(errors.New("it ended by itself, as asked")) })
 	}
@@ -87,17 +90,14 @@ func pretend(ctx context.Context, s settings, progress func(sdk.Progress)) error
 
 // instance answers in this process.
 type instance struct {
-	handler  http.Handler
-	parallel int
+	endpoint sdk.Endpoint
 	ended    chan struct{}
 	once     sync.Once
 	err      error
 }
 
 // Endpoint implements sdk.Instance.
-func (i *instance) Endpoint() sdk.Endpoint {
-	return sdk.Endpoint{Handler: i.handler, Operations: operations, Parallel: i.parallel}
-}
+func (i *instance) Endpoint() sdk.Endpoint { return i.endpoint }
 
 // Wait implements sdk.Instance.
 func (i *instance) Wait() error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ func newHandler(model string, s settings, log hclog.Logger) http.Handler {
 	mux.HandleFunc("POST /v1/chat/completions", h.chat)
 	mux.HandleFunc("POST /v1/completions", h.chat)
 	mux.HandleFunc("POST /v1/embeddings", h.embed)
+	mux.HandleFunc("POST /", h.other)
 	return mux
 }
 
@@ -168,4 +170,15 @@ func (h *handler) embed(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string]any{"object": "list", "model": h.model, "data": data,
 		"usage": map[string]int{"prompt_tokens": len(texts), "total_tokens": len(texts)}})
+}
+
+// other answers any further operation with what it was asked.
+func (h *handler) other(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]any{"path": r.URL.Path, "content_type": r.Header.Get("Content-Type"), "body": string(body)})
 }

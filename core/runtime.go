@@ -114,7 +114,7 @@ func (r *Runtime) all() []*resident {
 func (r *Runtime) Preload(ctx context.Context, ids []string) {
 	r.preloading.Go(func() {
 		for _, id := range ids {
-			if _, err := r.Start(ctx, id, nil); err != nil && ctx.Err() == nil {
+			if _, err := r.Start(ctx, id, Ask{}, nil); err != nil && ctx.Err() == nil {
 				r.log.Error("model not preloaded", "model", id, "error", err)
 			}
 		}
@@ -196,15 +196,16 @@ func status(m *store.Model, res *resident) Status {
 }
 
 // Start loads a model, with settings over all other layers, and returns when it
-// answers. A model that runs with the same settings already is left alone. A
+// answers; it waits in no queue. A model that runs with the same settings already is left alone. A
 // deployment that failed is tried again: a person asked for it.
-func (r *Runtime) Start(ctx context.Context, id string, settings map[string]any) (Model, error) {
+func (r *Runtime) Start(ctx context.Context, id string, ask Ask, settings map[string]any) (Model, error) {
 	m, err := r.store.Model(id)
 	if err != nil {
 		return Model{}, err
 	}
 	r.host.Reset(m.Manifest.Engine)
-	lease, err := r.acquire(ctx, m, Ask{Unqueued: true}, settings)
+	ask.Unqueued = true
+	lease, err := r.acquire(ctx, m, ask, settings)
 	if err != nil {
 		return Model{}, err
 	}

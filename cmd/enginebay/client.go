@@ -122,7 +122,11 @@ type model struct {
 	Running *struct {
 		Engine     string         `json:"engine"`
 		Since      int64          `json:"since"`
+		Expires    *int64         `json:"expires"`
+		Pinned     bool           `json:"pinned"`
+		Memory     float64        `json:"memory"`
 		Requests   int            `json:"requests"`
+		Waiting    int            `json:"waiting"`
 		Operations []string       `json:"operations"`
 		Settings   map[string]any `json:"settings"`
 		Changed    bool           `json:"changed"`

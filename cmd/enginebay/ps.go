@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -27,14 +28,27 @@ func newPs(c *config) *cobra.Command {
 		var rows [][]string
 		for _, m := range list.Data {
 			if m.Running != nil {
-				rows = append(rows, []string{m.ID, m.Running.Engine, ago(m.Running.Since), fmt.Sprint(m.Running.Requests),
-					dash(number(m.Running.Settings["ctx_len"])), bytesText(m.Metadata["size"])})
+				rows = append(rows, []string{m.ID, m.Running.Engine, ago(m.Running.Since), fmt.Sprint(m.Running.Requests), fmt.Sprint(m.Running.Waiting),
+					dash(number(m.Running.Settings["ctx_len"])), bytesText(m.Running.Memory), until(m)})
 			}
 		}
-		table(cmd.OutOrStdout(), []string{"MODEL", "ENGINE", "LOADED FOR", "REQUESTS", "CTX_LEN", "SIZE"}, rows)
+		table(cmd.OutOrStdout(), []string{"MODEL", "ENGINE", "LOADED FOR", "REQUESTS", "WAITING", "CTX_LEN", "MEMORY", "UNTIL"}, rows)
 		return nil
 	}
 	return cmd
+}
+
+// until says when a model is unloaded if nobody asks for it.
+func until(m model) string {
+	switch {
+	case m.Running.Expires != nil:
+		return "in " + time.Until(time.Unix(*m.Running.Expires, 0)).Round(time.Second).String()
+	case m.Running.Requests > 0:
+		return "in use"
+	case m.Running.Pinned:
+		return "pinned"
+	}
+	return "forever"
 }
 
 func number(v any) string {

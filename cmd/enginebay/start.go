@@ -11,22 +11,28 @@ import (
 
 func newStart(c *config) *cobra.Command {
 	var set []string
+	var keepAlive string
 	cmd := &cobra.Command{
 		Use:   "start MODEL",
 		Short: "Load a model",
 		Long: `Load a model and return when it answers. A request that names a model loads it
 too; start is for loading it before, or with other settings.`,
 		Example: `  enginebay start tiny-guide
-  enginebay start tiny-guide --set ctx_len=1024 --set n_parallel=4`,
+  enginebay start tiny-guide --set ctx_len=1024 --set n_parallel=4
+  enginebay start tiny-guide --keep-alive forever`,
 		Args:              oneModel,
 		ValidArgsFunction: completeModels(c),
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.Flags().StringArrayVar(&set, "set", nil, "a setting over those of the model file: NAME=VALUE")
+	cmd.Flags().StringVar(&keepAlive, "keep-alive", "", "how long it stays after its last request: 10m, forever (default as its file and the server say)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		settings, err := parseSettings(set)
 		if err != nil {
 			return err
+		}
+		if keepAlive != "" {
+			settings["keep_alive"] = keepAlive
 		}
 		return change(cmd, c, args[0], "start", settings, *asJSON)
 	}

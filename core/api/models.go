@@ -8,8 +8,10 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/tidwall/gjson"
 
 	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/store"
@@ -29,7 +31,12 @@ type modelStatus struct {
 type runningDetails struct {
 	Engine     string         `json:"engine"`
 	Since      int64          `json:"since"`
-	Requests   int            `json:"requests"`
+	Expires    *int64         `json:"expires"` // when it is unloaded if nobody asks; null while it is in use, or stays
+	Pinned     bool           `json:"pinned,omitempty"`
+	Memory     uint64         `json:"memory"`   // bytes, the engine's estimate; 0 where unknown
+	Slots      int            `json:"slots"`    // requests that the engine works on at the same time; 0 is any number
+	Requests   int            `json:"requests"` // that it works on
+	Waiting    int            `json:"waiting"`
 	Operations []string       `json:"operations"`
 	Changed    bool           `json:"changed,omitempty"` // the model's folder is not as it was loaded
 	Settings   map[string]any `json:"settings"`
@@ -57,8 +64,11 @@ func appendModel(b []byte, m core.Model) []byte {
 		st.Warnings = append(st.Warnings, w.Error())
 	}
 	if m.State == core.StateRunning {
-		st.Running = &runningDetails{Engine: m.Deployment, Since: m.Since, Requests: m.Requests, Settings: m.Status.Settings}
-		st.Running.Operations, st.Running.Changed = routed(m.Operations), m.Changed
+		st.Running = &runningDetails{Engine: m.Deployment, Since: m.Since, Pinned: m.Pinned, Memory: m.Memory, Slots: m.Slots,
+			Requests: m.Requests, Waiting: m.Waiting, Operations: routed(m.Operations), Changed: m.Changed, Settings: m.Status.Settings}
+		if m.Expires > 0 {
+			st.Running.Expires = &m.Expires
+		}
 	}
 	tail, err := json.Marshal(st)
 	if err != nil {
@@ -158,39 +168,47 @@ func (s *Server) startModel(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	settings, err := startSettings(c.Request().Body())
+	settings, keep, err := startSettings(c.Request().Body())
 	if err != nil {
 		return err
 	}
 	ctx, done := clientContext(c.Context().Conn())
 	defer done()
-	m, err := s.runtime.Start(ctx, id, settings)
+	m, err := s.runtime.Start(ctx, id, core.Ask{KeepAlive: keep}, settings)
 	if err != nil {
 		return err
 	}
 	return c.JSON(fiber.Map{"id": m.ID, "object": "model", "state": m.State})
 }
 
-// startSettings reads the body of a start request: settings, or nothing.
-func startSettings(body []byte) (map[string]any, error) {
+// startSettings reads the body of a start request: settings, how long the model
+// is to stay, or nothing.
+func startSettings(body []byte) (settings map[string]any, keep *time.Duration, err error) {
 	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	doc, err := schemas.Parse("body", bytes.Clone(body))
 	if err != nil {
-		return nil, fault(http.StatusBadRequest, "The body must be a JSON object of settings: "+err.Error(), "", "invalid_json")
+		return nil, nil, fault(http.StatusBadRequest, "The body must be a JSON object of settings: "+err.Error(), "", "invalid_json")
 	}
-	settings := doc.Value
+	settings = doc.Value
+	if value, ok := settings["keep_alive"]; ok {
+		raw, _ := json.Marshal(value) // of what came from JSON: it cannot fail
+		if keep, err = keepAlive(gjson.ParseBytes(raw)); err != nil {
+			return nil, nil, err
+		}
+		delete(settings, "keep_alive")
+	}
 	if inner, ok := settings["settings"]; ok {
 		if settings, ok = inner.(map[string]any); !ok {
-			return nil, fault(http.StatusBadRequest, "The field 'settings' must be an object", "settings", "invalid_type")
+			return nil, nil, fault(http.StatusBadRequest, "The field 'settings' must be an object", "settings", "invalid_type")
 		}
 	}
 	delete(settings, "model") // older clients name the model here too
 	if len(settings) == 0 {
-		return nil, nil
+		return nil, keep, nil
 	}
-	return settings, nil
+	return settings, keep, nil
 }
 
 func (s *Server) stopModel(c *fiber.Ctx) error {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/tidwall/gjson"
+
+	"github.com/enginebay/enginebay/core"
 )
 
 // request is what is decided upon in a body. The rest stays bytes.
@@ -92,11 +94,11 @@ func keepAlive(value gjson.Result) (*time.Duration, error) {
 		d := time.Duration(max(-1, min(value.Float(), maxKeepAlive.Seconds())) * float64(time.Second))
 		return &d, nil
 	case gjson.String:
-		if d, err := time.ParseDuration(value.String()); err == nil {
+		if d, err := core.ParseKeepAlive(value.String()); err == nil {
 			return &d, nil
 		}
 	}
-	return nil, fault(http.StatusBadRequest, "The field 'keep_alive' must be a number of seconds or a text such as \"10m\"; -1 is for ever", "keep_alive", "invalid_value")
+	return nil, fault(http.StatusBadRequest, "The field 'keep_alive' must be a number of seconds or a text such as \"10m\"; \"forever\" or -1 keeps the model", "keep_alive", "invalid_value")
 }
 
 const maxKeepAlive = 365 * 24 * time.Hour

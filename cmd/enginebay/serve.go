@@ -65,7 +65,7 @@ func serve(ctx context.Context, c *config) error {
 		listener.Close()
 		return err
 	}
-	server := api.New(api.Config{Runtime: runtime, Version: version, Hosts: c.HostNames, Log: log.Named("api")})
+	server := api.New(api.Config{Runtime: runtime, Version: version, Policy: api.Policy{Hosts: c.HostNames}, Log: log.Named("api")})
 	if addr, err := netip.ParseAddrPort(listener.Addr().String()); err == nil && !addr.Addr().IsLoopback() {
 		log.Warn("this address can be reached from other machines, and there is no API key: anybody there can use the models", "addr", c.Addr)
 	}

@@ -108,14 +108,21 @@ func translate(err error) *apiError {
 	return fault(http.StatusInternalServerError, "The server met a fault of its own; its log has the details", "", "internal_error")
 }
 
+// fromFiber is the answer to what no handler of ours has seen.
 func fromFiber(err *fiber.Error) *apiError {
 	switch err.Code {
+	case http.StatusBadRequest:
+		return fault(err.Code, "This is no request that can be read as HTTP/1.1", "", "malformed_request")
 	case http.StatusNotFound:
 		return fault(err.Code, "There is no such route; see the README for those that there are", "", "unknown_url")
 	case http.StatusMethodNotAllowed:
 		return fault(err.Code, "This route does not take that method", "", "method_not_allowed")
+	case http.StatusRequestTimeout:
+		return fault(err.Code, "The request did not arrive whole in time", "", "request_timeout")
 	case http.StatusRequestEntityTooLarge:
-		return fault(err.Code, "The request is too large", "", "request_too_large")
+		return fault(err.Code, "The request is too large; who runs the server raises the limit with max_body", "", "request_too_large")
+	case http.StatusRequestHeaderFieldsTooLarge:
+		return fault(err.Code, "The request's headers are too large; 16 KiB is the limit", "", "headers_too_large")
 	}
 	return fault(err.Code, http.StatusText(err.Code), "", "")
 }

@@ -39,11 +39,12 @@ func (s *Server) forward(op operation) fiber.Handler {
 		}
 		if resp.StatusCode == http.StatusOK && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
 			streams = true // fasthttp reads it after this function has returned, and closes it
+			leave := stay(c)
 			c.Set(fiber.HeaderContentType, "text/event-stream")
 			c.Set(fiber.HeaderCacheControl, "no-cache")
 			c.Response().ImmediateHeaderFlush = true
 			c.Response().SetBodyStream(&stream{ctx: ctx, conn: c.Context().Conn(), lease: lease, op: op, body: resp.Body, log: s.log,
-				end: func() { done(); lease.Release() }}, -1)
+				end: func() { done(); lease.Release(); leave() }}, -1)
 			return nil
 		}
 		defer lease.Release()

@@ -68,11 +68,12 @@ type bay struct {
 	home    string
 	log     *journal
 	runtime *core.Runtime
+	server  *api.Server
 	client  *http.Client
 }
 
 // newBay serves a home with the given models: id → settings for the fake engine.
-func newBay(t testing.TB, models map[string]string) *bay {
+func newBay(t testing.TB, models map[string]string, change ...func(*api.Config)) *bay {
 	t.Helper()
 	b := &bay{t: t, home: t.TempDir(), log: &journal{}, client: &http.Client{Transport: &http.Transport{}}}
 	for id, settings := range models {
@@ -88,14 +89,18 @@ func newBay(t testing.TB, models map[string]string) *bay {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := api.New(api.Config{Runtime: b.runtime, Version: "test", Log: log})
+	config := api.Config{Runtime: b.runtime, Version: "test", Log: log}
+	for _, c := range change {
+		c(&config)
+	}
+	b.server = api.New(config)
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	go func() { served <- b.server.Serve(listener) }()
 	b.url = "http://" + listener.Addr().String()
 	t.Cleanup(func() {
 		b.client.CloseIdleConnections()
 		b.runtime.Close()
-		if err := server.Shutdown(5 * time.Second); err != nil {
+		if err := b.server.Shutdown(5 * time.Second); err != nil {
 			t.Errorf("shutdown: %v", err)
 		}
 		<-served

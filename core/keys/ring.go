@@ -19,6 +19,7 @@ const note = time.Minute
 
 // Why a key does not open.
 var (
+	ErrNone    = errors.New("there are no keys")
 	ErrUnknown = errors.New("unknown key")
 	ErrExpired = errors.New("expired key")
 )
@@ -56,10 +57,13 @@ func Open(file string, log hclog.Logger) (*Ring, error) {
 // Len is how many keys there are, those that have expired included.
 func (r *Ring) Len() int { return len(r.now().keys) }
 
-// Find returns the entry of a key. [ErrUnknown], [ErrExpired].
+// Find returns the entry of a key. [ErrNone], [ErrUnknown], [ErrExpired].
 func (r *Ring) Find(secret []byte, now time.Time) (*Entry, error) {
 	keys := r.now().keys
-	if len(secret) != length {
+	switch {
+	case len(keys) == 0:
+		return nil, ErrNone
+	case len(secret) != length:
 		return nil, ErrUnknown
 	}
 	sum := sha256.Sum256(secret)

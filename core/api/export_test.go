@@ -1,0 +1,37 @@
+package api
+
+import (
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+)
+
+// Registered is every route that answers, as Fiber has it: method and path.
+func (s *Server) Registered() [][2]string {
+	var all [][2]string
+	for _, r := range s.app.GetRoutes(true) {
+		all = append(all, [2]string{r.Method, r.Path})
+	}
+	return all
+}
+
+// Declared says of every route in the table whether it is public.
+func (s *Server) Declared() map[[2]string]bool {
+	all := map[[2]string]bool{}
+	for _, r := range s.routes() {
+		all[[2]string{r.method, r.path}] = r.rule == public
+	}
+	return all
+}
+
+// AddEmpty adds routes that do nothing, to measure what stands before a handler.
+func (s *Server) AddEmpty() {
+	empty := func(*fiber.Ctx) error { return nil }
+	s.add(route{"POST", "/empty/metered", metered, empty})
+	s.app.Post("/empty/bare", empty)
+}
+
+// Handle answers one request without a connection.
+func (s *Server) Handle() fasthttp.RequestHandler {
+	s.app.Handler() // it puts new routes in place
+	return s.app.Server().Handler
+}

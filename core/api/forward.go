@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/tidwall/gjson"
 
 	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/sdk"
@@ -23,6 +22,9 @@ const (
 func (s *Server) forward(op operation) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		req, err := op.parse(c.Request())
+		if err == nil {
+			err = forms[op.Operation].check(req)
+		}
 		if err != nil {
 			return err
 		}
@@ -134,23 +136,4 @@ func broken(ctx context.Context, lease *core.Lease, err error) error {
 	}
 	return &apiError{status: http.StatusBadGateway, Type: "server_error", Code: orNil("engine_error"),
 		Message: fmt.Sprintf("The engine of the model '%s' broke off; the next request loads it again", lease.Model())}
-}
-
-// engineFault puts an engine's refusal into OpenAI's form: llama-server's has a
-// number for a code, and no param.
-func engineFault(lease *core.Lease, resp *http.Response) error {
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorAnswer))
-	message := gjson.GetBytes(body, "error.message").String()
-	if message == "" {
-		message = gjson.GetBytes(body, "error").String()
-	}
-	if message == "" || strings.HasPrefix(message, "{") {
-		message = fmt.Sprintf("The engine of the model '%s' answered with status %d", lease.Model(), resp.StatusCode)
-	}
-	code := gjson.GetBytes(body, "error.code")
-	answer := fault(resp.StatusCode, message, gjson.GetBytes(body, "error.param").String(), "")
-	if code.Type == gjson.String {
-		answer.Code = orNil(code.String())
-	}
-	return answer
 }

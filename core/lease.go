@@ -50,10 +50,17 @@ func (l *Lease) Operations() []sdk.Operation { return l.loaded.inst.Endpoint().O
 // Can says whether the instance answers an operation.
 func (l *Lease) Can(op sdk.Operation) bool { return slices.Contains(l.Operations(), op) }
 
+// Detours says whether the streams of an operation whose body has a field go to
+// the endpoint's Whole; no field is all of them.
+func (l *Lease) Detours(op sdk.Operation, field string) bool {
+	detours := l.loaded.caller.detours
+	return len(detours) > 0 && detours[strings.TrimSuffix(string(op)+" "+field, " ")]
+}
+
 // A Request is what an instance is asked.
 type Request struct {
 	Operation   sdk.Operation
-	Stream      bool // the body asks for a stream
+	Stream      bool // the body asks for a stream, and it makes no detour
 	ContentType string
 	Body        []byte
 }
@@ -113,7 +120,8 @@ type caller struct {
 	cancel  context.CancelCauseFunc
 	headers map[string]string
 	streams *target
-	whole   *target // of requests that do not stream; the same as streams for most
+	whole   *target         // of requests that do not stream; the same as streams for most
+	detours map[string]bool // the streams that go to whole
 }
 
 // target is one address of an endpoint.
@@ -127,6 +135,10 @@ func newCaller(e sdk.Endpoint) *caller {
 	c.whole = c.streams
 	if e.WholeSocket != "" {
 		c.whole = newTarget(e.WholeSocket, "")
+		c.detours = map[string]bool{}
+		for _, which := range e.WholeFor {
+			c.detours[which] = true
+		}
 	}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	return c
@@ -150,10 +162,18 @@ func newTarget(socket, url string) *target {
 }
 
 func (c *caller) post(ctx context.Context, r Request) (*http.Response, error) {
-	to := c.whole
-	if r.Stream {
-		to = c.streams
+	if !r.Stream || c.whole == c.streams {
+		return c.send(ctx, c.whole, r)
 	}
+	resp, err := c.send(ctx, c.streams, r)
+	if err != nil || resp.StatusCode < http.StatusBadRequest {
+		return resp, err
+	}
+	resp.Body.Close()
+	return c.send(ctx, c.whole, r) // which says in better words what is wrong
+}
+
+func (c *caller) send(ctx context.Context, to *target, r Request) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.base+r.Operation.Path(), bytes.NewReader(r.Body))
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -121,12 +122,15 @@ func TestWhole(t *testing.T) {
 	answer := func(text string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, text) })
 	}
-	s := serve(t, sdk.Plugin{Engine: with(newInstance(sdk.Endpoint{Handler: answer("pieces"), Whole: answer("whole")}))})
+	s := serve(t, sdk.Plugin{Engine: with(newInstance(sdk.Endpoint{Handler: answer("pieces"), Whole: answer("whole"), WholeFor: []string{"responses"}}))})
 	inst, err := s.Load(t.Context(), sdk.LoadRequest{Model: sdk.Model{ID: "m"}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	e := inst.Endpoint()
+	if !slices.Equal(e.WholeFor, []string{"responses"}) {
+		t.Errorf("WholeFor is %q", e.WholeFor)
+	}
 	for socket, want := range map[string]string{e.Socket: "pieces", e.WholeSocket: "whole"} {
 		if text, err := get(t.Context(), newInstance(sdk.Endpoint{Socket: socket})); text != want || err != nil {
 			t.Errorf("%s answers %q, %v; want %q", socket, text, err, want)

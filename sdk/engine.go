@@ -149,9 +149,15 @@ type Endpoint struct {
 	// Whole, if set, answers the requests that do not stream, in the plugin's own
 	// process; the others go where the endpoint says. It is for a server that is
 	// wanting in this, as one that computes on when nobody waits for the answer.
-	// The SDK serves it, and the core sees WholeSocket.
+	// The SDK serves it, and the core sees WholeSocket. What the endpoint refuses is
+	// asked of it again, so that it can say in better words what was wrong.
 	Whole       http.Handler
 	WholeSocket string
+
+	// WholeFor names the streams that go to Whole too: all of an operation, as
+	// "responses", or those of one whose body has a field, as
+	// "chat/completions tool_choice".
+	WholeFor []string
 
 	// Operations are what the instance answers.
 	Operations []Operation

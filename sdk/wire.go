@@ -68,12 +68,12 @@ func inspectionFromWire(w *pluginpb.InspectResponse) Inspection {
 }
 
 func endpointToWire(e Endpoint) *pluginpb.Endpoint {
-	return &pluginpb.Endpoint{Socket: e.Socket, Url: e.URL, Headers: e.Headers, WholeSocket: e.WholeSocket,
+	return &pluginpb.Endpoint{Socket: e.Socket, Url: e.URL, Headers: e.Headers, WholeSocket: e.WholeSocket, WholeFor: e.WholeFor,
 		Operations: toStrings(e.Operations), Parallel: int32(e.Parallel)}
 }
 
 func endpointFromWire(w *pluginpb.Endpoint) Endpoint {
-	return Endpoint{Socket: w.GetSocket(), URL: w.GetUrl(), Headers: w.GetHeaders(), WholeSocket: w.GetWholeSocket(),
+	return Endpoint{Socket: w.GetSocket(), URL: w.GetUrl(), Headers: w.GetHeaders(), WholeSocket: w.GetWholeSocket(), WholeFor: w.GetWholeFor(),
 		Operations: fromStrings[Operation](w.GetOperations()), Parallel: max(0, int(w.GetParallel()))}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -67,7 +68,7 @@ func (s *Server) send(ctx context.Context, op operation, req request) (*core.Lea
 			lease.Release()
 			return nil, nil, cannot(lease, op.Operation)
 		}
-		resp, err := lease.Post(ctx, core.Request{Operation: op.Operation, Stream: req.stream, ContentType: req.contentType,
+		resp, err := lease.Post(ctx, core.Request{Operation: op.Operation, Stream: req.stream && !detours(lease, op, req), ContentType: req.contentType,
 			Body: req.with(op.defaults(lease.Parameters()))})
 		if err == nil {
 			return lease, resp, nil
@@ -78,6 +79,12 @@ func (s *Server) send(ctx context.Context, op operation, req request) (*core.Lea
 			return nil, nil, broken(ctx, lease, err)
 		}
 	}
+}
+
+// detours says whether a stream does not come straight from the engine's server.
+func detours(lease *core.Lease, op operation, req request) bool {
+	return lease.Detours(op.Operation, "") ||
+		slices.ContainsFunc(req.fields, func(f field) bool { return f.value != "null" && lease.Detours(op.Operation, f.name) })
 }
 
 // whole passes on an answer that is no stream. It is read first: when the engine

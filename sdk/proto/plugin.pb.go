@@ -773,6 +773,7 @@ type Endpoint struct {
 	Operations    []string               `protobuf:"bytes,4,rep,name=operations,proto3" json:"operations,omitempty"`
 	Parallel      int32                  `protobuf:"varint,6,opt,name=parallel,proto3" json:"parallel,omitempty"`                         // requests at the same time; 0 is any number
 	WholeSocket   string                 `protobuf:"bytes,5,opt,name=whole_socket,json=wholeSocket,proto3" json:"whole_socket,omitempty"` // where requests that do not stream go, if elsewhere: as socket
+	WholeFor      []string               `protobuf:"bytes,7,rep,name=whole_for,json=wholeFor,proto3" json:"whole_for,omitempty"`          // streams that go there too: "responses", or "chat/completions tool_choice"
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -847,6 +848,13 @@ func (x *Endpoint) GetWholeSocket() string {
 		return x.WholeSocket
 	}
 	return ""
+}
+
+func (x *Endpoint) GetWholeFor() []string {
+	if x != nil {
+		return x.WholeFor
+	}
+	return nil
 }
 
 type WatchRequest struct {
@@ -1440,7 +1448,7 @@ const file_plugin_proto_rawDesc = "" +
 	"\bfraction\x18\x01 \x01(\x01R\bfraction\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\"E\n" +
 	"\bInstance\x129\n" +
-	"\bendpoint\x18\x01 \x01(\v2\x1d.enginebay.plugin.v1.EndpointR\bendpoint\"\x95\x02\n" +
+	"\bendpoint\x18\x01 \x01(\v2\x1d.enginebay.plugin.v1.EndpointR\bendpoint\"\xb2\x02\n" +
 	"\bEndpoint\x12\x16\n" +
 	"\x06socket\x18\x01 \x01(\tR\x06socket\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x12D\n" +
@@ -1449,7 +1457,8 @@ const file_plugin_proto_rawDesc = "" +
 	"operations\x18\x04 \x03(\tR\n" +
 	"operations\x12\x1a\n" +
 	"\bparallel\x18\x06 \x01(\x05R\bparallel\x12!\n" +
-	"\fwhole_socket\x18\x05 \x01(\tR\vwholeSocket\x1a:\n" +
+	"\fwhole_socket\x18\x05 \x01(\tR\vwholeSocket\x12\x1b\n" +
+	"\twhole_for\x18\a \x03(\tR\bwholeFor\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"/\n" +

@@ -60,13 +60,13 @@ func (e *engine) body(t *testing.T, op sdk.Operation, model string, stream bool)
 	return merge(t, further, request)
 }
 
-// post sends a request as the core does: one that does not stream goes to the
-// WholeSocket, if there is one.
+// post sends a request as the core does: one that does not stream, or whose stream
+// is among those of WholeFor, goes to the WholeSocket, if there is one.
 func post(ctx context.Context, e sdk.Endpoint, op sdk.Operation, body []byte) (*http.Response, error) {
 	var request struct{ Stream bool }
 	_ = json.Unmarshal(body, &request) // nonsense does not stream
 	socket := e.Socket
-	if e.WholeSocket != "" && !request.Stream {
+	if e.WholeSocket != "" && (!request.Stream || slices.Contains(e.WholeFor, string(op))) {
 		socket = e.WholeSocket
 	}
 	transport := &http.Transport{DisableKeepAlives: true}

@@ -90,6 +90,7 @@ func (s *Server) routes() []route {
 		{"PUT", "/v1/models/*", keyed, s.changeModel}, // …/start and …/stop
 		{"GET", "/v1/engines", keyed, s.listEngines},
 		{"GET", "/v1/plugins", keyed, s.listPlugins},
+		{"GET", "/v1/system", keyed, s.showSystem},
 	}
 	for _, op := range operations {
 		all = append(all, route{"POST", "/v1/" + string(op.Operation), metered, s.forward(op)})

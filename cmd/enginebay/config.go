@@ -20,7 +20,8 @@ const defaultAddr = "127.0.0.1:1337"
 // config is the operator's settings: flags, over environment, over
 // enginebay.yaml in the home folder, over defaults.
 type config struct {
-	home string // absolute
+	home    string // absolute
+	noStart bool   // no server in the background
 
 	Addr       string   `yaml:"addr"`        // HOST:PORT to listen on and to call
 	HostNames  []string `yaml:"host_names"`  // further names that a Host header may say
@@ -29,8 +30,8 @@ type config struct {
 	LogLevel   string   `yaml:"log_level"`   // trace, debug, info, warn, error
 }
 
-// load fills in what the flags left open.
-func (c *config) load(cmd *cobra.Command) error {
+// findHome fills in the home folder where the flags left it open.
+func (c *config) findHome() error {
 	if c.home == "" {
 		c.home = os.Getenv("ENGINEBAY_HOME")
 	}
@@ -48,6 +49,14 @@ func (c *config) load(cmd *cobra.Command) error {
 		return err
 	}
 	c.home = home
+	return nil
+}
+
+// load fills in what the flags left open.
+func (c *config) load(cmd *cobra.Command) error {
+	if err := c.findHome(); err != nil {
+		return err
+	}
 	file, err := readConfig(filepath.Join(c.home, "enginebay.yaml"))
 	if err != nil {
 		return err

@@ -25,6 +25,9 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ENGINEBAY_ADDR", b.addr())
 			env.Setenv("ENGINEBAY_HOME", env.WorkDir+"/home")
+			env.Setenv("ENGINEBAY_NO_START", "1")
+			env.Setenv("FREE_ADDR", freeAddr(t))
+			env.Defer(func() { stopServer(t, env.WorkDir+"/home") })
 			return os.MkdirAll(env.WorkDir+"/home", 0o700)
 		},
 	})

@@ -40,6 +40,7 @@ configured; settings may stand in HOME/enginebay.yaml.`,
 	cmd.Flags().StringVar(&c.LogLevel, "log-level", "", "trace, debug, info, warn or error (default $ENGINEBAY_LOG, else info)")
 	cmd.Flags().StringArrayVar(&c.HostNames, "host-name", nil, "a further name under which clients reach this server")
 	cmd.Flags().StringArrayVar(&c.PluginDirs, "plugin-dir", nil, "a further folder of plugin folders")
+	cmd.AddCommand(newServeStop(c), newServeStatus(c))
 	return cmd
 }
 
@@ -55,6 +56,9 @@ func serve(ctx context.Context, c *config) error {
 	log := hclog.New(&hclog.LoggerOptions{Name: "enginebay", Level: level, Output: os.Stderr, Color: color})
 	listener, err := net.Listen("tcp", c.Addr)
 	if err != nil {
+		if o, ok := serverOf(c.home); ok && o.Addr == c.Addr {
+			return fmt.Errorf("a server runs at %s already (pid %d); to stop it: enginebay serve stop", o.Addr, o.Pid)
+		}
 		if errors.Is(err, syscall.EADDRINUSE) {
 			return fmt.Errorf("%s is taken; is a server running already? Choose another address with --addr HOST:PORT", c.Addr)
 		}
@@ -64,6 +68,9 @@ func serve(ctx context.Context, c *config) error {
 	if err != nil {
 		listener.Close()
 		return err
+	}
+	if err := own(c.home, listener.Addr().String()); err != nil {
+		log.Warn("enginebay serve stop will not find this server", "error", err)
 	}
 	server := api.New(api.Config{Runtime: runtime, Version: version, Policy: api.Policy{Hosts: c.HostNames}, Log: log.Named("api")})
 	if addr, err := netip.ParseAddrPort(listener.Addr().String()); err == nil && !addr.Addr().IsLoopback() {

@@ -119,6 +119,10 @@ type model struct {
 	Sources     []struct {
 		Filename, URL string
 	} `json:"sources"`
+	Effective *struct {
+		Settings   map[string]origin `json:"settings"`
+		Parameters map[string]origin `json:"parameters"`
+	} `json:"effective"`
 	Running *struct {
 		Engine     string         `json:"engine"`
 		Since      int64          `json:"since"`
@@ -133,21 +137,12 @@ type model struct {
 	} `json:"running"`
 }
 
-type modelList struct {
-	Data []model `json:"data"`
+// origin is a value, and the layer that it comes from.
+type origin struct {
+	Value  any    `json:"value"`
+	Origin string `json:"origin"`
 }
 
-// completeModels completes the ids of models, where a server answers.
-func completeModels(c *config) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		var list modelList
-		if len(args) > 0 || c.load(cmd) != nil || c.client().get(cmd.Context(), "/v1/models", &list) != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		var ids []string
-		for _, m := range list.Data {
-			ids = append(ids, m.ID)
-		}
-		return ids, cobra.ShellCompDirectiveNoFileComp
-	}
+type modelList struct {
+	Data []model `json:"data"`
 }

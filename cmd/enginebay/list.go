@@ -21,6 +21,7 @@ func newList(c *config) *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.Flags().StringVar(&state, "state", "", "only models of this state: to_download, downloading, ready, running")
+	_ = cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions([]string{"to_download", "downloading", "ready", "running"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var list modelList
 		if printed, err := c.fetch(cmd, "/v1/models?state="+url.QueryEscape(state), *asJSON, &list); printed || err != nil {

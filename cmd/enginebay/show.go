@@ -16,6 +16,8 @@ func newShow(c *config) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show MODEL",
 		Short: "Show one model",
+		Long: `Show one model, with the settings and parameters that it would be used with now
+and where each comes from: a default, the engine's file or the model's.`,
 		Example: `  enginebay show tiny-guide
   enginebay show tiny-guide --json`,
 		Args:              oneModel,
@@ -24,11 +26,15 @@ func newShow(c *config) *cobra.Command {
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var m model
-		if printed, err := c.fetch(cmd, modelPath(args[0]), *asJSON, &m); printed || err != nil {
-			return err
+		path := modelPath(args[0])
+		printed, err := c.fetch(cmd, path+"?effective=true", *asJSON, &m)
+		if err != nil { // an engine that is not installed, say: the model can be shown all the same
+			printed, err = c.fetch(cmd, path, *asJSON, &m)
 		}
-		printModel(cmd.OutOrStdout(), m)
-		return nil
+		if !printed && err == nil {
+			printModel(cmd.OutOrStdout(), m)
+		}
+		return err
 	}
 	return cmd
 }
@@ -56,13 +62,38 @@ func printModel(w io.Writer, m model) {
 		add("answers", strings.Join(m.Running.Operations, ", "))
 	}
 	table(w, []string{"id", m.ID}, rows)
-	section(w, "settings", m.Settings)
-	section(w, "parameters", m.Parameters)
+	if m.Effective != nil {
+		layered(w, "SETTING", m.Effective.Settings)
+		layered(w, "PARAMETER", m.Effective.Parameters)
+	} else {
+		section(w, "settings", m.Settings)
+		section(w, "parameters", m.Parameters)
+	}
 	section(w, "metadata", m.Metadata)
 	section(w, "weights", m.GGUF)
 	for _, warning := range m.Warnings {
 		fmt.Fprintln(w, "\nwarning:", warning)
 	}
+}
+
+// layered prints values, and which layer each comes from.
+func layered(w io.Writer, heading string, values map[string]origin) {
+	if len(values) == 0 {
+		return
+	}
+	var rows [][]string
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		rows = append(rows, []string{name, shorten(plainJSON(values[name].Value), 60), values[name].Origin})
+	}
+	fmt.Fprintln(w)
+	table(w, []string{heading, "VALUE", "FROM"}, rows)
+}
+
+func shorten(s string, most int) string {
+	if runes := []rune(s); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return s
 }
 
 func section(w io.Writer, name string, values map[string]any) {
@@ -71,11 +102,16 @@ func section(w io.Writer, name string, values map[string]any) {
 	}
 	fmt.Fprintf(w, "\n%s\n", name)
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		var value bytes.Buffer
-		enc := json.NewEncoder(&value)
-		enc.SetEscapeHTML(false) // templates are full of <|…|>
-		if enc.Encode(values[key]) == nil {
-			fmt.Fprintf(w, "  %s: %s", key, value.Bytes())
-		}
+		fmt.Fprintf(w, "  %s: %s\n", key, plainJSON(values[key]))
 	}
+}
+
+// plainJSON is a value as JSON in which templates, which are full of <|…|>, can
+// be read.
+func plainJSON(v any) string {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v) // it came from JSON
+	return strings.TrimSpace(text.String())
 }

@@ -27,6 +27,9 @@ The exit status is 1 when a file has errors; warnings alone are no error.`,
 		Example: `  enginebay validate models/*/model.json
   enginebay validate --json engines/llamacpp.json | jq .`,
 		Args: cobra.MinimumNArgs(1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return []string{"json", "yml", "yaml"}, cobra.ShellCompDirectiveFilterFileExt
+		},
 	}
 	asJSON := cmd.Flags().Bool("json", false, "print the findings as JSON, for scripts")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func newRm(c *config) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "rm MODEL…",
+		Aliases: []string{"remove", "delete"},
+		Short:   "Remove models",
+		Long: `Remove the weights of models. The model file stays where they can be downloaded
+again; with --purge the whole folder goes. Weights that lie elsewhere, named by a
+path, are never touched. A model that is loaded is unloaded first.
+
+Weights that cannot be had again are removed only after a question, or with --yes.`,
+		Example: `  enginebay rm tiny-guide
+  enginebay rm --purge --yes old-model older-model`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return nil
+			}
+			return oneModel(cmd, args)
+		},
+		ValidArgsFunction: completeMoreModels(c),
+	}
+	asJSON := jsonFlag(cmd)
+	purge := cmd.Flags().Bool("purge", false, "remove the model's folder with all that is in it")
+	yes := cmd.Flags().BoolP("yes", "y", false, "ask nothing")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		for _, id := range args {
+			if !*yes {
+				if err := c.confirm(cmd, id); err != nil {
+					return err
+				}
+			}
+			if err := c.remove(cmd, id, *purge, *asJSON); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return cmd
+}
+
+func (c *config) remove(cmd *cobra.Command, id string, purge, asJSON bool) error {
+	path := modelPath(id)
+	if purge {
+		path += "?purge=true"
+	}
+	data, err := c.client().call(cmd.Context(), http.MethodDelete, path, nil)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printRaw(cmd.OutOrStdout(), data)
+	}
+	var answer struct{ ID, State string }
+	if err := json.Unmarshal(data, &answer); err != nil {
+		return err
+	}
+	if answer.State == "" || purge {
+		fmt.Fprintf(cmd.OutOrStdout(), "%s is removed\n", answer.ID)
+		return nil
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "the weights of %s are removed; its model file stays (%s)\n", answer.ID, answer.State)
+	return nil
+}
+
+// confirm asks before weights go that nobody could get again.
+func (c *config) confirm(cmd *cobra.Command, id string) error {
+	var m model
+	if err := c.client().get(cmd.Context(), modelPath(id), &m); err != nil {
+		return err
+	}
+	if !m.irreplaceable() {
+		return nil
+	}
+	if !isTerminal(cmd.InOrStdin()) {
+		return fmt.Errorf("the weights of %s cannot be downloaded again; to remove them all the same: add --yes", m.ID)
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "The weights of %s (%s) cannot be downloaded again. Remove them? [y/N] ", m.ID, bytesText(m.Metadata["size"]))
+	answer, _ := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
+	if !slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer))) {
+		return errors.New("nothing was removed")
+	}
+	return nil
+}
+
+// irreplaceable says whether weights are here that no source gives again. One
+// that is a path is the original itself, and stays.
+func (m model) irreplaceable() bool {
+	if m.Format == "api" || m.State == "to_download" {
+		return false
+	}
+	for _, source := range m.Sources {
+		if source.URL == "" {
+			return true
+		}
+	}
+	return len(m.Sources) == 0
+}

@@ -12,7 +12,7 @@ LDFLAGS  := -s -w -X main.version=$(VERSION)
 export GOFLAGS := -buildvcs=false
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check bench generate llamacpp clean
+.PHONY: help build run test check bench generate llamacpp man clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,5 +57,8 @@ bench: build llamacpp ## the benchmarks
 generate: ## the Go of sdk/proto/plugin.proto
 	$(GO) generate ./...
 
+man: build ## man pages, in build/man: man -M build/man enginebay
+	@build/enginebay man build/man/man1
+
 clean: ## remove what was built; build/home, with its models, stays
-	rm -rf build/enginebay build/plugins build/examples build/clients
+	rm -rf build/enginebay build/plugins build/examples build/clients build/man

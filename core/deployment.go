@@ -136,7 +136,7 @@ func (r *Runtime) readDeployment(file string) Deployment {
 		d.IdleUnload = &idle
 	}
 	if content.Enabled != nil && !*content.Enabled {
-		d.Err = errors.New("it is switched off (\"enabled\": false)")
+		d.Err = ErrSwitchedOff
 	}
 	return d
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"testing"
 	"time"
@@ -20,12 +22,17 @@ func TestScripts(t *testing.T) {
 			t.Fatal("a new model folder is not seen")
 		}
 	}
+	other := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(other.Close)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ENGINEBAY_ADDR", b.addr())
 			env.Setenv("ENGINEBAY_HOME", env.WorkDir+"/home")
 			env.Setenv("ENGINEBAY_NO_START", "1")
+			env.Setenv("BUILD", build)
+			env.Setenv("SERVER", b.addr())
+			env.Setenv("OTHER_PROGRAM", other.Listener.Addr().String())
 			env.Setenv("FREE_ADDR", freeAddr(t))
 			env.Defer(func() { stopServer(t, env.WorkDir+"/home") })
 			return os.MkdirAll(env.WorkDir+"/home", 0o700)

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/enginebay/enginebay/core"
+	"github.com/enginebay/enginebay/core/pluginhost"
+	"github.com/enginebay/enginebay/core/store"
+	"github.com/enginebay/enginebay/sdk"
+)
+
+const (
+	// engineTimeout is for an engine to start; the plugin host gives it 20 s.
+	engineTimeout = 30 * time.Second
+	// versionTimeout is for llama-server --version, which loads its libraries and
+	// asks the GPUs.
+	versionTimeout = 20 * time.Second
+)
+
+// plugins starts each of them as the server would, in a temporary folder: what
+// runs is left alone.
+func (e *examination) plugins() {
+	temp, err := os.MkdirTemp("", "enginebay")
+	if err != nil {
+		e.fail("plugins", "see whether there is room", "%v", err)
+		return
+	}
+	defer os.RemoveAll(temp)
+	host, err := pluginhost.New(pluginhost.Config{Dirs: e.config.plugins(), RunDir: filepath.Join(temp, "run"), DataDir: filepath.Join(temp, "data"),
+		Env: e.config.PluginEnv, Log: hclog.NewNullLogger()})
+	if err != nil {
+		e.fail("plugins", "see whether there is room", "%v", err)
+		return
+	}
+	defer host.Close()
+	e.installed(host)
+	all := e.deployments(host)
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		e.engines[id] = true
+		e.engine(host, all[id])
+	}
+}
+
+func (e *examination) installed(host *pluginhost.Host) {
+	found := host.Plugins()
+	if len(found) == 0 {
+		e.fail("plugins", "put the folder of one into "+filepath.Join(e.config.home, "plugins")+", or beside the program", "no plugin is installed, so that no model can be loaded")
+	}
+	for _, p := range found {
+		if p.Err != nil {
+			e.fail("plugin "+p.Name, "install it again, or remove "+p.Dir, "%v", p.Err)
+			continue
+		}
+		e.ok("plugin "+p.Name, "version %s in %s", p.Version, p.Dir)
+	}
+}
+
+// deployments are those with a file, and an implicit one for each engine plugin
+// without, as the server has them.
+func (e *examination) deployments(host *pluginhost.Host) map[string]core.Deployment {
+	all := map[string]core.Deployment{}
+	for _, p := range host.Plugins() {
+		if p.Err == nil && p.Is(sdk.KindEngine) {
+			all[p.Name] = core.Deployment{Deployment: pluginhost.Deployment{ID: p.Name, Plugin: p.Name}}
+		}
+	}
+	files, _ := filepath.Glob(filepath.Join(e.config.home, "engines", "[^.]*.json"))
+	for _, file := range files {
+		d := core.ReadDeployment(file)
+		all[d.ID] = d
+	}
+	return all
+}
+
+func (e *examination) engine(host *pluginhost.Host, d core.Deployment) {
+	name := "engine " + d.ID
+	advice := "mend " + d.File + "; to see what is wrong: enginebay validate " + d.File
+	switch {
+	case errors.Is(d.Err, core.ErrSwitchedOff):
+		e.ok(name, "%v", d.Err)
+		return
+	case d.Err != nil:
+		e.fail(name, advice, "%v", d.Err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(e.cmd.Context(), engineTimeout)
+	defer cancel()
+	process, err := host.Connect(ctx, d.Deployment)
+	switch {
+	case err != nil && d.File != "":
+		e.fail(name, advice, "%s", full(err))
+		return
+	case err != nil:
+		e.fail(name, "install its plugin again", "%s", full(err))
+		return
+	}
+	e.ok(name, "plugin %s %s starts and takes its settings", d.Plugin, process.Description.Version)
+	if process.Schema != nil && process.Schema.Knows("", "llama_server") {
+		e.llamaServer(host, d)
+	}
+}
+
+// full is an error with its cause, which an [sdk.Error] keeps for the log.
+func full(err error) string {
+	var coded *sdk.Error
+	if errors.As(err, &coded) && coded.Cause != nil {
+		return coded.Message + ": " + coded.Cause.Error()
+	}
+	return err.Error()
+}
+
+// llamaServer looks for the program where the plugin looks, and starts it.
+func (e *examination) llamaServer(host *pluginhost.Host, d core.Deployment) {
+	const advice = `run "make llamacpp", install llama.cpp, or name one as llama_server in engines/llamacpp.json`
+	plugin, _ := host.Plugin(d.Plugin)
+	named, _ := d.Settings["llama_server"].(string)
+	program, err := exec.LookPath(cmp.Or(named, filepath.Join(plugin.Dir, "llamacpp", "bin", "llama-server")))
+	if err != nil && named == "" {
+		program, err = exec.LookPath("llama-server")
+	}
+	if err != nil {
+		e.fail("llama-server of "+d.ID, advice, "not found: %v", err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(e.cmd.Context(), versionTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, "--version")
+	cmd.WaitDelay = time.Second
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		e.fail("llama-server of "+d.ID, advice, "%s --version: %v: %s", program, err, firstLine(string(out)))
+		return
+	}
+	e.ok("llama-server of "+d.ID, "%s, %s", program, versionLine(string(out)))
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return line
+}
+
+// versionLine is the one that says so; what GPUs there are may stand before it.
+func versionLine(text string) string {
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "version") {
+			return strings.TrimSpace(line)
+		}
+	}
+	return firstLine(text)
+}
+
+func (e *examination) models() {
+	dir := filepath.Join(e.config.home, "models")
+	if _, err := os.Stat(dir); err != nil {
+		e.ok("models", "none yet")
+		return
+	}
+	models, err := store.Open(dir, hclog.NewNullLogger())
+	if err != nil {
+		e.fail("models", "see whether "+dir+" can be read", "%v", err)
+		return
+	}
+	defer models.Close()
+	ready := 0
+	for _, m := range models.Models() {
+		switch {
+		case m.Err != nil && m.File != "":
+			e.fail("model "+m.ID, "mend "+m.File+"; to see what is wrong: enginebay validate "+m.File, "%v", m.Err)
+		case m.Err != nil:
+			e.fail("model "+m.ID, "look into "+m.Dir, "%v", m.Err)
+		case !e.engines[m.Manifest.Engine]:
+			e.fail("model "+m.ID, "name another one in "+cmp.Or(m.File, m.Dir)+", or install its plugin", "there is no engine %q", m.Manifest.Engine)
+		case m.Ready:
+			ready++
+		}
+		for _, warning := range m.Warnings {
+			e.warn("model "+m.ID, "mend "+m.File, "%v", warning)
+		}
+	}
+	e.ok("models", "%d in %s, %d of them ready", len(models.Models()), dir, ready)
+}

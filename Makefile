@@ -51,8 +51,9 @@ check: ## gofmt, vet, staticcheck, generated code, other systems, and all tests 
 	GOOS=windows $(GO) build ./...
 	$(GO) test -race -timeout 20m ./...
 
-bench: build llamacpp ## the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: build llamacpp ## what the server costs beside a bare proxy (BENCH=-quick for half a minute)
+	@$(GO) build -trimpath -o build/bench ./cmd/bench
+	@build/bench $(BENCH)
 
 generate: ## the Go of sdk/proto/plugin.proto
 	$(GO) generate ./...
@@ -61,4 +62,4 @@ man: build ## man pages, in build/man: man -M build/man enginebay
 	@build/enginebay man build/man/man1
 
 clean: ## remove what was built; build/home, with its models, stays
-	rm -rf build/enginebay build/plugins build/examples build/clients build/man
+	rm -rf build/enginebay build/bench build/plugins build/examples build/clients build/man

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"syscall"
 
@@ -16,9 +17,13 @@ import (
 )
 
 // client calls the server's API.
-type client struct{ base string }
+type client struct{ base, key string }
 
-func (c *config) client() client { return client{"http://" + c.Addr} }
+// apiKey is the environment variable that the commands take their key from. The key
+// of the server's own machine is no exception: the server holds no key to read.
+const apiKey = "ENGINEBAY_API_KEY"
+
+func (c *config) client() client { return client{"http://" + c.Addr, os.Getenv(apiKey)} }
 
 // call sends a request and returns the body of a good answer. An error answer
 // becomes an error with the server's own sentence.
@@ -36,6 +41,9 @@ func (c client) call(ctx context.Context, method, path string, body any) ([]byte
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if c.key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.key)
+	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return nil, c.unreachable(err)
@@ -50,9 +58,21 @@ func (c client) call(ctx context.Context, method, path string, body any) ([]byte
 		if json.Unmarshal(data, &answer) != nil || answer.Error.Message == "" {
 			return nil, fmt.Errorf("the server at %s answered %s", c.base, resp.Status)
 		}
-		return nil, errors.New(answer.Error.Message)
+		return nil, c.refused(resp.StatusCode, answer.Error.Message)
 	}
 	return data, nil
+}
+
+// refused is the error of an answer: the server's own sentence, and where the key
+// comes from if it is about that.
+func (c client) refused(status int, message string) error {
+	switch {
+	case status != http.StatusUnauthorized:
+		return errors.New(message)
+	case c.key == "":
+		return fmt.Errorf("the server at %s wants an API key: set %s to one; enginebay key create NAME makes one", c.base, apiKey)
+	}
+	return fmt.Errorf("%s (the key was taken from %s)", message, apiKey)
 }
 
 func (c client) unreachable(err error) error {

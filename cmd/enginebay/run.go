@@ -74,7 +74,7 @@ type chat struct {
 
 func newChat(c *config, model, system string, out io.Writer) *chat {
 	ch := &chat{model: model, system: system, out: out, server: c.client()}
-	ch.client = openai.NewClient(option.WithBaseURL("http://"+c.Addr+"/v1/"), option.WithAPIKey("none"), option.WithMaxRetries(0))
+	ch.client = openai.NewClient(option.WithBaseURL("http://"+c.Addr+"/v1/"), option.WithAPIKey(firstOf(ch.server.key, "none")), option.WithMaxRetries(0))
 	ch.clear()
 	return ch
 }
@@ -119,7 +119,7 @@ func (ch *chat) explain(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &answer) && answer.Message != "":
-		return errors.New(answer.Message)
+		return ch.server.refused(answer.StatusCode, answer.Message)
 	}
 	return ch.server.unreachable(err)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"sync"
 	"syscall"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/api"
+	"github.com/enginebay/enginebay/core/keys"
 )
 
 // shutdownTimeout is how long open connections may take to end, once their
@@ -30,7 +30,9 @@ func newServe(c *config) *cobra.Command {
 		Long: `Start the server and stay in the foreground until Ctrl-C.
 
 Models are loaded by the first request that names them. Nothing needs to be
-configured; settings may stand in HOME/enginebay.yaml.`,
+configured; settings may stand in HOME/enginebay.yaml.
+
+An address that other machines can reach needs an API key: enginebay key create.`,
 		Example: `  enginebay serve
   enginebay serve --home /srv/models --addr 127.0.0.1:8080
   ENGINEBAY_LOG=debug enginebay serve`,
@@ -64,6 +66,12 @@ func serve(ctx context.Context, c *config) error {
 		}
 		return fmt.Errorf("%w; choose another address with --addr HOST:PORT", err)
 	}
+	ring, err := c.openKeys(listener.Addr(), log)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	defer ring.Close()
 	runtime, err := core.Open(core.Config{Home: c.home, PluginDirs: c.plugins(), PluginEnv: c.PluginEnv, Log: log})
 	if err != nil {
 		listener.Close()
@@ -72,12 +80,19 @@ func serve(ctx context.Context, c *config) error {
 	if err := own(c.home, listener.Addr().String()); err != nil {
 		log.Warn("enginebay serve stop will not find this server", "error", err)
 	}
-	server := api.New(api.Config{Runtime: runtime, Version: version, Policy: api.Policy{Hosts: c.HostNames}, Log: log.Named("api")})
-	if addr, err := netip.ParseAddrPort(listener.Addr().String()); err == nil && !addr.Addr().IsLoopback() {
-		log.Warn("this address can be reached from other machines, and there is no API key: anybody there can use the models", "addr", c.Addr)
-	}
+	server := api.New(api.Config{Runtime: runtime, Version: version, Keys: ring, Policy: api.Policy{Hosts: c.HostNames}, Log: log.Named("api")})
 	log.Info("serving", "url", "http://"+listener.Addr().String()+"/v1", "home", c.home, "models", len(runtime.Models()), "plugins", len(runtime.Plugins()), "version", version)
 	return run(ctx, log, listener, server, runtime)
+}
+
+// openKeys wants a key where other machines can reach the server. What counts is the
+// address that is listened on, whatever name it was given by.
+func (c *config) openKeys(addr net.Addr, log hclog.Logger) (*keys.Ring, error) {
+	ring, err := keys.Open(c.keyFile(), log.Named("keys"))
+	if err == nil && api.Exposed(addr) && ring.Len() == 0 {
+		return nil, fmt.Errorf("other machines can reach %s, and there is no API key in %s; make one with: enginebay key create NAME, or choose an address of this machine only, as %s", c.Addr, c.keyFile(), defaultAddr)
+	}
+	return ring, err
 }
 
 // run serves until ctx ends, then leaves: models first, so that their streams

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/enginebay/enginebay/core/keys"
+)
+
+// keyFile is where the server and these commands look for API keys.
+func (c *config) keyFile() string { return filepath.Join(c.home, "keys.json") }
+
+func newKey(c *config) *cobra.Command {
+	cmd := group("key", "Work with API keys: who may use the server")
+	cmd.Long = `Work with API keys. They are in HOME/keys.json, as hashes; a running server
+follows the file, and none needs to run.
+
+Without a key the server answers this machine only. As soon as there is one, it
+wants a key of everybody, on this machine too.`
+	cmd.AddCommand(newKeyCreate(c), newKeyList(c), newKeyRevoke(c))
+	return cmd
+}
+
+func newKeyCreate(c *config) *cobra.Command {
+	var expires string
+	var asJSON bool
+	key := keys.Key{}
+	cmd := &cobra.Command{
+		Use:   "create NAME",
+		Short: "Make an API key and print it, this once",
+		Long: `Make an API key and print it on standard output. It cannot be shown again.
+
+The limits count requests to models, not lists and other management.`,
+		Example: `  enginebay key create laptop
+  enginebay key create ci --expires 90d --rpm 60 --concurrency 2
+  export ENGINEBAY_API_KEY=$(enginebay key create shell)`,
+		Args: oneKey("a new key, as in: %s laptop"),
+	}
+	cmd.Flags().IntVar(&key.RPM, "rpm", 0, "requests a minute (default no limit)")
+	cmd.Flags().IntVar(&key.Concurrency, "concurrency", 0, "requests at once (default no limit)")
+	cmd.Flags().StringVar(&expires, "expires", "", "how long it is good for: 90d, 12h (default for ever)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, for scripts")
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		key.Name = args[0]
+		if key.Expires, err = expiry(expires, time.Now()); err != nil {
+			return err
+		}
+		if key.RPM < 0 || key.Concurrency < 0 {
+			return errors.New("a limit is a number above 0; leave it out for none")
+		}
+		made, secret, err := keys.Create(c.keyFile(), key)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			made.Hash = ""
+			return printJSON(cmd.OutOrStdout(), struct {
+				Secret string `json:"key"`
+				keys.Key
+			}{secret, made})
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), secret)
+		fmt.Fprintf(cmd.ErrOrStderr(), `
+This is the key %s. Keep it: it cannot be shown again.
+  These commands read it from ENGINEBAY_API_KEY.
+  OpenAI clients take it as api_key, any other as the header Authorization: Bearer KEY.
+From now on the server wants a key of everybody, on this machine too.
+`, made.Name)
+		return nil
+	}
+	return cmd
+}
+
+// expiry is when a key ends that is good for so long from now.
+func expiry(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	d, err := time.ParseDuration(text)
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		var n int
+		n, err = strconv.Atoi(days)
+		d = time.Duration(min(n, 36500)) * 24 * time.Hour
+	}
+	if err != nil || d <= 0 {
+		return time.Time{}, fmt.Errorf("--expires %s: write days or hours, as in 90d or 12h", text)
+	}
+	return now.Add(d).UTC().Truncate(time.Second), nil
+}
+
+func newKeyList(c *config) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List the API keys",
+		Example: `  enginebay key list
+  enginebay key list --json | jq -r '.data[].name'`,
+		Args: cobra.NoArgs,
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, for scripts")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		all, err := keys.List(c.keyFile())
+		if err != nil {
+			return err
+		}
+		for i := range all {
+			all[i].Hash = ""
+		}
+		if asJSON {
+			return printJSON(cmd.OutOrStdout(), map[string]any{"object": "list", "data": append([]keys.Key{}, all...)})
+		}
+		if len(all) == 0 {
+			fmt.Fprintln(cmd.OutOrStdout(), "No API keys: the server answers this machine only. To make one: enginebay key create NAME")
+			return nil
+		}
+		var rows [][]string
+		for _, k := range all {
+			rows = append(rows, []string{k.Name, k.ID, "…" + k.Last4, day(k.Created), ends(k), day(k.LastUsed), limits(k)})
+		}
+		table(cmd.OutOrStdout(), []string{"NAME", "ID", "KEY", "CREATED", "EXPIRES", "LAST USED", "LIMITS"}, rows)
+		return nil
+	}
+	return cmd
+}
+
+func day(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.Local().Format("2006-01-02 15:04")
+}
+
+func ends(k keys.Key) string {
+	if k.Expired(time.Now()) {
+		return "expired"
+	}
+	return day(k.Expires)
+}
+
+func limits(k keys.Key) string {
+	var all []string
+	if k.RPM > 0 {
+		all = append(all, fmt.Sprintf("%d a minute", k.RPM))
+	}
+	if k.Concurrency > 0 {
+		all = append(all, fmt.Sprintf("%d at once", k.Concurrency))
+	}
+	return dash(strings.Join(all, ", "))
+}
+
+func newKeyRevoke(c *config) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "revoke NAME|ID",
+		Short: "End an API key at once",
+		Long:  "End an API key: the next request with it is refused. Answers that are under way end by themselves.",
+		Example: `  enginebay key revoke laptop
+  enginebay key revoke key_k3xq7a2m`,
+		Args: oneKey("one key, as in: %s laptop"),
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			var names []string
+			if len(args) == 0 && c.load(cmd) == nil {
+				all, _ := keys.List(c.keyFile()) // who completes sees no error
+				for _, k := range all {
+					names = append(names, k.Name)
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		gone, err := keys.Revoke(c.keyFile(), args[0])
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%s is revoked (%s, …%s)\n", gone.Name, gone.ID, gone.Last4)
+		if all, err := keys.List(c.keyFile()); err == nil && len(all) == 0 {
+			fmt.Fprintln(cmd.ErrOrStderr(), "That was the last key: the server is open to this machine again, and to no other.")
+		}
+		return nil
+	}
+	return cmd
+}
+
+// oneKey wants one name; says tells what to name.
+func oneKey(says string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			return nil
+		}
+		return fmt.Errorf("name "+says, cmd.CommandPath())
+	}
+}
+
+func printJSON(w io.Writer, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return printRaw(w, data)
+}

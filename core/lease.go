@@ -62,6 +62,7 @@ type Request struct {
 	Operation   sdk.Operation
 	Stream      bool // the body asks for a stream, and it makes no detour
 	ContentType string
+	ID          string // told to the engine, whose log can name it then
 	Body        []byte
 }
 
@@ -180,6 +181,9 @@ func (c *caller) send(ctx context.Context, to *target, r Request) (*http.Respons
 	}
 	req.Header.Set("Content-Type", r.ContentType)
 	req.Header.Set("User-Agent", "enginebay")
+	if r.ID != "" {
+		req.Header["X-Request-Id"] = []string{r.ID}
+	}
 	// Not sent: it lets the transport try again when an idle connection was dead.
 	req.Header["X-Idempotency-Key"] = nil
 	for name, value := range c.headers {

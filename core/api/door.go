@@ -45,6 +45,7 @@ func (s *Server) add(r route) {
 			return err
 		}
 		defer leave()
+		observed(c).caller = caller(c)
 		if err := checkBody(c); err != nil {
 			return err
 		}

@@ -22,6 +22,7 @@ const (
 // forward answers an operation by the instance of the model that the body names.
 func (s *Server) forward(op operation) fiber.Handler {
 	return func(c *fiber.Ctx) error {
+		seen := observed(c)
 		req, err := op.parse(c.Request())
 		if err == nil {
 			err = forms[op.Operation].check(req)
@@ -29,6 +30,7 @@ func (s *Server) forward(op operation) fiber.Handler {
 		if err != nil {
 			return err
 		}
+		seen.asked = req.model
 		ctx, done := clientContext(c.Context().Conn())
 		streams := false
 		defer func() { // also when something panics
@@ -36,18 +38,20 @@ func (s *Server) forward(op operation) fiber.Handler {
 				done()
 			}
 		}()
-		lease, resp, err := s.send(ctx, op, req)
+		lease, resp, err := s.send(ctx, seen, op, req)
 		if err != nil {
 			return named(err)
 		}
+		seen.model = lease.Model()
 		if resp.StatusCode == http.StatusOK && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
 			streams = true // fasthttp reads it after this function has returned, and closes it
 			leave := stay(c)
 			c.Set(fiber.HeaderContentType, "text/event-stream")
 			c.Set(fiber.HeaderCacheControl, "no-cache")
 			c.Response().ImmediateHeaderFlush = true
-			c.Response().SetBodyStream(&stream{ctx: ctx, conn: c.Context().Conn(), lease: lease, op: op, body: resp.Body, log: s.log,
-				end: func() { done(); lease.Release(); leave() }}, -1)
+			seen.stream = true
+			c.Response().SetBodyStream(&stream{ctx: ctx, conn: c.Context().Conn(), lease: lease, op: op, body: resp.Body, log: s.log, seen: seen,
+				end: func(status int) { done(); lease.Release(); leave(); seen.end(status) }}, -1)
 			return nil
 		}
 		defer lease.Release()
@@ -58,9 +62,9 @@ func (s *Server) forward(op operation) fiber.Handler {
 // send finds an instance and sends the request there. An instance that ended a
 // moment ago, or while it was asked and before it answered, is no reason to fail:
 // the model is loaded again, once. With an error there is no lease to release.
-func (s *Server) send(ctx context.Context, op operation, req request) (*core.Lease, *http.Response, error) {
+func (s *Server) send(ctx context.Context, seen *observation, op operation, req request) (*core.Lease, *http.Response, error) {
 	for again := true; ; again = false {
-		lease, err := s.runtime.Acquire(ctx, req.model, core.Ask{KeepAlive: req.keepAlive, Unqueued: op.light})
+		lease, err := s.runtime.Acquire(ctx, req.model, core.Ask{Caller: seen.caller, KeepAlive: req.keepAlive, Unqueued: op.light})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -68,7 +72,7 @@ func (s *Server) send(ctx context.Context, op operation, req request) (*core.Lea
 			lease.Release()
 			return nil, nil, cannot(lease, op.Operation)
 		}
-		resp, err := lease.Post(ctx, core.Request{Operation: op.Operation, Stream: req.stream && !detours(lease, op, req), ContentType: req.contentType,
+		resp, err := lease.Post(ctx, core.Request{Operation: op.Operation, Stream: req.stream && !detours(lease, op, req), ContentType: req.contentType, ID: seen.id,
 			Body: req.with(op.defaults(lease.Parameters()))})
 		if err == nil {
 			return lease, resp, nil
@@ -102,6 +106,7 @@ func (s *Server) whole(ctx context.Context, c *fiber.Ctx, lease *core.Lease, res
 		return fault(http.StatusBadGateway, "The engine's answer is too large", "", "engine_error")
 	}
 	c.Set(fiber.HeaderContentType, contentType(resp.Header.Get("Content-Type")))
+	observed(c).tokens.Whole(body)
 	c.Status(resp.StatusCode).Response().SetBodyRaw(body)
 	return nil
 }

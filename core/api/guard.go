@@ -143,6 +143,6 @@ func (s *Server) methods(serve fasthttp.RequestHandler) fasthttp.RequestHandler 
 		c := s.app.AcquireCtx(ctx)
 		defer s.app.ReleaseCtx(c)
 		c.Set(fiber.HeaderAllow, allMethods)
-		_ = s.fail(c, fiber.ErrMethodNotAllowed) // it has answered
+		_ = s.unread(c, fiber.ErrMethodNotAllowed) // it has answered
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/keys"
+	"github.com/enginebay/enginebay/core/metrics"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -47,6 +48,7 @@ type Config struct {
 type Server struct {
 	app     *fiber.App
 	runtime *core.Runtime
+	metrics *metrics.Metrics
 	config  Config
 	log     hclog.Logger
 	policy  atomic.Pointer[policy]
@@ -55,7 +57,7 @@ type Server struct {
 
 // New makes a server with all its routes.
 func New(c Config) *Server {
-	s := &Server{runtime: c.Runtime, config: c, log: c.Log}
+	s := &Server{runtime: c.Runtime, metrics: metrics.New(c.Runtime, c.Version), config: c, log: c.Log}
 	s.Apply(c.Policy)
 	s.app = fiber.New(fiber.Config{
 		AppName:                      "enginebay",
@@ -68,11 +70,11 @@ func New(c Config) *Server {
 		ReadTimeout:                  readTimeout,
 		WriteTimeout:                 answerTimeout,
 		IdleTimeout:                  idleTimeout,
-		ErrorHandler:                 s.fail,
+		ErrorHandler:                 s.unread,
 	})
 	s.app.Server().HeaderReceived = s.received
 	s.app.Server().Handler = s.methods(s.app.Handler())
-	s.app.Use(s.recover, s.guard)
+	s.app.Use(s.observe, s.recover, s.guard)
 	for _, r := range s.routes() {
 		s.add(r)
 	}
@@ -84,6 +86,7 @@ func (s *Server) routes() []route {
 	all := []route{
 		{"GET", "/healthz", public, s.health},
 		{"GET", "/readyz", public, s.ready},
+		{"GET", "/metrics", keyed, s.showMetrics},
 		{"GET", "/v1/events", keyed, s.events},
 		{"GET", "/v1/models", keyed, s.listModels},
 		{"GET", "/v1/models/*", keyed, s.showModel},
@@ -117,18 +120,16 @@ func (s *Server) Serve(l net.Listener) error {
 func (s *Server) Shutdown(timeout time.Duration) error { return s.app.ShutdownWithTimeout(timeout) }
 
 // fail answers every error.
-func (s *Server) fail(c *fiber.Ctx, err error) error {
+func (s *Server) fail(c *fiber.Ctx, err error) {
 	if errors.Is(err, fiber.ErrRequestEntityTooLarge) { // it came before the guard; see received
 		if refused := s.inspect(c); refused != nil {
 			err = refused
 		}
 	}
 	answer := translate(err)
-	level := hclog.Debug
-	if answer.status >= 500 {
-		level = hclog.Error
+	if answer.status == http.StatusInternalServerError {
+		answer.Message += fmt.Sprintf("; the request's id is %s", observed(c).id)
 	}
-	s.log.Log(level, "request failed", "method", c.Method(), "path", strings.Clone(c.Path()), "caller", caller(c), "status", answer.status, "error", err)
 	if answer.status == http.StatusUnauthorized {
 		c.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="enginebay"`)
 	}
@@ -140,14 +141,14 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 	if strings.HasPrefix(c.Path(), "/v1/"+string(sdk.OpMessages)) {
 		body = answer.messagesBody()
 	}
-	return c.Status(answer.status).Send(body)
+	c.Status(answer.status).Response().SetBodyRaw(body)
 }
 
 // recover answers a panic with a fixed text; the stack goes to the log.
 func (s *Server) recover(c *fiber.Ctx) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			s.log.Error("panic", "value", fmt.Sprint(r), "stack", string(debug.Stack()))
+			s.log.Error("panic", "value", fmt.Sprint(r), "stack", string(debug.Stack()), "request_id", observed(c).id)
 			err = errors.New("panic")
 		}
 	}()

@@ -1,10 +1,12 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -28,19 +30,21 @@ type stream struct {
 	op    operation
 	body  io.ReadCloser
 	log   hclog.Logger
-	end   func()
+	seen  *observation
+	end   func(status int)
 	once  sync.Once
 
-	tail []byte // an event still to be sent after the engine broke off
-	over bool
+	status int    // as it turned out; 0 until the end has come
+	tail   []byte // an event still to be sent after the engine broke off
+	over   bool
 }
 
 // Read implements io.Reader. A panic on this goroutine would end the process.
 func (s *stream) Read(p []byte) (n int, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			s.log.Error("panic", "value", fmt.Sprint(r), "stack", string(debug.Stack()))
-			n, err = 0, io.ErrUnexpectedEOF
+			s.log.Error("panic", "value", fmt.Sprint(r), "stack", string(debug.Stack()), "request_id", s.seen.id)
+			n, err, s.status = 0, io.ErrUnexpectedEOF, http.StatusInternalServerError
 		}
 	}()
 	if len(s.tail) > 0 {
@@ -52,13 +56,16 @@ func (s *stream) Read(p []byte) (n int, err error) {
 		return 0, io.EOF
 	}
 	n, err = s.body.Read(p)
+	s.seen.bytes(p[:n])
 	if err != nil && s.ctx.Err() != nil {
-		s.log.Debug("client left", "error", err)
 		return 0, err
 	}
-	if err != nil && err != io.EOF {
-		s.log.Warn("a stream was broken off", "model", s.lease.Model(), "error", err)
-		s.tail = s.op.breakOff(translate(broken(s.ctx, s.lease, err)))
+	if err == io.EOF {
+		s.status = http.StatusOK
+	} else if err != nil {
+		s.log.Warn("a stream was broken off", "model", s.lease.Model(), "error", err, "request_id", s.seen.id)
+		answer := translate(broken(s.ctx, s.lease, err))
+		s.tail, s.status = s.op.breakOff(answer), answer.status
 		s.over, err = true, nil
 	}
 	_ = s.conn.SetWriteDeadline(time.Now().Add(chunkTimeout))
@@ -68,7 +75,7 @@ func (s *stream) Read(p []byte) (n int, err error) {
 // Close implements io.Closer; fasthttp calls it at every end.
 func (s *stream) Close() error {
 	s.once.Do(func() {
-		s.end()
+		s.end(cmp.Or(s.status, s.seen.left()))
 		s.body.Close()
 		_ = s.conn.SetWriteDeadline(time.Time{})
 	})

@@ -1,0 +1,85 @@
+package api_test
+
+import (
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+)
+
+// scrape returns /metrics, as a Prometheus server reads it.
+func (b *bay) scrape() string {
+	b.t.Helper()
+	resp := b.open(http.MethodGet, "/metrics", "")
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	if _, err := parser.TextToMetricFamilies(strings.NewReader(string(text))); err != nil {
+		b.t.Fatalf("not Prometheus' form: %v\n%s", err, text)
+	}
+	return string(text)
+}
+
+// wantLines insists on whole lines, the labels in their order of the alphabet.
+func wantLines(t *testing.T, text string, lines ...string) {
+	t.Helper()
+	for _, line := range lines {
+		if !strings.Contains("\n"+text, "\n"+line+"\n") {
+			name, _, _ := strings.Cut(line, "{")
+			has := regexp.MustCompile("(?m)^"+name+".*$").FindAllString(text, -1)
+			t.Errorf("no line %s\nthere is:\n%s", line, strings.Join(has, "\n"))
+		}
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{"tokens": 5}`, "bad": `{"refuse": "no"}`})
+	b.do("POST", "/v1/chat/completions", chat("m", "hello"))
+	b.do("POST", "/v1/chat/completions", chat("m", "hello", `"stream":true`))
+	b.do("POST", "/v1/chat/completions", chat("bad", "hello"))
+	b.do("POST", "/v1/chat/completions", chat("none-of-mine", "hello"))
+	b.do("POST", "/v1/embeddings", `{"model":"m","input":["a","b","c"]}`)
+	b.do("GET", "/v1/models", "")
+	b.do("GET", "/v1/models/m", "")
+	b.do("GET", "/v1/models/nobody", "")
+	b.do("GET", "/nowhere/at/all", "")
+	text := b.scrape()
+	wantLines(t, text,
+		`enginebay_requests_total{method="POST",model="m",route="/v1/chat/completions",status="2xx"} 2`,
+		`enginebay_requests_total{method="POST",model="bad",route="/v1/chat/completions",status="4xx"} 1`,
+		`enginebay_requests_total{method="POST",model="",route="/v1/chat/completions",status="4xx"} 1`,
+		`enginebay_requests_total{method="POST",model="m",route="/v1/embeddings",status="2xx"} 1`,
+		`enginebay_requests_total{method="GET",model="",route="/v1/models",status="2xx"} 1`,
+		`enginebay_requests_total{method="GET",model="",route="/v1/models/*",status="2xx"} 1`,
+		`enginebay_requests_total{method="GET",model="",route="/v1/models/*",status="4xx"} 1`,
+		`enginebay_requests_total{method="",model="",route="",status="4xx"} 1`,
+		`enginebay_request_duration_seconds_count{method="POST",model="m",route="/v1/chat/completions"} 2`,
+		`enginebay_time_to_first_token_seconds_count{method="POST",model="m",route="/v1/chat/completions"} 1`,
+		`enginebay_tokens_per_second_count{method="POST",model="m",route="/v1/chat/completions"} 1`,
+		`enginebay_tokens_total{kind="output",method="POST",model="m",route="/v1/chat/completions"} 10`,
+		`enginebay_tokens_total{kind="input",method="POST",model="m",route="/v1/chat/completions"} 1`,
+		`enginebay_tokens_total{kind="input",method="POST",model="m",route="/v1/embeddings"} 3`,
+		`enginebay_requests_in_flight 1`, // this one
+		`enginebay_models{state="running"} 1`,
+		`enginebay_models{state="ready"} 1`,
+		`enginebay_model_loaded{engine="echo",model="m"} 1`,
+		`enginebay_engine_state{engine="echo",plugin="echo",state="up"} 1`,
+		`enginebay_engine_state{engine="echo",plugin="echo",state="failed"} 0`,
+		`enginebay_engine_restarts_total{engine="echo"} 0`,
+		`enginebay_build_info{version="test"} 1`)
+	for _, name := range []string{"process_resident_memory_bytes ", "process_cpu_seconds_total ", "process_open_fds ", "go_goroutines "} {
+		if !strings.Contains(text, "\n"+name) {
+			t.Errorf("no %s", name)
+		}
+	}
+	if strings.Contains(text, "nobody") || strings.Contains(text, "none-of-mine") || strings.Contains(text, "nowhere") {
+		t.Error("a client's text became a label")
+	}
+}

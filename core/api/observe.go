@@ -1,0 +1,142 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/enginebay/enginebay/core/metrics"
+)
+
+// An observation follows one request from its arrival to the last byte of its
+// answer, and tells the metrics and the log of it. It belongs to one goroutine at a
+// time: the handler's, then that which sends the stream.
+type observation struct {
+	server *Server
+	id     string // of the request
+	method string
+	path   string
+	route  string // the pattern that the path fits; empty where there is none
+	caller string
+	model  string // that answers; empty where no model does
+	asked  string // the model that the body names, which need not exist
+	began  time.Time
+	first  time.Duration // until the first byte of a stream; 0 for what is none
+	stream bool          // the answer goes on when the handler has returned; its end calls end
+	err    error
+	tokens metrics.Tokens
+}
+
+// observe is the outermost handler: every answer gets its headers here, and every
+// error its form.
+func (s *Server) observe(c *fiber.Ctx) error {
+	o := s.begin(c)
+	err := c.Next()
+	if route := c.Route().Path; route != "/" { // which all requests pass
+		o.route = route
+	}
+	o.answer(c, err)
+	return nil
+}
+
+// unread answers a request that came to no handler: one that breaks the rules of
+// HTTP, or that is too large.
+func (s *Server) unread(c *fiber.Ctx, err error) error {
+	o := s.begin(c)
+	o.answer(c, err)
+	return nil
+}
+
+func (s *Server) begin(c *fiber.Ctx) *observation {
+	o := &observation{server: s, id: requestID(c), method: strings.Clone(c.Method()), path: strings.Clone(c.Path()), began: time.Now()}
+	c.Locals(observationKey{}, o)
+	c.Set(fiber.HeaderXRequestID, o.id)
+	s.metrics.Began()
+	return o
+}
+
+// answer completes the head of the answer, which is an error's where err is one;
+// what is no stream ends here.
+func (o *observation) answer(c *fiber.Ctx, err error) {
+	if o.err = err; err != nil {
+		o.server.fail(c, err)
+	}
+	c.Set("Openai-Processing-Ms", strconv.FormatInt(time.Since(o.began).Milliseconds(), 10))
+	if !o.stream {
+		o.end(c.Response().StatusCode())
+	}
+}
+
+type observationKey struct{}
+
+// observed returns the observation of a request.
+func observed(c *fiber.Ctx) *observation {
+	o, _ := c.Locals(observationKey{}).(*observation)
+	return o
+}
+
+// bytes looks at what a stream has just sent.
+func (o *observation) bytes(p []byte) {
+	if o.first == 0 && len(p) > 0 {
+		o.first = time.Since(o.began)
+	}
+	o.tokens.Chunk(p)
+}
+
+// left is the status of a stream whose client has closed the connection: many do
+// so at the last event, and miss nothing.
+func (o *observation) left() int {
+	if o.tokens.Done() {
+		return http.StatusOK
+	}
+	return statusClientGone
+}
+
+// end tells of a request that is answered.
+func (o *observation) end(status int) {
+	took := time.Since(o.began)
+	key := metrics.Key{Route: o.route}
+	if o.route != "" { // else the method may be anything
+		key.Method = o.method
+	}
+	if o.model == "" && o.asked != "" {
+		if m, err := o.server.runtime.Model(o.asked); err == nil { // it exists, but was not loaded
+			o.model = m.ID
+		}
+	}
+	key.Model = o.model
+	input, output := o.tokens.Count()
+	o.server.metrics.Ended(key, metrics.Answer{Status: status, Took: took, First: o.first, Input: input, Output: output})
+	if level := levelOf(status); o.server.log.GetLevel() <= level {
+		o.log(level, status, took)
+	}
+}
+
+// log writes the one line that the log has of a request: no body and no secret.
+func (o *observation) log(level hclog.Level, status int, took time.Duration) {
+	facts := []any{"method", o.method, "path", o.path, "status", status, "took", took.Round(time.Microsecond), "request_id", o.id}
+	for _, more := range [][2]string{{"model", o.model}, {"caller", o.caller}} {
+		if more[1] != "" {
+			facts = append(facts, more[0], more[1])
+		}
+	}
+	if o.err != nil {
+		facts = append(facts, "error", o.err)
+	}
+	o.server.log.Log(level, "request", facts...)
+}
+
+// levelOf is the level of a request's line.
+func levelOf(status int) hclog.Level {
+	switch {
+	case status == http.StatusInternalServerError:
+		return hclog.Error
+	case status > http.StatusInternalServerError:
+		return hclog.Info
+	}
+	return hclog.Debug
+}

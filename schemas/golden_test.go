@@ -45,7 +45,7 @@ func read(t *testing.T, name string, data []byte) (said string, valid bool) {
 	t.Helper()
 	kind, _, _ := strings.Cut(name, "-")
 	schema := map[string]*schemas.Schema{
-		"model": schemas.Model(), "deployment": schemas.Deployment(), "plugin": schemas.Plugin(),
+		"model": schemas.Model(), "deployment": schemas.Deployment(), "plugin": schemas.Plugin(), "config": schemas.Config(),
 	}[kind]
 	doc, err := schemas.Parse(name+".json", data)
 	if err != nil {

@@ -125,6 +125,13 @@ func (s *Schema) Scope(name string) string {
 	return scope
 }
 
+// Description returns what a top level property says of itself.
+func (s *Schema) Description(name string) string {
+	property, _ := s.root.property(name)
+	text, _ := property.here["description"].(string)
+	return text
+}
+
 // Validate returns what is wrong in value, at most ten problems in the order of
 // their pointers. It never blocks for long: what is out of bounds is a problem
 // by itself.

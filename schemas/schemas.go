@@ -1,6 +1,6 @@
 // Package schemas holds the JSON Schemas (draft 2020-12) of the files that
-// people write: model files, deployments in engines/, and a plugin's
-// plugin.json. It reads such files with bounds and with comments allowed,
+// people write: model files, deployments in engines/, enginebay.yaml, and a
+// plugin's plugin.json. It reads such files with bounds and with comments allowed,
 // validates them, and says what is wrong by file, line and column.
 //
 // Validation takes values as [Parse] and [ParseYAML] make them: nil, bool,
@@ -22,10 +22,14 @@ var deploymentJSON []byte
 //go:embed plugin.schema.json
 var pluginJSON []byte
 
+//go:embed config.schema.json
+var configJSON []byte
+
 var (
 	modelSchema      = sync.OnceValue(func() *Schema { return mustCompile(modelJSON) })
 	deploymentSchema = sync.OnceValue(func() *Schema { return mustCompile(deploymentJSON) })
 	pluginSchema     = sync.OnceValue(func() *Schema { return mustCompile(pluginJSON) })
+	configSchema     = sync.OnceValue(func() *Schema { return mustCompile(configJSON) })
 )
 
 // Model is the schema of a model file in its canonical form.
@@ -37,6 +41,9 @@ func Deployment() *Schema { return deploymentSchema() }
 
 // Plugin is the schema of plugin.json, which describes an installed plugin.
 func Plugin() *Schema { return pluginSchema() }
+
+// Config is the schema of enginebay.yaml, the operator's settings.
+func Config() *Schema { return configSchema() }
 
 // mustCompile compiles a schema of this package, which the tests have compiled
 // before.

@@ -1,94 +1,149 @@
 package main
 
 import (
-	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
+
+	"github.com/enginebay/enginebay/schemas"
 )
 
-const defaultAddr = "127.0.0.1:1337"
+// configFile is the operator's settings, in the home folder.
+const configFile = "enginebay.yaml"
 
-// config is the operator's settings: flags, over environment, over
+// config is the home folder and the settings: flags, over environment, over
 // enginebay.yaml in the home folder, over defaults.
 type config struct {
 	home    string // absolute
 	noStart bool   // no server in the background
+	settings
+	values values         // what settings was made from
+	flags  map[string]any // settings that were given as flags
+}
 
-	Addr       string   `yaml:"addr"`        // HOST:PORT to listen on and to call
-	HostNames  []string `yaml:"host_names"`  // further names that a Host header may say
-	PluginDirs []string `yaml:"plugin_dirs"` // folders of plugin folders, before those in the home
-	PluginEnv  []string `yaml:"plugin_env"`  // environment variables that plugins may see besides the usual ones
-	LogLevel   string   `yaml:"log_level"`   // trace, debug, info, warn, error
+// file is where the settings may stand.
+func (c *config) file() string { return filepath.Join(c.home, configFile) }
+
+// load fills in what the flags left open.
+func (c *config) load(*cobra.Command) (err error) {
+	if err := c.findHome(); err != nil {
+		return err
+	}
+	c.values, c.settings, err = c.read()
+	return err
 }
 
 // findHome fills in the home folder where the flags left it open.
 func (c *config) findHome() error {
-	if c.home == "" {
-		c.home = os.Getenv("ENGINEBAY_HOME")
+	home, err := homeFolder(firstOf(c.home, os.Getenv("ENGINEBAY_HOME")))
+	if err == nil {
+		c.home = home
+	}
+	return err
+}
+
+func homeFolder(given string) (string, error) {
+	if given == "" {
+		given = "~/.enginebay"
+	}
+	home, err := expandHome(given) // --home=~/x, which a shell leaves as it is
+	if err != nil {
+		return "", fmt.Errorf("no home folder: %w; name one with --home DIR", err)
+	}
+	return filepath.Abs(home)
+}
+
+// expandHome puts the user's home in the place of a leading ~.
+func expandHome(path string) (string, error) {
+	rest, tilde := strings.CutPrefix(path, "~/")
+	if !tilde {
+		return path, nil
 	}
 	user, err := os.UserHomeDir()
-	switch rest, tilde := strings.CutPrefix(c.home, "~/"); {
-	case err != nil && (c.home == "" || tilde):
-		return fmt.Errorf("no home folder: %w; name one with --home DIR", err)
-	case c.home == "":
-		c.home = filepath.Join(user, ".enginebay")
-	case tilde: // --home=~/x, which a shell leaves as it is
-		c.home = filepath.Join(user, rest)
-	}
-	home, err := filepath.Abs(c.home)
-	if err != nil {
-		return err
-	}
-	c.home = home
-	return nil
+	return filepath.Join(user, rest), err
 }
 
-// load fills in what the flags left open.
-func (c *config) load(cmd *cobra.Command) error {
-	if err := c.findHome(); err != nil {
-		return err
-	}
-	file, err := readConfig(filepath.Join(c.home, "enginebay.yaml"))
-	if err != nil {
-		return err
-	}
-	c.Addr = strings.TrimSuffix(strings.TrimPrefix(firstOf(c.Addr, os.Getenv("ENGINEBAY_ADDR"), file.Addr, defaultAddr), "http://"), "/")
-	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
-		return fmt.Errorf("address %q is not HOST:PORT, as in %s", c.Addr, defaultAddr)
-	}
-	c.LogLevel = firstOf(c.LogLevel, os.Getenv("ENGINEBAY_LOG"), file.LogLevel, "info")
-	c.HostNames = append(c.HostNames, file.HostNames...)
-	c.PluginEnv = file.PluginEnv
-	c.PluginDirs = append(c.PluginDirs, file.PluginDirs...)
-	return nil
+// A value is that of one setting, and where it comes from.
+type value struct {
+	Value any    `json:"value"` // as schemas.ParseYAML makes it
+	From  string `json:"from"`  // "default", FILE:LINE, a variable of the environment, or a flag
 }
 
-// readConfig reads the file strictly: a misspelt key would be a setting that is
+// values are those of all settings by key.
+type values map[string]value
+
+// read brings the layers together. c is not changed: it may be in use.
+func (c *config) read() (values, settings, error) {
+	all := values{}
+	for key, standard := range schemas.Config().Defaults() {
+		all[key] = value{standard, "default"}
+	}
+	if err := all.file(c.file()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, settings{}, err
+	}
+	for _, key := range settingKeys() {
+		if text := os.Getenv(settingVariable(key)); text != "" {
+			v, err := fromText(key, text)
+			if err != nil {
+				return nil, settings{}, fmt.Errorf("%s: %w", settingVariable(key), err)
+			}
+			all[key] = value{v, settingVariable(key)}
+		}
+		if v, ok := c.flags[key]; ok {
+			all[key] = value{v, "--" + flagName(key)}
+		}
+	}
+	s, err := all.settings()
+	return all, s, err
+}
+
+// file reads enginebay.yaml strictly: a misspelt key would be a setting that is
 // silently not there.
-func readConfig(file string) (config, error) {
-	var c config
+func (v values) file(file string) error {
 	data, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return c, nil
-	}
 	if err != nil {
-		return c, err
+		return err
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	dec.KnownFields(true)
-	if err := dec.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		return c, fmt.Errorf("%s: %w; known keys are addr, host_names, plugin_dirs, plugin_env, log_level", file, err)
+	doc, err := schemas.ParseYAML(file, data)
+	if err != nil {
+		return err
 	}
-	return c, nil
+	if err := doc.Validate(schemas.Config()).Err(); err != nil {
+		return err
+	}
+	for key, content := range doc.Value {
+		line, _ := doc.Place(schemas.Pointer(key))
+		v[key] = value{content, fmt.Sprintf("%s:%d", file, line)}
+	}
+	return nil
+}
+
+// settings are the values with Go's types. The schema has checked their forms.
+func (v values) settings() (s settings, err error) {
+	plain := map[string]any{}
+	for key, value := range v {
+		plain[key] = value.Value
+	}
+	data, err := json.Marshal(plain)
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(data, &s); err != nil {
+		return s, fmt.Errorf("settings: %w", err)
+	}
+	s.Addr = strings.TrimSuffix(strings.TrimPrefix(s.Addr, "http://"), "/")
+	for i, dir := range s.PluginDirs {
+		if s.PluginDirs[i], err = expandHome(dir); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
 }
 
 // plugins are the folders that are searched: the operator's, the home's, then
@@ -113,3 +168,6 @@ func firstOf(values ...string) string {
 	}
 	return ""
 }
+
+// defaultAddr is the address where nothing says another.
+func defaultAddr() string { return schemas.Config().Defaults()["addr"].(string) }

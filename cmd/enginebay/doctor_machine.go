@@ -22,7 +22,7 @@ func (e *examination) settings() {
 	switch {
 	case err != nil:
 		e.fail("settings", "mend "+file+"; the README lists its keys", "%v", err)
-		e.config.Addr = firstOf(e.config.Addr, defaultAddr)
+		e.config.Addr = firstOf(e.config.Addr, defaultAddr())
 	case missing != nil:
 		e.ok("settings", "defaults, for there is no %s", file)
 	default:

@@ -81,10 +81,10 @@ Start the server, then talk to it from another terminal or from any OpenAI clien
 		},
 	}
 	root.PersistentFlags().StringVar(&c.home, "home", "", "data folder: models, engines, plugins (default $ENGINEBAY_HOME, else ~/.enginebay)")
-	root.PersistentFlags().StringVar(&c.Addr, "addr", "", "address of the server (default $ENGINEBAY_ADDR, else 127.0.0.1:1337)")
 	root.PersistentFlags().BoolVar(&c.noStart, "no-start", false, "start no server in the background where none answers (default $ENGINEBAY_NO_START)")
 	_ = root.MarkPersistentFlagDirname("home")
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	c.addFlags(root.PersistentFlags(), "addr")
 	root.AddGroup(&cobra.Group{ID: "models", Title: "Models:"}, &cobra.Group{ID: "server", Title: "Server:"})
 	add := func(group string, commands ...*cobra.Command) {
 		for _, cmd := range commands {
@@ -94,6 +94,6 @@ Start the server, then talk to it from another terminal or from any OpenAI clien
 	}
 	add("models", c.withServer(newRun(c)), c.withServer(newList(c)), c.withServer(newPs(c)), c.withServer(newShow(c)),
 		c.withServer(newStart(c)), c.withServer(newStop(c)), c.withServer(newRm(c)), newValidate())
-	add("server", newServe(c), newDoctor(c), newService(c), c.withServer(newEngine(c)), c.withServer(newPlugin(c)), newKey(c), newMan(), newVersion())
+	add("server", newServe(c), newConfig(c), newKey(c), newDoctor(c), newService(c), c.withServer(newEngine(c)), c.withServer(newPlugin(c)), newMan(), newVersion())
 	return root
 }

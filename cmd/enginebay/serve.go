@@ -30,32 +30,27 @@ func newServe(c *config) *cobra.Command {
 		Long: `Start the server and stay in the foreground until Ctrl-C.
 
 Models are loaded by the first request that names them. Nothing needs to be
-configured; settings may stand in HOME/enginebay.yaml.
+configured. Each flag is also a line of HOME/enginebay.yaml, which the server
+follows while it runs, and a variable of the environment: see "enginebay config".
 
 An address that other machines can reach needs an API key: enginebay key create.`,
 		Example: `  enginebay serve
   enginebay serve --home /srv/models --addr 127.0.0.1:8080
-  ENGINEBAY_LOG=debug enginebay serve`,
+  ENGINEBAY_LOG_LEVEL=debug enginebay serve`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), c) },
 	}
-	cmd.Flags().StringVar(&c.LogLevel, "log-level", "", "trace, debug, info, warn or error (default $ENGINEBAY_LOG, else info)")
-	cmd.Flags().StringArrayVar(&c.HostNames, "host-name", nil, "a further name under which clients reach this server")
-	cmd.Flags().StringArrayVar(&c.PluginDirs, "plugin-dir", nil, "a further folder of plugin folders")
+	c.addFlags(cmd.Flags(), serverKeys()...)
 	cmd.AddCommand(newServeStop(c), newServeStatus(c))
 	return cmd
 }
 
 func serve(ctx context.Context, c *config) error {
-	level := hclog.LevelFromString(c.LogLevel)
-	if level == hclog.NoLevel {
-		return fmt.Errorf("log level %q is none of trace, debug, info, warn, error", c.LogLevel)
-	}
 	color := hclog.ColorOff
 	if term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" {
 		color = hclog.AutoColor
 	}
-	log := hclog.New(&hclog.LoggerOptions{Name: "enginebay", Level: level, Output: os.Stderr, Color: color})
+	log := hclog.New(&hclog.LoggerOptions{Name: "enginebay", Level: hclog.LevelFromString(c.LogLevel), JSONFormat: c.LogFormat == "json", Output: os.Stderr, Color: color})
 	listener, err := net.Listen("tcp", c.Addr)
 	if err != nil {
 		if o, ok := serverOf(c.home); ok && o.Addr == c.Addr {
@@ -90,7 +85,7 @@ func serve(ctx context.Context, c *config) error {
 func (c *config) openKeys(addr net.Addr, log hclog.Logger) (*keys.Ring, error) {
 	ring, err := keys.Open(c.keyFile(), log.Named("keys"))
 	if err == nil && api.Exposed(addr) && ring.Len() == 0 {
-		return nil, fmt.Errorf("other machines can reach %s, and there is no API key in %s; make one with: enginebay key create NAME, or choose an address of this machine only, as %s", c.Addr, c.keyFile(), defaultAddr)
+		return nil, fmt.Errorf("other machines can reach %s, and there is no API key in %s; make one with: enginebay key create NAME, or choose an address of this machine only, as %s", c.Addr, c.keyFile(), defaultAddr())
 	}
 	return ring, err
 }

@@ -17,16 +17,17 @@ import (
 func newValidate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate FILE…",
-		Short: "Check model files, deployments and plugin manifests",
+		Short: "Check model files, deployments, plugin manifests and settings",
 		Long: `Check files against their schemas, without a server. A file in a folder "engines"
-is a deployment, plugin.json a plugin's manifest, every other one a model file of
-any shape that there has been. Comments, trailing commas and missing outer braces
-are read with a warning.
+is a deployment, plugin.json a plugin's manifest, enginebay.yaml the settings,
+every other one a model file of any shape that there has been. Comments, trailing
+commas and missing outer braces of JSON are read with a warning.
 
 The exit status is 1 when a file has errors; warnings alone are no error.`,
 		Example: `  enginebay validate models/*/model.json
   enginebay validate --json engines/llamacpp.json | jq .`,
-		Args: cobra.MinimumNArgs(1),
+		Args:              cobra.MinimumNArgs(1),
+		PersistentPreRunE: withoutSettings,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return []string{"json", "yml", "yaml"}, cobra.ShellCompDirectiveFilterFileExt
 		},
@@ -72,6 +73,10 @@ type problem struct {
 // check reads a file as the server would.
 func check(file string) finding {
 	f := finding{File: file, Kind: "model"}
+	if filepath.Base(file) == configFile {
+		err := values{}.file(file)
+		return finding{file, "config", err == nil, problems(err), []problem{}}
+	}
 	doc, err := store.ReadFile(file, file)
 	var warnings schemas.Problems
 	switch {

@@ -16,7 +16,8 @@ func newVersion() *cobra.Command {
 		Short: "Print the version",
 		Example: `  enginebay version
   enginebay version --json`,
-		Args: cobra.NoArgs,
+		Args:              cobra.NoArgs,
+		PersistentPreRunE: withoutSettings,
 	}
 	asJSON := cmd.Flags().Bool("json", false, "print it as JSON, for scripts")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+)
+
+// settings are those of enginebay.yaml, which schemas/config.schema.json
+// describes: their meaning, form and default. A key is the name in the file; the
+// variable of the environment and the flag are made from it. What is tagged
+// "restart" takes effect at the next start, all else while the server runs.
+type settings struct {
+	Addr         string            `json:"addr" restart:"true"`
+	HostNames    []string          `json:"host_names"`
+	Origins      []string          `json:"origins"`
+	PluginDirs   []string          `json:"plugin_dirs" restart:"true"`
+	PluginEnv    []string          `json:"plugin_env" restart:"true"`
+	LogLevel     string            `json:"log_level"`
+	LogLevels    map[string]string `json:"log_levels"`
+	LogFormat    string            `json:"log_format" restart:"true"`
+	KeepAlive    lasting           `json:"keep_alive"`
+	MaxLoaded    int               `json:"max_loaded"`
+	MemoryBudget budget            `json:"memory_budget"`
+	Preload      []string          `json:"preload" restart:"true"`
+	Pinned       []string          `json:"pinned"`
+	QueuePerSlot int               `json:"queue_per_slot"`
+	LoadTimeout  lasting           `json:"load_timeout"`
+	MaxBody      size              `json:"max_body"`
+	OTLPEndpoint string            `json:"otlp_endpoint" restart:"true"`
+}
+
+// settingKeys are the settings in the order in which people see them.
+func settingKeys() []string {
+	t := reflect.TypeFor[settings]()
+	all := make([]string, t.NumField())
+	for i := range all {
+		all[i] = t.Field(i).Tag.Get("json")
+	}
+	return all
+}
+
+// needsRestart says whether a setting takes effect at the next start only.
+func needsRestart(key string) bool {
+	t := reflect.TypeFor[settings]()
+	for i := range t.NumField() {
+		if tag := t.Field(i).Tag; tag.Get("json") == key {
+			return tag.Get("restart") == "true"
+		}
+	}
+	return false
+}
+
+// settingVariable is the name of a setting in the environment.
+func settingVariable(key string) string { return "ENGINEBAY_" + strings.ToUpper(key) }
+
+// lasting is a length of time; nil lasts for ever.
+type lasting struct{ *time.Duration }
+
+func (l *lasting) UnmarshalText(text []byte) error {
+	if l.Duration = nil; string(text) == "forever" {
+		return nil
+	}
+	d, err := time.ParseDuration(string(text))
+	l.Duration = &d
+	return err
+}
+
+// size is a number of bytes.
+type size uint64
+
+func (s *size) UnmarshalText(text []byte) error {
+	n, err := humanize.ParseBytes(string(text))
+	*s = size(n)
+	return err
+}
+
+// budget is an amount of memory: a number of bytes, or a part of the machine's.
+// The zero value sets no bound.
+type budget struct {
+	bytes   size
+	percent int
+}
+
+func (b *budget) UnmarshalText(text []byte) (err error) {
+	*b = budget{}
+	percent, isPart := strings.CutSuffix(string(text), "%")
+	switch {
+	case string(text) == "off":
+	case string(text) == "auto":
+		b.percent = 90
+	case isPart:
+		b.percent, err = strconv.Atoi(percent)
+	default:
+		err = b.bytes.UnmarshalText(text)
+	}
+	return err
+}

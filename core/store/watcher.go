@@ -57,11 +57,14 @@ func (w *watcher) add(dir string) {
 	}
 }
 
-// forget ends the watching of the folders below one that has moved: they would
-// go on under its old name.
+// forget ends the watching of a folder that moves away, and of those below it: they
+// would go on under its old name.
 func (w *watcher) forget(dir string) {
+	if w.events == nil {
+		return
+	}
 	for _, watched := range w.events.WatchList() {
-		if within(watched, dir) {
+		if watched == dir || within(watched, dir) {
 			_ = w.events.Remove(watched)
 		}
 	}
@@ -83,7 +86,7 @@ func (w *watcher) run(s *Store) {
 	var faults <-chan error
 	if w.events != nil {
 		defer w.events.Close()
-		changes, faults = w.events.Events, w.events.Errors
+		changes, faults = w.events.Events, latest(w.events.Errors)
 	}
 	ticker := time.NewTicker(sweep)
 	defer ticker.Stop()
@@ -136,6 +139,22 @@ func (w *watcher) run(s *Store) {
 			report(s.Scan())
 		}
 	}
+}
+
+// latest takes errors as they come and passes on one for all that come meanwhile.
+// fsnotify holds its lock until an error is taken (a folder that was moved and
+// removed is one), and who reads the folders wants that lock.
+func latest(errors <-chan error) <-chan error {
+	last := make(chan error, 1)
+	go func() {
+		for err := range errors {
+			select {
+			case last <- err:
+			default:
+			}
+		}
+	}()
+	return last
 }
 
 // topFolder is the name at the top of the models folder that an event belongs to.

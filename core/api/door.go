@@ -39,6 +39,9 @@ type route struct {
 
 // add registers a route behind its rule.
 func (s *Server) add(r route) {
+	if r.method == fiber.MethodGet {
+		s.add(route{fiber.MethodHead, r.path, r.rule, headOf(r.handler)})
+	}
 	s.app.Add(r.method, r.path, func(c *fiber.Ctx) error {
 		leave, err := s.admit(c, r.rule)
 		if err != nil {
@@ -51,6 +54,18 @@ func (s *Server) add(r route) {
 		}
 		return r.handler(c)
 	})
+}
+
+// headOf ends a stream before it begins: fasthttp would send the end of one that has
+// no body, and the connection's next answer would begin with it.
+func headOf(get fiber.Handler) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		err := get(c)
+		if c.Response().IsBodyStream() {
+			c.Response().ResetBody()
+		}
+		return err
+	}
 }
 
 // visit is what is known of the caller of a request that showed a key.
@@ -178,30 +193,4 @@ func token(h *fasthttp.RequestHeader) ([]byte, error) {
 		return bytes.Trim(secret, " "), nil
 	}
 	return nil, fault(http.StatusBadRequest, "The request has more than one Authorization header", "", "invalid_headers")
-}
-
-// strangersBody is how large a body is taken from who has shown no key: the
-// refusal does not wait for it, and many at once cannot fill the memory.
-const strangersBody = 64 << 10
-
-// received looks at a request's headers before its body is read. Where it shortens
-// the body of a stranger, fasthttp refuses it as too large, and inspect says why.
-func (s *Server) received(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-	config := fasthttp.RequestConfig{MaxRequestBodySize: s.policy.Load().maxBody}
-	if n := h.ContentLength(); n == -1 || n > strangersBody {
-		config.ReadTimeout = bodyTimeout
-		if _, err := s.identify(h); err != nil {
-			config.MaxRequestBodySize = min(config.MaxRequestBodySize, strangersBody)
-		}
-	}
-	return config
-}
-
-// inspect says what stands against a request whose body was not read.
-func (s *Server) inspect(c *fiber.Ctx) error {
-	if err := s.checkSource(c); err != nil {
-		return err
-	}
-	_, err := s.identify(&c.Request().Header)
-	return err
 }

@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -85,35 +84,4 @@ func halfGGUF(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return string(data[:len(data)/2])
-}
-
-func TestWhatBrowsersCouldBeTrickedInto(t *testing.T) {
-	b := newBay(t, map[string]string{"m": `{}`})
-	for _, test := range []struct {
-		name   string
-		change func(*http.Request)
-		status int
-	}{
-		{"a foreign host", func(r *http.Request) { r.Host = "evil.example" }, 403},
-		{"a host that only begins well", func(r *http.Request) { r.Host = "localhost.evil.example" }, 403},
-		{"localhost", func(r *http.Request) { r.Host = "localhost:1337" }, 200},
-		{"an address", func(r *http.Request) { r.Host = "[::1]:1337" }, 200},
-		{"a form", func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }, 415},
-		{"no content type", func(r *http.Request) { r.Header.Del("Content-Type") }, 415},
-		{"a compressed body", func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }, 415},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			req, _ := http.NewRequest("POST", b.url+"/v1/chat/completions", strings.NewReader(chat("m", "hi")))
-			req.Header.Set("Content-Type", "application/json")
-			test.change(req)
-			resp, err := b.client.Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer resp.Body.Close()
-			if resp.StatusCode != test.status {
-				t.Errorf("status %d, want %d", resp.StatusCode, test.status)
-			}
-		})
-	}
 }

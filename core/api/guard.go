@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -104,29 +103,6 @@ func preflight(c *fiber.Ctx) bool {
 	}
 	c.Status(http.StatusNoContent)
 	return true
-}
-
-// checkBody wants JSON, and a form only where one is expected: a form on any page
-// can send texts and files to any server.
-func checkBody(c *fiber.Ctx) error {
-	if len(c.Request().Body()) == 0 {
-		return nil
-	}
-	kind, _, _ := bytes.Cut(c.Request().Header.ContentType(), []byte(";"))
-	kind = bytes.TrimSpace(kind)
-	switch {
-	case bytes.EqualFold(kind, []byte(fiber.MIMEApplicationJSON)):
-		return nil
-	case !takesForm(c.Path()):
-		return fault(http.StatusUnsupportedMediaType, fmt.Sprintf("The content type is %.60q; send application/json", kind), "", "unsupported_content_type")
-	case bytes.EqualFold(kind, []byte(fiber.MIMEMultipartForm)):
-		return nil
-	}
-	return fault(http.StatusUnsupportedMediaType, fmt.Sprintf("The content type is %.60q; send multipart/form-data", kind), "", "unsupported_content_type")
-}
-
-func takesForm(path string) bool {
-	return slices.ContainsFunc(operations, func(op operation) bool { return op.form && path == op.Path() })
 }
 
 // methods answers a method that Fiber does not know, which it would in its own form.

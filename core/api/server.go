@@ -121,10 +121,8 @@ func (s *Server) Shutdown(timeout time.Duration) error { return s.app.ShutdownWi
 
 // fail answers every error.
 func (s *Server) fail(c *fiber.Ctx, err error) {
-	if errors.Is(err, fiber.ErrRequestEntityTooLarge) { // it came before the guard; see received
-		if refused := s.inspect(c); refused != nil {
-			err = refused
-		}
+	if errors.Is(err, fiber.ErrRequestEntityTooLarge) {
+		err = s.tooLarge(c)
 	}
 	answer := translate(err)
 	if answer.status == http.StatusInternalServerError {

@@ -30,6 +30,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("ENGINEBAY_ADDR", b.addr())
 			env.Setenv("ENGINEBAY_HOME", env.WorkDir+"/home")
 			env.Setenv("ENGINEBAY_NO_START", "1")
+			env.Setenv("STANDIN", standin(t))
 			env.Setenv("BUILD", build)
 			env.Setenv("SERVER", b.addr())
 			env.Setenv("OTHER_PROGRAM", other.Listener.Addr().String())

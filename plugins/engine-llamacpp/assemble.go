@@ -1,77 +1,41 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 )
 
-// maxEvent bounds one event of a stream, in bytes; one with the likelihoods of
-// many tokens is the largest.
-const maxEvent = 8 << 20
-
-// streamError is an error that llama-server sent in a stream.
-type streamError struct {
-	status int
-	body   []byte // {"error": …}
-}
-
-func (e *streamError) Error() string { return string(e.body) }
-
-// assemble makes the answer of a stream's events, as llama-server itself would
-// have given it. object is the kind of the answer. A stream that breaks off
-// before [DONE] is io.ErrUnexpectedEOF.
-func assemble(events io.Reader, object string) (map[string]any, error) {
-	a := assembly{answer: map[string]any{}, choices: map[string]map[string]any{}}
-	lines := bufio.NewScanner(events)
-	lines.Buffer(make([]byte, 64<<10), maxEvent)
-	for lines.Scan() {
-		data, ok := bytes.CutPrefix(lines.Bytes(), []byte("data: "))
-		switch {
-		case !ok:
-			continue
-		case string(data) == "[DONE]":
-			return a.finish(object), nil
-		}
-		if err := a.event(data); err != nil {
-			return nil, err
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return nil, err
-	}
-	return nil, io.ErrUnexpectedEOF
-}
-
-// assembly is an answer in the making.
+// assembly is the answer of a chat or a completion in the making, of the events of
+// its stream.
 type assembly struct {
-	answer  map[string]any            // the top level, the last event's values
+	object  string                    // the kind of the answer
+	top     map[string]any            // the top level, the last event's values
 	choices map[string]map[string]any // by index, as it is written
+	usage   usage
 }
 
-func (a *assembly) event(data []byte) error {
-	var event map[string]any
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	if err := dec.Decode(&event); err != nil {
+func newAssembly(object string, b body) assembly {
+	return assembly{object: object, top: map[string]any{}, choices: map[string]map[string]any{}, usage: newUsage(b)}
+}
+
+// over implements editor.
+func (a *assembly) over(data []byte) bool { return string(data) == "[DONE]" }
+
+// fail implements editor.
+func (a *assembly) fail(out *bytes.Buffer, r *refusal) { send(out, encode(map[string]any{"error": r})) }
+
+// add implements editor.
+func (a *assembly) add(data []byte) error {
+	event, err := decode(data)
+	if err != nil {
 		return fmt.Errorf("read event: %w", err)
-	}
-	if failure, ok := event["error"].(map[string]any); ok {
-		status := 500
-		if code, ok := failure["code"].(json.Number); ok {
-			if n, err := code.Int64(); err == nil && n >= 400 && n < 600 {
-				status = int(n)
-			}
-		}
-		return &streamError{status, bytes.Clone(data)}
 	}
 	choices, _ := event["choices"].([]any)
 	delete(event, "choices")
-	maps.Copy(a.answer, event)
+	a.usage.add(event["usage"])
+	maps.Copy(a.top, event)
 	for _, c := range choices {
 		if choice, ok := c.(map[string]any); ok {
 			a.choice(choice)
@@ -152,25 +116,38 @@ func joinList(list, pieces []any) []any {
 	return list
 }
 
-// finish gives the answer the form of one that did not stream.
-func (a *assembly) finish(object string) map[string]any {
-	a.answer["object"] = object
+// answer implements editor. It has what OpenAI's document requires: llama-server
+// leaves out what is null.
+func (a *assembly) answer() any {
 	list := []any{}
 	for _, index := range slices.Sorted(maps.Keys(a.choices)) {
 		choice := a.choices[index]
+		likelihoods, _ := choice["logprobs"].(map[string]any)
+		if choice["logprobs"] = any(likelihoods); likelihoods == nil {
+			choice["logprobs"] = nil
+		}
 		if message, ok := choice["message"].(map[string]any); ok {
-			calls, _ := message["tool_calls"].([]any)
-			for _, call := range calls {
-				if c, ok := call.(map[string]any); ok {
-					delete(c, "index")
-				}
-			}
-			if message["content"] == nil {
-				message["content"] = ""
+			finish(message)
+			if likelihoods != nil {
+				likelihoods["refusal"] = nil
 			}
 		}
 		list = append(list, choice)
 	}
-	a.answer["choices"] = list
-	return a.answer
+	a.top["object"], a.top["choices"], a.top["usage"] = a.object, list, a.usage.total()
+	return a.top
+}
+
+func finish(message map[string]any) {
+	calls, _ := message["tool_calls"].([]any)
+	for _, call := range calls {
+		if c, ok := call.(map[string]any); ok {
+			delete(c, "index")
+		}
+	}
+	for name, absent := range map[string]any{"role": "assistant", "content": "", "refusal": nil} {
+		if message[name] == nil {
+			message[name] = absent
+		}
+	}
 }

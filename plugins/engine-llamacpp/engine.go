@@ -119,7 +119,7 @@ func (e *engine) Load(ctx context.Context, req sdk.LoadRequest, progress func(sd
 		Args:     arguments(req.Model, h, s, socket, templateFile),
 		Env:      environment(filepath.Dir(name)),
 		Dir:      filepath.Dir(name),
-		Endpoint: sdk.Endpoint{Socket: socket, Whole: newWhole(socket), Operations: operations(h, s), Parallel: s.NParallel},
+		Endpoint: sdk.Endpoint{Socket: socket, Operations: operations(h, s), Parallel: s.NParallel},
 		Health:   "/health",
 		Waiting:  growing(progress, h.FileSize),
 		Explain:  func(exit error, log []string) error { return explain(req.Model.ID, exit, log) },
@@ -128,7 +128,12 @@ func (e *engine) Load(ctx context.Context, req sdk.LoadRequest, progress func(sd
 	if err != nil {
 		return nil, err
 	}
-	return server, nil
+	w := newWhole(socket)
+	if w.traits, err = ask(ctx, w.transport); err != nil {
+		return nil, errors.Join(err, server.Close(context.WithoutCancel(ctx)))
+	}
+	w.traits.model, w.traits.dimensions = req.Model.ID, h.EmbeddingLength
+	return &instance{server, w}, nil
 }
 
 // growing reports how far a load has come, and never goes back: what is mapped of

@@ -16,7 +16,6 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/enginebay/enginebay/sdk"
-	"github.com/enginebay/enginebay/sdk/process"
 )
 
 // newEngine is an engine with a run folder, whose content the test's end checks.
@@ -125,7 +124,7 @@ func TestKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := os.FindProcess(inst.(*process.Server).Pid())
+	server, err := os.FindProcess(inst.(*instance).Pid())
 	if err != nil {
 		t.Fatal(err)
 	}

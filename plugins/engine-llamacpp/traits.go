@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/process"
+)
+
+// traits are what a model can do once it is loaded, as llama-server tells it.
+type traits struct {
+	model      string
+	tools      bool // the chat template has a place for them
+	media      bool // images or sound are read
+	dimensions int  // numbers of an embedding; 0 where unknown
+}
+
+// ask gets the traits of the model that a llama-server runs.
+func ask(ctx context.Context, transport *http.Transport) (traits, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/props", nil)
+	if err != nil {
+		return traits{}, err
+	}
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return traits{}, fmt.Errorf("ask llama-server what it can do: %w", err)
+	}
+	defer resp.Body.Close()
+	var props struct {
+		Modalities map[string]bool
+		Caps       *struct {
+			Tools bool `json:"supports_tools"`
+			Calls bool `json:"supports_tool_calls"`
+		} `json:"chat_template_caps"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&props); err != nil {
+		return traits{}, fmt.Errorf("read what llama-server can do: %w", err)
+	}
+	t := traits{tools: props.Caps == nil || props.Caps.Tools || props.Caps.Calls} // older builds do not tell
+	for _, can := range props.Modalities {
+		t.media = t.media || can
+	}
+	return t, nil
+}
+
+// detours are the streams that do not come straight from llama-server, because
+// they need a change on the way in or out.
+func (t traits) detours() []string {
+	all := []string{string(sdk.OpResponses), string(sdk.OpCompletion)}
+	for _, op := range []sdk.Operation{sdk.OpChat, sdk.OpMessages} {
+		name := string(op)
+		if t.media {
+			all = append(all, name)
+			continue
+		}
+		all = append(all, name+" tool_choice")
+		if !t.tools {
+			all = append(all, name+" tools")
+		}
+	}
+	for _, field := range []string{"logprobs", "n", "functions"} {
+		all = append(all, string(sdk.OpChat)+" "+field)
+	}
+	return all
+}
+
+// instance is a llama-server whose traits are known.
+type instance struct {
+	*process.Server
+	whole *whole
+}
+
+// Endpoint implements sdk.Instance.
+func (i *instance) Endpoint() sdk.Endpoint {
+	e := i.Server.Endpoint()
+	e.Whole, e.WholeFor = i.whole, i.whole.traits.detours()
+	return e
+}

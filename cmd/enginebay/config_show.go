@@ -106,13 +106,13 @@ func printExample(w io.Writer) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "\n%s#%s: %s\n", comment(schemas.Config().Description(key)), key, text)
+		fmt.Fprintf(w, "\n%s#%s: %s\n", commented(schemas.Config().Description(key)), key, text)
 	}
 	return nil
 }
 
-// comment breaks a text into lines of a comment.
-func comment(text string) string {
+// commented breaks a text into lines of a comment.
+func commented(text string) string {
 	var b strings.Builder
 	line := "#"
 	for _, word := range strings.Fields(text) {

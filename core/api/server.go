@@ -87,6 +87,7 @@ func (s *Server) routes() []route {
 		{"GET", "/healthz", public, s.health},
 		{"GET", "/readyz", public, s.ready},
 		{"GET", "/metrics", keyed, s.showMetrics},
+		{"GET", "/openapi.json", public, s.showOpenAPI},
 		{"GET", "/v1/events", keyed, s.events},
 		{"GET", "/v1/models", keyed, s.listModels},
 		{"GET", "/v1/models/*", keyed, s.showModel},

@@ -1,0 +1,239 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/enginebay/enginebay/core"
+	"github.com/enginebay/enginebay/core/api"
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// described returns the document that a server gives out.
+func described(t *testing.T, b *bay) *openapi3.T {
+	t.Helper()
+	_, body := b.do("GET", "/openapi.json", "")
+	doc, err := openapi3.NewLoader().LoadFromData([]byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.Validate(context.Background()); err != nil {
+		t.Fatalf("the document is not valid OpenAPI: %v", err)
+	}
+	return doc
+}
+
+// fits says whether Fiber may have registered a path of the document: whole, or
+// with a * for what begins with a variable.
+func fits(pattern, path string) bool {
+	expr := strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, `.+`)
+	expr = regexp.MustCompile(`:[a-z]+`).ReplaceAllString(expr, `[^/]+`)
+	return regexp.MustCompile("^" + expr + "$").MatchString(path)
+}
+
+// TestRoutesAreDescribed: whoever adds a route writes it into openapi.yaml.
+func TestRoutesAreDescribed(t *testing.T) {
+	b := newBay(t, nil)
+	doc := described(t, b)
+	for _, route := range api.New(api.Config{Runtime: b.runtime, Version: "test", Log: hclog.NewNullLogger()}).Registered() {
+		method, pattern := route[0], route[1]
+		if method == http.MethodHead { // Fiber's own, beside every GET
+			continue
+		}
+		found := slices.ContainsFunc(doc.Paths.InMatchingOrder(), func(path string) bool {
+			return fits(pattern, path) && doc.Paths.Value(path).GetOperation(method) != nil
+		})
+		if !found {
+			t.Errorf("%s %s is not in openapi.yaml", method, pattern)
+		}
+	}
+}
+
+// exampleOf is a request as the document's examples have it, of a model that there is.
+func exampleOf(op *openapi3.Operation) (body, contentType string) {
+	if op.RequestBody == nil {
+		return "", ""
+	}
+	content := op.RequestBody.Value.Content
+	if content["multipart/form-data"] != nil {
+		return "--x\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nm\r\n--x--\r\n", "multipart/form-data; boundary=x"
+	}
+	example, _ := content["application/json"].Example.(map[string]any)
+	if _, ok := example["model"]; ok {
+		example["model"] = "m"
+	}
+	data, _ := json.Marshal(example)
+	return string(data), "application/json"
+}
+
+// TestDescribedRoutesAnswer: what the document describes is there, its examples
+// are taken, and what comes back is as it says.
+func TestDescribedRoutesAnswer(t *testing.T) {
+	every := []sdk.Operation{sdk.OpResponses, sdk.OpMessages, sdk.OpCountTokens, sdk.OpRerank, sdk.OpTokenize, sdk.OpDetokenize,
+		sdk.OpSpeech, sdk.OpTranscription, sdk.OpTranslation, sdk.OpImage, sdk.OpModeration}
+	settings, _ := json.Marshal(map[string]any{"operations": every})
+	b := newBay(t, map[string]string{"m": string(settings)})
+	doc := described(t, b)
+	strict(doc)
+	router, err := gorillamux.NewRouter(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			t.Run(method+" "+path, func(t *testing.T) {
+				body, kind := exampleOf(op)
+				path := strings.NewReplacer("{model}", "m", "{engine}", "echo").Replace(path)
+				status, got := b.conforms(t, router, method, path, body, kind)
+				if strings.Contains(got, `"unknown_url"`) || status == http.StatusMethodNotAllowed || status >= 400 {
+					t.Errorf("status %d: %s", status, got)
+				}
+			})
+		}
+	}
+}
+
+// conforms sends a request and insists that the answer is as the document says.
+func (b *bay) conforms(t *testing.T, router routers.Router, method, path, body, contentType string) (int, string) {
+	t.Helper()
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	req, err := http.NewRequestWithContext(ctx, method, b.url+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	route, params, err := router.FindRoute(req)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, path, err)
+	}
+	resp, err := b.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	kind, sound := resp.Header.Get("Content-Type"), route.Operation.Responses.Status(200).Value.Content["audio/*"] != nil
+	if strings.HasPrefix(kind, "text/event-stream") || sound && resp.StatusCode == 200 {
+		return resp.StatusCode, "" // the one need not end, and the fake engine cannot speak
+	}
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	input := &openapi3filter.ResponseValidationInput{Status: resp.StatusCode, Header: resp.Header,
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: req, PathParams: params, Route: route}}
+	if err := openapi3filter.ValidateResponse(ctx, input.SetBodyBytes(text)); err != nil {
+		t.Errorf("%s %s: %v\n%s", method, path, err, text)
+	}
+	return resp.StatusCode, string(text)
+}
+
+// strict forbids what is not described, where the document leaves it open: a field
+// that somebody adds is to be described too.
+func strict(doc *openapi3.T) {
+	closed := false
+	for _, schema := range doc.Components.Schemas {
+		if v := schema.Value; v.AdditionalProperties.Has == nil && len(v.Properties) > 0 {
+			v.AdditionalProperties.Has = &closed
+		}
+	}
+}
+
+// TestAnswersAreAsDescribed tries what the examples do not reach.
+func TestAnswersAreAsDescribed(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{}`, "bad": `{"refuse": "no"}`, "slow": `{"load_ms": 60000}`})
+	b.write("models/broken/model.json", `{"engine": 7}`)
+	b.write("models/away/model.json", `{"format": "gguf", "sources": [{"filename": "x.gguf", "url": "https://localhost/x.gguf"}]}`)
+	b.write("engines/wrong.json", `{"engine": "nothing-of-that-name"}`)
+	b.write("engines/other.json", `{"engine": "echo", "description": "another one"}`)
+	doc := described(t, b)
+	strict(doc)
+	router, err := gorillamux.NewRouter(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.do("PUT", "/v1/models/m/start", `{"keep_alive": "1h"}`)
+	b.do("PUT", "/v1/models/bad/start", "")
+	l := listen(b, t, "")
+	go func() { // it ends when the model is stopped
+		if resp, err := http.Post(b.url+"/v1/chat/completions", "application/json", strings.NewReader(chat("slow", "x"))); err == nil {
+			resp.Body.Close()
+		}
+	}()
+	l.until(core.EventModelState, core.TransitionStarting)
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"GET", "/v1/models", "", 200},
+		{"GET", "/v1/models?state=running", "", 200},
+		{"GET", "/v1/models?state=none", "", 400},
+		{"GET", "/v1/models/m", "", 200},
+		{"GET", "/v1/models/bad", "", 200},
+		{"GET", "/v1/models/broken", "", 200},
+		{"GET", "/v1/models/away", "", 200},
+		{"GET", "/v1/models/slow", "", 200},
+		{"GET", "/v1/models/none", "", 404},
+		{"PUT", "/v1/models/none/start", "", 404},
+		{"PUT", "/v1/models/m/start", "[]", 400},
+		{"PUT", "/v1/models/bad/start", "", 400},
+		{"GET", "/v1/engines", "", 200},
+		{"GET", "/v1/plugins", "", 200},
+		{"GET", "/v1/system", "", 200},
+		{"GET", "/v1/events?after=x", "", 400},
+		{"POST", "/v1/chat/completions", "{", 400},
+		{"POST", "/v1/messages", chat("none", "x"), 404},
+		{"POST", "/v1/embeddings", `{"model":"none","input":"x"}`, 404},
+		{"POST", "/v1/embeddings", `{"model":"none"}`, 400},
+	} {
+		t.Run(fmt.Sprint(c.method, " ", c.path, " ", c.status), func(t *testing.T) {
+			if status, body := b.conforms(t, router, c.method, c.path, c.body, "application/json"); status != c.status {
+				t.Errorf("status %d: %s", status, body)
+			}
+		})
+	}
+	b.do("PUT", "/v1/models/slow/stop", "")
+}
+
+// TestEventsAreAsDescribed: the stream is text to OpenAPI, and each of its events
+// an Event.
+func TestEventsAreAsDescribed(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{"load_ms": 300}`, "bad": `{"refuse": "no"}`})
+	doc := described(t, b)
+	strict(doc)
+	b.do("PUT", "/v1/models/m/start", "")
+	b.do("PUT", "/v1/models/bad/start", "")
+	b.do("PUT", "/v1/models/m/stop", "")
+	l := listen(b, t, "1")
+	seen := map[string]bool{}
+	for !seen["model.error"] || !seen["engine.state"] || !seen["events.lost"] {
+		event := l.next()
+		data, err := json.Marshal(event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var value any
+		if err := json.Unmarshal(data, &value); err != nil {
+			t.Fatal(err)
+		}
+		if err := doc.ValidateSchemaJSON(doc.Components.Schemas["Event"].Value, value); err != nil {
+			t.Errorf("%s: %v", data, err)
+		}
+		seen[event.Type] = true
+	}
+}

@@ -18,6 +18,9 @@ type draft struct {
 	warnings schemas.Problems  // with pointers of the file
 }
 
+// anotherValue is what is got where a value is given twice, under two names.
+const anotherValue = "another value beside it"
+
 // newDraft returns a draft of its own copy of the document.
 func newDraft(doc *schemas.Document) *draft {
 	return &draft{doc: doc, root: schemas.Model().Coerce(doc.Value), origin: map[string]string{}}
@@ -85,7 +88,7 @@ func (d *draft) join(value any, from, to string) {
 		d.set(to, value)
 		d.origin[to] = d.inFile(from)
 	case !reflect.DeepEqual(there, value):
-		d.warn(from, fmt.Sprintf("only %s, which counts", d.inFile(to)), "another value beside it")
+		d.warn(from, fmt.Sprintf("only %s, which counts", d.inFile(to)), anotherValue)
 	}
 }
 

@@ -39,7 +39,7 @@ type Model struct {
 
 	alias string  // the id that the file names, where it is another than the folder's
 	exact bool    // the id is the path as it stands, without a letter replaced
-	home  string  // absolute path of the model file that Save writes
+	home  string  // absolute path of the model file that Edit writes
 	read  *parsed // what File was read as
 	size  int64   // bytes of Files
 
@@ -129,6 +129,9 @@ func (m *Model) JSON() []byte {
 	return m.json
 }
 
+// hidden stands for a value that is shown to nobody.
+const hidden = "(hidden)"
+
 // secrets are how the names of values end that are shown to nobody.
 var secrets = []string{"apikey", "api_key", "api-key", "token", "secret", "password", "authorization"}
 
@@ -145,7 +148,7 @@ func Redacted(values map[string]any) map[string]any {
 		below, isObject := value.(map[string]any)
 		switch {
 		case isSecret(name):
-			value = "(hidden)"
+			value = hidden
 		case isObject:
 			value = Redacted(below)
 		}

@@ -46,6 +46,7 @@ func Open(dir string, log hclog.Logger) (*Store, error) {
 		return nil, fmt.Errorf("make models folder: %w", err)
 	}
 	s := &Store{dir: dir, watch: newWatcher(log)}
+
 	err = s.Scan()
 	go s.watch.run(s)
 	if err != nil {
@@ -90,7 +91,7 @@ func (s *Store) Model(id string) (*Model, error) {
 	if m != nil {
 		return m, nil
 	}
-	return nil, sdk.Errorf(sdk.CodeNotFound, "The model '%s' does not exist%s", printable(id), ix.nearest(id))
+	return nil, ix.missing(id)
 }
 
 func (ix *index) model(id string) *Model {
@@ -122,6 +123,10 @@ func cutLast(id string) (dir, file string, ok bool) {
 		return "", "", false
 	}
 	return id[:i], id[i+1:], true
+}
+
+func (ix *index) missing(id string) error {
+	return sdk.Errorf(sdk.CodeNotFound, "The model '%s' does not exist%s", printable(id), ix.nearest(id))
 }
 
 func (ix *index) nearest(id string) string {

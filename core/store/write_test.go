@@ -12,16 +12,17 @@ import (
 	"github.com/enginebay/enginebay/sdk"
 )
 
-// save gives a model a description and saves it.
+// save gives a model a description.
 func save(s *store.Store, m *store.Model, description string) error {
-	manifest := m.Manifest
-	manifest.Description = description
-	return s.Save(m, manifest)
+	return s.Edit(m.ID, func(manifest *sdk.Manifest) error {
+		manifest.Description = description
+		return nil
+	})
 }
 
-// TestSave: a saved model keeps its id, and so do those beside it; its file is
+// TestEdit: a saved model keeps its id, and so do those beside it; its file is
 // read by nobody else.
-func TestSave(t *testing.T) {
+func TestEdit(t *testing.T) {
 	for name, c := range map[string]struct {
 		files tree
 		id    string
@@ -65,8 +66,8 @@ func TestSave(t *testing.T) {
 	}
 }
 
-// TestSaveKeepsUnknownKeys: what this version does not know outlives a change.
-func TestSaveKeepsUnknownKeys(t *testing.T) {
+// TestEditKeepsUnknownKeys: what this version does not know outlives a change.
+func TestEditKeepsUnknownKeys(t *testing.T) {
 	s := plantAndOpen(t, tree{"m/model.json": `{"x_theirs": {"a": [1.50]}, "metadata": {"x": 12345678901234567890}, "sources": [{"filename": "x.gguf", "y": true}]}`})
 	m := model(t, s, "m")
 	must(t, save(s, m, "saved"))
@@ -79,8 +80,8 @@ func TestSaveKeepsUnknownKeys(t *testing.T) {
 	}
 }
 
-// TestSaveIsWhole: whoever reads while a model is saved sees the old or the new.
-func TestSaveIsWhole(t *testing.T) {
+// TestEditIsWhole: whoever reads while a model is saved sees the old or the new.
+func TestEditIsWhole(t *testing.T) {
 	models := plant(t, tree{"m/model.json": `{"engine": "api", "description": "` + strings.Repeat("a", 50_000) + `"}`})
 	s := open(t, models)
 	stop := make(chan struct{})
@@ -220,9 +221,9 @@ func TestCrashBeforeCommit(t *testing.T) {
 	}
 }
 
-// TestSaveWritesWhatWasSaid: what the store fills in is not written down, and
+// TestEditWritesWhatWasSaid: what the store fills in is not written down, and
 // the name that the file gives the model stays.
-func TestSaveWritesWhatWasSaid(t *testing.T) {
+func TestEditWritesWhatWasSaid(t *testing.T) {
 	for name, c := range map[string]struct {
 		files tree
 		want  string
@@ -239,11 +240,11 @@ func TestSaveWritesWhatWasSaid(t *testing.T) {
 			if got := strings.Join(strings.Fields(string(text)), ""); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
-			m := model(t, s, "m")
-			manifest := m.Manifest
-			manifest.Metadata = map[string]any{"quantization": "mine"}
-			manifest.Engine = "other"
-			must(t, s.Save(m, manifest))
+			must(t, s.Edit("m", func(manifest *sdk.Manifest) error {
+				manifest.Metadata = map[string]any{"quantization": "mine"}
+				manifest.Engine = "other"
+				return nil
+			}))
 			if m := model(t, s, "m"); m.Manifest.Metadata["quantization"] != "mine" || m.Manifest.Engine != "other" {
 				t.Errorf("a change was lost: %+v", m.Manifest)
 			}

@@ -1,0 +1,28 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// ErrConflict is the cause of an error where what was asked goes against what is
+// there: an id that is taken, weights that would be lost. The code is
+// [sdk.CodeInvalid].
+var ErrConflict = errors.New("conflict")
+
+func conflict(format string, args ...any) error {
+	return &sdk.Error{Code: sdk.CodeInvalid, Message: fmt.Sprintf(format, args...), Cause: ErrConflict}
+}
+
+// failed is what a user is told when the disk does not let a file be written or
+// removed.
+func (s *Store) failed(file, what string, err error) error {
+	code := sdk.CodeInternal
+	if errors.Is(err, syscall.ENOSPC) {
+		code = sdk.CodeExhausted
+	}
+	return sdk.Errorf(code, "%s cannot be %s: %v", s.show(file), what, unwrapped(err))
+}

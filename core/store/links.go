@@ -1,0 +1,22 @@
+package store
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// link is the first symbolic link on the way from the models folder to a path,
+// which may be one itself; empty where there is none.
+func (s *Store) link(path string) string {
+	if !within(path, s.dir) {
+		return ""
+	}
+	if above := s.link(filepath.Dir(path)); above != "" {
+		return above
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return path
+	}
+	return ""
+}

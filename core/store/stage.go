@@ -1,0 +1,122 @@
+package store
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// staging is the hidden folder on the same file system in which models are made
+// ready before a rename makes them exist.
+const staging = ".staging"
+
+// A Stage is a model in the making: a hidden folder that nobody lists.
+type Stage struct {
+	Dir   string // put the weights here
+	store *Store
+	id    string
+}
+
+// Stage begins a model of the given id. [sdk.CodeInvalid]: the id cannot be one;
+// [ErrConflict]: it is taken.
+func (s *Store) Stage(id string) (*Stage, error) {
+	if err := s.vacant(id); err != nil {
+		return nil, err
+	}
+	parent := filepath.Join(s.dir, staging)
+	err := os.MkdirAll(parent, 0o700)
+	if err != nil {
+		return nil, s.failed(parent, "made", err)
+	}
+	dir, err := os.MkdirTemp(parent, "m")
+	if err != nil {
+		return nil, s.failed(parent, "written", err)
+	}
+	return &Stage{Dir: dir, store: s, id: id}, nil
+}
+
+// Create makes a model that brings no weights along: they lie elsewhere on this
+// machine, are to be downloaded, or belong to somebody else's service.
+// [sdk.CodeInvalid]: the model could never run; [ErrConflict]: the id is taken.
+func (s *Store) Create(id string, manifest sdk.Manifest) error {
+	stage, err := s.Stage(id)
+	if err != nil {
+		return err
+	}
+	defer stage.Discard()
+	if err := stage.check(manifest); err != nil {
+		return sdk.Errorf(sdk.CodeInvalid, "The model '%s' could not be used: %v", id, err)
+	}
+	return stage.Commit(manifest)
+}
+
+// check says what stands against a model of this manifest in the stage.
+func (st *Stage) check(manifest sdk.Manifest) error {
+	l, err := list(st.Dir)
+	if err != nil {
+		return unwrapped(err)
+	}
+	m := newModel(st.id, st.Dir)
+	m.Manifest = manifest
+	m.fill(0)
+	m.locate(l, true)
+	st.store.inspect(m)
+	return m.Err
+}
+
+// vacant says what stands against a new model of that id.
+func (s *Store) vacant(id string) error {
+	if !ValidID(id) {
+		return sdk.Errorf(sdk.CodeInvalid, "%q is no model id: use letters, digits, '.', '_' and '-', in parts between slashes that begin with no '.'", printable(id))
+	}
+	if strings.Count(id, "/")+1 > maxDepth {
+		return sdk.Errorf(sdk.CodeInvalid, "%q has too many parts: use at most %d", printable(id), maxDepth)
+	}
+	target := filepath.Join(s.dir, filepath.FromSlash(id))
+	if link := s.link(filepath.Dir(target)); link != "" {
+		return conflict("%s is a link, and nothing is made behind one: use another id than '%s'", s.show(link), id)
+	}
+	if _, err := os.Lstat(target); !errors.Is(err, fs.ErrNotExist) {
+		return conflict("There is a model '%s' already; use another id", id)
+	}
+	for _, m := range s.Models() {
+		switch {
+		case m.ID == id:
+			return conflict("There is a model '%s' already; use another id", id)
+		case m.Dir != s.dir && within(target, m.Dir):
+			return conflict("%s is a model itself, and nothing below it is listed: use another id than %q", s.show(m.Dir), id)
+		}
+	}
+	return nil
+}
+
+// Commit writes the model file last and gives the folder its name: from then on
+// the model exists. [ErrConflict]: meanwhile the id was taken.
+func (st *Stage) Commit(manifest sdk.Manifest) error {
+	s := st.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.vacant(st.id); err != nil {
+		return err
+	}
+	manifest.ID = st.id
+	if err := s.write(filepath.Join(st.Dir, "model.json"), manifest); err != nil {
+		return err
+	}
+	target := filepath.Join(s.dir, filepath.FromSlash(st.id))
+	err := os.MkdirAll(filepath.Dir(target), 0o700)
+	if err == nil {
+		err = os.Rename(st.Dir, target)
+	}
+	if err != nil {
+		return s.failed(target, "made", err)
+	}
+	return s.update(func(name string) bool { return name == top(st.id) })
+}
+
+// Discard removes what was staged; after Commit it does nothing.
+func (st *Stage) Discard() { _ = os.RemoveAll(st.Dir) }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/enginebay/enginebay/sdk"
 )
 
 // TestBadFiles: a bad file hides no other, and its model says what is wrong with it.
@@ -91,10 +93,9 @@ func TestLinkLoops(t *testing.T) {
 // TestUnreadable runs itself again as a user who may not read the files: to
 // root, which tests often run as, nothing is forbidden.
 func TestUnreadable(t *testing.T) {
-	const name = "ENGINEBAY_TEST_MODELS"
-	models := os.Getenv(name)
+	models := os.Getenv(nobodys)
 	if models == "" && os.Getuid() == 0 {
-		asNobody(t, name)
+		asNobody(t, plantUnreadable(t))
 		return
 	}
 	if models == "" {
@@ -124,19 +125,53 @@ func plantUnreadable(t *testing.T) string {
 	return models
 }
 
-func asNobody(t *testing.T, name string) {
-	models := plantUnreadable(t)
+// nobodys is the variable in which a test that runs as nobody finds its models.
+const nobodys = "ENGINEBAY_TEST_MODELS"
+
+// asNobody runs the same test again as a user to whom something is forbidden.
+func asNobody(t *testing.T, models string) {
 	must(t, os.Chmod(filepath.Dir(filepath.Dir(models)), 0o755))
 	program, err := os.ReadFile(os.Args[0])
 	must(t, err)
 	copied := filepath.Join(filepath.Dir(models), "store.test") // the original lies where nobody may look
 	must(t, os.WriteFile(copied, program, 0o755))
-	cmd := exec.Command(copied, "-test.run=^TestUnreadable$", "-test.v")
-	cmd.Dir, cmd.Env = models, []string{name + "=" + models}
+	cmd := exec.Command(copied, "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Dir, cmd.Env = models, []string{nobodys + "=" + models}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	out, err := cmd.CombinedOutput()
-	if err != nil || !bytes.Contains(out, []byte("--- PASS: TestUnreadable")) {
+	if err != nil || !bytes.Contains(out, []byte("--- PASS: "+t.Name())) {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestReadOnly: what cannot be written is said in words without a path of the
+// machine, and all stays as it was.
+func TestReadOnly(t *testing.T) {
+	models := os.Getenv(nobodys)
+	if models == "" {
+		models = plant(t, tree{"m/model.json": fetched("x.gguf"), "m/x.gguf": weights})
+		for _, dir := range []string{models, filepath.Join(models, "m")} {
+			must(t, os.Chmod(dir, 0o555))
+			t.Cleanup(func() { must(t, os.Chmod(dir, 0o755)) })
+		}
+		if os.Getuid() == 0 {
+			asNobody(t, models)
+			return
+		}
+	}
+	s := open(t, models)
+	for want, err := range map[string]error{
+		"models/m/model.json cannot be written: permission denied": save(s, model(t, s, "m"), "saved"),
+		"models/m/x.gguf cannot be removed: permission denied":     s.Remove("m", false),
+		"models/m cannot be removed: permission denied":            s.Remove("m", true),
+		"models/.staging cannot be made: permission denied":        s.Create("n", sdk.Manifest{Format: "api"}),
+	} {
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	if m := model(t, s, "m"); !m.Ready || m.Manifest.Description != "" {
+		t.Errorf("ready %v, %q: %v", m.Ready, m.Manifest.Description, m.Err)
 	}
 }
 

@@ -20,3 +20,11 @@ func (s *Store) link(path string) string {
 	}
 	return ""
 }
+
+// real is a path without symbolic links.
+func real(path string) string {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
+	}
+	return path
+}

@@ -46,6 +46,7 @@ func Open(dir string, log hclog.Logger) (*Store, error) {
 		return nil, fmt.Errorf("make models folder: %w", err)
 	}
 	s := &Store{dir: dir, watch: newWatcher(log)}
+	s.sweep()
 
 	err = s.Scan()
 	go s.watch.run(s)

@@ -309,15 +309,15 @@ func TestRequestsAtOnce(t *testing.T) {
 	}
 }
 
-// BenchmarkGuard is what a request costs before its handler: bare is Fiber and what
-// every request is looked at for; then a key, and one with limits.
+// BenchmarkGuard is what a request costs besides its handler: bare is Fiber, the
+// observation and what every request is looked at for; then a key, and one with limits.
 func BenchmarkGuard(b *testing.B) {
 	unlimited, file, keyed := withKeys(b, keys.Key{Name: "a"})
 	_, limited, err := keys.Create(file, keys.Key{Name: "b", RPM: 1 << 30, Concurrency: 100})
 	if err != nil {
 		b.Fatal(err)
 	}
-	config := api.Config{Log: hclog.NewNullLogger()}
+	config := api.Config{Log: hclog.New(&hclog.LoggerOptions{Level: hclog.Info, Output: io.Discard})}
 	keyed(&config)
 	server := api.New(config)
 	server.AddEmpty()

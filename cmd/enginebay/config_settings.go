@@ -7,6 +7,10 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+
+	"github.com/enginebay/enginebay/core"
+	"github.com/enginebay/enginebay/core/api"
+	"github.com/enginebay/enginebay/core/system"
 )
 
 // settings are those of enginebay.yaml, which schemas/config.schema.json
@@ -98,4 +102,24 @@ func (b *budget) UnmarshalText(text []byte) (err error) {
 		err = b.bytes.UnmarshalText(text)
 	}
 	return err
+}
+
+// of returns the bytes of a budget on a machine with so much memory; 0 is no bound.
+func (b budget) of(total uint64) uint64 {
+	if b.percent > 0 {
+		return total / 100 * uint64(b.percent)
+	}
+	return uint64(b.bytes)
+}
+
+// limits are what the runtime keeps to.
+func (s settings) limits() core.Limits {
+	total, _ := system.Memory()
+	return core.Limits{KeepAlive: s.KeepAlive.Duration, MaxLoaded: s.MaxLoaded, Memory: s.MemoryBudget.of(total),
+		QueuePerSlot: s.QueuePerSlot, LoadTimeout: *s.LoadTimeout.Duration, Pinned: s.Pinned}
+}
+
+// policy is what the server keeps to.
+func (s settings) policy() api.Policy {
+	return api.Policy{Hosts: s.HostNames, Origins: s.Origins, MaxBody: int(s.MaxBody)}
 }

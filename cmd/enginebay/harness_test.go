@@ -92,9 +92,14 @@ func writeFile(t testing.TB, file, content string) {
 // startServer starts a server on a free port and waits until it serves.
 func startServer(t testing.TB, home string) *bay {
 	t.Helper()
+	return startServerWith(t, home, "--log-level", "debug")
+}
+
+func startServerWith(t testing.TB, home string, flags ...string) *bay {
+	t.Helper()
 	b := &bay{t: t, home: home, log: &journal{}, done: make(chan struct{})}
-	b.cmd = exec.Command(filepath.Join(build, "enginebay"), "serve", "--home", home, "--addr", "127.0.0.1:0",
-		"--plugin-dir", filepath.Join(build, "examples"), "--log-level", "debug")
+	b.cmd = exec.Command(filepath.Join(build, "enginebay"), append([]string{"serve", "--home", home, "--addr", "127.0.0.1:0",
+		"--plugin-dir", filepath.Join(build, "examples")}, flags...)...)
 	out, err := b.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

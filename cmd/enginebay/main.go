@@ -94,6 +94,6 @@ Start the server, then talk to it from another terminal or from any OpenAI clien
 	}
 	add("models", c.withServer(newRun(c)), c.withServer(newList(c)), c.withServer(newPs(c)), c.withServer(newShow(c)),
 		c.withServer(newStart(c)), c.withServer(newStop(c)), c.withServer(newEdit(c)), c.withServer(newRm(c)), newValidate())
-	add("server", newServe(c), newConfig(c), newKey(c), newDoctor(c), newService(c), c.withServer(newEngine(c)), c.withServer(newPlugin(c)), newMan(), newVersion())
+	add("server", newServe(c), newConfig(c), newLogs(c), newKey(c), newDoctor(c), newService(c), c.withServer(newEngine(c)), c.withServer(newPlugin(c)), newMan(), newVersion())
 	return root
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/api"
@@ -46,11 +45,7 @@ An address that other machines can reach needs an API key: enginebay key create.
 }
 
 func serve(ctx context.Context, c *config) error {
-	color := hclog.ColorOff
-	if term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" {
-		color = hclog.AutoColor
-	}
-	log := hclog.New(&hclog.LoggerOptions{Name: "enginebay", Level: hclog.LevelFromString(c.LogLevel), JSONFormat: c.LogFormat == "json", Output: os.Stderr, Color: color})
+	log, _ := c.openLog(os.Stderr)
 	listener, err := net.Listen("tcp", c.Addr)
 	if err != nil {
 		if o, ok := serverOf(c.home); ok && o.Addr == c.Addr {
@@ -67,7 +62,7 @@ func serve(ctx context.Context, c *config) error {
 		return err
 	}
 	defer ring.Close()
-	runtime, err := core.Open(core.Config{Home: c.home, PluginDirs: c.plugins(), PluginEnv: c.PluginEnv, Log: log})
+	runtime, err := core.Open(core.Config{Home: c.home, PluginDirs: c.plugins(), PluginEnv: c.PluginEnv, Limits: c.limits(), Log: log})
 	if err != nil {
 		listener.Close()
 		return err
@@ -75,7 +70,8 @@ func serve(ctx context.Context, c *config) error {
 	if err := own(c.home, listener.Addr().String()); err != nil {
 		log.Warn("enginebay serve stop will not find this server", "error", err)
 	}
-	server := api.New(api.Config{Runtime: runtime, Version: version, Keys: ring, Policy: api.Policy{Hosts: c.HostNames}, Log: log.Named("api")})
+	server := api.New(api.Config{Runtime: runtime, Version: version, Keys: ring, Policy: c.policy(), Log: log.Named("api")})
+	runtime.Preload(ctx, c.Preload)
 	log.Info("serving", "url", "http://"+listener.Addr().String()+"/v1", "home", c.home, "models", len(runtime.Models()), "plugins", len(runtime.Plugins()), "version", version)
 	return run(ctx, log, listener, server, runtime)
 }

@@ -20,7 +20,7 @@ type Config struct {
 	RunDir  string       // for sockets; owned by one Host at a time
 	DataDir string       // private folders of the deployments
 	Env     []string     // names of further variables of the core's environment that plugins may see
-	Log     hclog.Logger // its level is the plugins' level
+	Log     hclog.Logger // the level of its Named(deployment) is that of the deployment's plugin
 
 	// ProbePeriod is between two looks whether a plugin still answers; 0 is 15 seconds.
 	ProbePeriod time.Duration

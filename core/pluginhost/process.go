@@ -67,7 +67,7 @@ func (h *Host) launch(ctx context.Context, plugin Plugin, d Deployment, log hclo
 		return nil, startError(plugin, sink, err)
 	}
 	go p.reap(sink)
-	if err := p.configure(ctx, plugin, d, h); err != nil {
+	if err := p.configure(ctx, plugin, d, h, log.GetLevel()); err != nil {
 		p.stop()
 		if sdk.CodeOf(err) == sdk.CodeUnavailable { // it ended, or does not answer: its words say more
 			err = startError(plugin, sink, err)
@@ -100,7 +100,7 @@ func (p *Process) reap(s *sink) {
 }
 
 // configure checks that the plugin is what its folder says, and hands over the settings.
-func (p *Process) configure(ctx context.Context, plugin Plugin, d Deployment, h *Host) error {
+func (p *Process) configure(ctx context.Context, plugin Plugin, d Deployment, h *Host, level hclog.Level) error {
 	var err error
 	if p.Description, err = p.Describe(ctx); err != nil {
 		return err
@@ -125,7 +125,7 @@ func (p *Process) configure(ctx context.Context, plugin Plugin, d Deployment, h 
 		return err
 	}
 	return p.Configure(ctx, sdk.Configuration{Deployment: d.ID, Settings: settings, Secrets: d.Secrets,
-		RunDir: p.dir, DataDir: data, LogLevel: h.config.Log.GetLevel().String()})
+		RunDir: p.dir, DataDir: data, LogLevel: level.String()})
 }
 
 // settings are the deployment's over the plugin's defaults, checked by the plugin's schema.

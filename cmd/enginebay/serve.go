@@ -45,7 +45,7 @@ An address that other machines can reach needs an API key: enginebay key create.
 }
 
 func serve(ctx context.Context, c *config) error {
-	log, _ := c.openLog(os.Stderr)
+	log, logs := c.openLog(os.Stderr)
 	listener, err := net.Listen("tcp", c.Addr)
 	if err != nil {
 		if o, ok := serverOf(c.home); ok && o.Addr == c.Addr {
@@ -71,6 +71,13 @@ func serve(ctx context.Context, c *config) error {
 		log.Warn("enginebay serve stop will not find this server", "error", err)
 	}
 	server := api.New(api.Config{Runtime: runtime, Version: version, Keys: ring, Policy: c.policy(), Log: log.Named("api")})
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	c.follow(ctx, log.Named("config"), stop, func(s settings) {
+		logs.levels.Store(newLevels(s))
+		server.Apply(s.policy())
+		runtime.SetLimits(s.limits())
+	})
 	runtime.Preload(ctx, c.Preload)
 	log.Info("serving", "url", "http://"+listener.Addr().String()+"/v1", "home", c.home, "models", len(runtime.Models()), "plugins", len(runtime.Plugins()), "version", version)
 	return run(ctx, log, listener, server, runtime)

@@ -68,6 +68,7 @@ type examination struct {
 func (e *examination) run() {
 	e.settings()
 	e.folders()
+	e.keys()
 	e.machine()
 	e.plugins()
 	e.models()

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"github.com/enginebay/enginebay/core/keys"
 	"github.com/enginebay/enginebay/core/system"
 )
 
@@ -16,7 +17,7 @@ import (
 const leastDisk = 2 << 30
 
 func (e *examination) settings() {
-	file := filepath.Join(e.config.home, "enginebay.yaml")
+	file := e.config.file()
 	err := e.config.load(e.cmd)
 	_, missing := os.Stat(file)
 	switch {
@@ -72,6 +73,22 @@ func writable(dir string) error {
 	}
 	f.Close()
 	return os.Remove(f.Name())
+}
+
+// keys looks at who may use the server.
+func (e *examination) keys() {
+	all, err := keys.List(e.config.keyFile())
+	_, port, _ := net.SplitHostPort(e.config.Addr)
+	switch open := !isLoopback(e.config.Addr) && port != "0"; {
+	case err != nil:
+		e.fail("keys", "mend that file, or remove it and make new ones: enginebay key create NAME", "%v", err)
+	case open && len(all) == 0:
+		e.fail("keys", "enginebay key create NAME, or choose an address of this machine only, as "+defaultAddr(), "other machines can reach %s, and there is no API key: no server starts there", e.config.Addr)
+	case len(all) == 0:
+		e.ok("keys", "none; the server answers this machine only")
+	default:
+		e.ok("keys", "%d; the server wants one of everybody", len(all))
+	}
 }
 
 func (e *examination) machine() {

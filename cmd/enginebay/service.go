@@ -40,7 +40,7 @@ Other variables of this shell are not passed on: engines whose secrets are such
 	}
 	onlyPrint := cmd.Flags().Bool("print", false, "print the unit and do nothing")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		unit, err := c.unit(cmd)
+		unit, err := c.unit()
 		if err != nil {
 			return err
 		}
@@ -145,13 +145,13 @@ func newServiceStatus(c *config) *cobra.Command {
 }
 
 // unit is the content of the systemd unit.
-func (c *config) unit(cmd *cobra.Command) (string, error) {
+func (c *config) unit() (string, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return "", err
 	}
 	args := []string{program, "serve", "--home", c.home}
-	if cmd.Flag("addr").Changed || os.Getenv("ENGINEBAY_ADDR") != "" { // enginebay.yaml is read by the service itself
+	if from := c.values["addr"].From; from == "--addr" || from == settingVariable("addr") { // enginebay.yaml is read by the service itself
 		args = append(args, "--addr", c.Addr)
 	}
 	for i, arg := range args {

@@ -17,8 +17,8 @@ import (
 	"github.com/enginebay/enginebay/schemas"
 )
 
-// comment begins the lines of the head.
-const comment = "//"
+// headMark begins the lines of the head.
+const headMark = "//"
 
 // head says above the text what it is, and what is wrong with it.
 func (e *edition) head(problems error) string {
@@ -32,7 +32,7 @@ func (e *edition) head(problems error) string {
 		below := len(lines) + strings.Count(problems.Error(), "\n") + 1
 		lines = append(lines, strings.Split(moved(problems, below).Error(), "\n")...)
 	}
-	return comment + " " + strings.Join(lines, "\n"+comment+" ") + "\n"
+	return headMark + " " + strings.Join(lines, "\n"+headMark+" ") + "\n"
 }
 
 // moved are problems of a text that has a head of so many lines now.
@@ -52,7 +52,7 @@ func moved(err error, lines int) error {
 
 // withoutHead is the text below the head.
 func withoutHead(text string) string {
-	for strings.HasPrefix(text, comment) {
+	for strings.HasPrefix(text, headMark) {
 		_, text, _ = strings.Cut(text, "\n")
 	}
 	return text

@@ -41,9 +41,10 @@ too; start is for loading it before, or with other settings.`,
 
 func newStop(c *config) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:               "stop MODEL",
-		Short:             "Unload a model",
-		Long:              "Unload a model and return when its memory is free. Answers that are under way break off.",
+		Use:   "stop MODEL",
+		Short: "Unload a model",
+		Long: `Unload a model and return when its memory is free. Answers that are under way break
+off. The server itself is ended by "enginebay serve stop".`,
 		Example:           `  enginebay stop tiny-guide`,
 		Args:              oneModel,
 		ValidArgsFunction: completeModels(c),

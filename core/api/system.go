@@ -22,6 +22,7 @@ type loadedModel struct {
 	Engine   string `json:"engine"`
 	Since    int64  `json:"since"`
 	Requests int    `json:"requests"`
+	Memory   uint64 `json:"memory"` // bytes, the engine's estimate; 0 where unknown
 }
 
 type runningEngine struct {
@@ -35,7 +36,7 @@ func (s *Server) showSystem(c *fiber.Ctx) error {
 		Models: []loadedModel{}, Engines: []runningEngine{}}
 	for _, m := range s.runtime.Models() {
 		if m.State == core.StateRunning {
-			info.Models = append(info.Models, loadedModel{m.ID, m.Deployment, m.Since, m.Requests})
+			info.Models = append(info.Models, loadedModel{m.ID, m.Deployment, m.Since, m.Requests, m.Memory})
 		}
 	}
 	for _, e := range s.runtime.Engines() {

@@ -129,8 +129,8 @@ func (h *handler) stream(ctx context.Context, w http.ResponseWriter, path string
 	last := `"delta":{},"finish_reason":"stop"}]}` + "\n\ndata: [DONE]\n\n"
 	if path == "/v1/completions" {
 		object = "text_completion"
-		piece = `"text":%s,"finish_reason":null}]}` + "\n\n"
-		last = `"text":"","finish_reason":"stop"}]}` + "\n\ndata: [DONE]\n\n"
+		piece = `"text":%s,"logprobs":null,"finish_reason":null}]}` + "\n\n"
+		last = `"text":"","logprobs":null,"finish_reason":"stop"}]}` + "\n\ndata: [DONE]\n\n"
 	}
 	head := fmt.Sprintf(`data: {"id":"echo-1","object":%q,"created":%d,"model":%q,"choices":[{"index":0,`, object, time.Now().Unix(), h.model)
 	for i, word := range words {

@@ -78,7 +78,7 @@ func newLocal(socket string, headers map[string]string) *local {
 }
 
 func (l *local) post(ctx context.Context, r Request) (*http.Response, error) {
-	return l.pool.Do(ctx, wire.Request{Path: r.Operation.Path(), ContentType: r.ContentType, ID: r.ID, Headers: l.headers, Body: r.Body})
+	return l.pool.Do(ctx, wire.Request{Path: r.Operation.Path(), ContentType: r.ContentType, ID: r.ID, Trace: r.trace, Headers: l.headers, Body: r.Body})
 }
 
 func (l *local) close() { l.pool.Close() }
@@ -123,6 +123,9 @@ func (t *remote) send(ctx context.Context, r Request) (*http.Response, error) {
 	req.Header.Set("User-Agent", "enginebay")
 	if r.ID != "" {
 		req.Header["X-Request-Id"] = []string{r.ID}
+	}
+	if r.trace != "" {
+		req.Header["Traceparent"] = []string{r.trace}
 	}
 	// Not sent: it lets the transport try again when an idle connection was dead.
 	req.Header["X-Idempotency-Key"] = nil

@@ -18,7 +18,7 @@ var floors = []struct {
 }{
 	{"schemas", 0}, {"sdk/proto/generate", 9}, {"sdk/proto", 0}, {"sdk/gguf", 0},
 	{"sdk/process", 2}, {"sdk/sdktest", 3}, {"sdk", 1},
-	{"core/api", 6}, {"core/metrics", 5}, {"core/store", 3}, {"core/keys", 3}, {"core/download", 3}, {"core/pluginhost", 3}, {"core/system", 3}, {"core/wire", 3}, {"core", 4},
+	{"core/api", 6}, {"core/metrics", 5}, {"core/traces", 3}, {"core/store", 3}, {"core/keys", 3}, {"core/download", 3}, {"core/pluginhost", 3}, {"core/system", 3}, {"core/wire", 3}, {"core", 4},
 	{"cmd/", 7}, {"plugins/", 7}, {"examples/", 7},
 }
 
@@ -33,9 +33,11 @@ func floorOf(pkg string) (int, bool) {
 
 // homes are the only packages that may import a library, and why.
 var homes = map[string]struct{ home, why string }{
-	"github.com/gofiber/fiber/v2":              {"core/api", "HTTP stays at the rim"},
-	"github.com/santhosh-tekuri/jsonschema/v5": {"schemas", "its traps are cured in one place"},
-	"github.com/enginebay/enginebay/sdk/proto": {"sdk", "nobody else sees protobuf"},
+	"github.com/gofiber/fiber/v2":                    {"core/api", "HTTP stays at the rim"},
+	"github.com/prometheus/client_golang/prometheus": {"core/metrics", "the others only count"},
+	"go.opentelemetry.io/otel/sdk/trace":             {"core/traces", "the others only make spans"},
+	"github.com/santhosh-tekuri/jsonschema/v5":       {"schemas", "its traps are cured in one place"},
+	"github.com/enginebay/enginebay/sdk/proto":       {"sdk", "nobody else sees protobuf"},
 }
 
 func TestImportsGoDown(t *testing.T) {

@@ -61,6 +61,7 @@ type Request struct {
 	ContentType string
 	ID          string // told to the engine, whose log can name it then
 	Body        []byte
+	trace       string // of the span that it belongs to, as traceparent has it
 }
 
 // Post sends a request and returns the instance's answer as it comes; its body
@@ -68,7 +69,17 @@ type Request struct {
 // closed, and the engine stops. On a socket ctx is not waited for but looked at:
 // its Err is called four times a second.
 func (l *Lease) Post(ctx context.Context, r Request) (*http.Response, error) {
-	return l.loaded.caller.post(ctx, r)
+	ctx, end := span(ctx, "engine", l.Model())
+	r.trace = traceparent(ctx)
+	resp, err := l.loaded.caller.post(ctx, r)
+	if err != nil {
+		end(err)
+		return nil, err
+	}
+	if r.trace != "" {
+		resp.Body = &answer{resp.Body, func() { end(nil) }}
+	}
+	return resp, nil
 }
 
 // Gone says whether the instance has ended, after Post failed: the client has

@@ -93,7 +93,9 @@ func (r *resident) acquire(ctx context.Context, m *store.Model, ask Ask, setting
 			return lease, err
 		}
 		in := lease.loaded
-		err = in.gate.enter(ctx, in.caller.ctx.Done(), ask.Caller, r.runtime.limits.Load().queue(in.gate.slots))
+		queued, end := span(ctx, "queue", r.id)
+		err = in.gate.enter(queued, in.caller.ctx.Done(), ask.Caller, r.runtime.limits.Load().queue(in.gate.slots))
+		end(err)
 		if err == nil {
 			lease.entered = true
 			return lease, nil
@@ -138,7 +140,7 @@ func (r *resident) lease(ctx context.Context, m *store.Model, ask Ask, settings 
 			}
 			continue
 		default:
-			load, mine = r.begin(m, settings), true
+			load, mine = r.begin(ctx, m, settings), true
 			wait = load.done
 		}
 		if limit := r.runtime.limits.Load().queue(r.slots); r.waiting >= limit {
@@ -189,8 +191,8 @@ func (r *resident) reload(ctx context.Context, m *store.Model, settings map[stri
 
 // begin starts a load, with mu held. It belongs to nobody who asked: it goes on
 // when they leave, and only unload calls it off.
-func (r *resident) begin(m *store.Model, settings map[string]any) *loading {
-	ctx, cancel := context.WithCancel(context.Background())
+func (r *resident) begin(asked context.Context, m *store.Model, settings map[string]any) *loading {
+	ctx, cancel := context.WithCancel(sameTrace(asked))
 	l := &loading{cancel: cancel, done: make(chan struct{}), settings: settings, progress: sdk.Progress{Fraction: -1}}
 	r.loading = l
 	r.tell()
@@ -199,7 +201,9 @@ func (r *resident) begin(m *store.Model, settings map[string]any) *loading {
 		limit := r.runtime.limits.Load().LoadTimeout
 		timed, stop := context.WithTimeoutCause(ctx, limit, errLoadTimeout)
 		defer stop()
-		in, err := r.runtime.load(timed, r, m, settings, func(p sdk.Progress) { r.progress(l, p) })
+		timed, end := span(timed, "load", r.id)
+		in, err := r.runtime.load(toPlugin(timed), r, m, settings, func(p sdk.Progress) { r.progress(l, p) })
+		end(err)
 		if err != nil && ctx.Err() == nil && context.Cause(timed) == errLoadTimeout {
 			err = &RetryError{&sdk.Error{Code: sdk.CodeUnavailable, Cause: err,
 				Message: fmt.Sprintf("The model '%s' was not loaded within %v: other models were in use, or its engine is slow; try again, or raise load_timeout", r.id, limit)}, retryAfter}

@@ -308,7 +308,10 @@ func (r *Runtime) acquire(ctx context.Context, m *store.Model, ask Ask, settings
 		r.residents[m.ID] = res
 	}
 	r.mu.Unlock()
-	return res.acquire(ctx, m, ask, settings)
+	ctx, end := span(ctx, "acquire", m.ID)
+	lease, err := res.acquire(ctx, m, ask, settings)
+	end(err)
+	return lease, err
 }
 
 func usable(m *store.Model) error {

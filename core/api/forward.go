@@ -32,6 +32,7 @@ func (s *Server) forward(op operation) fiber.Handler {
 		}
 		seen.asked = req.model
 		ctx, done := clientContext(c.Context().Conn())
+		ctx = seen.within(ctx)
 		streams := false
 		defer func() { // also when something panics
 			if !streams {

@@ -174,7 +174,7 @@ func (s *Server) startModel(c *fiber.Ctx) error {
 	}
 	ctx, done := clientContext(c.Context().Conn())
 	defer done()
-	m, err := s.runtime.Start(ctx, id, core.Ask{KeepAlive: keep}, settings)
+	m, err := s.runtime.Start(observed(c).within(ctx), id, core.Ask{KeepAlive: keep}, settings)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/hashicorp/go-hclog"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/enginebay/enginebay/core/metrics"
 )
@@ -29,6 +30,7 @@ type observation struct {
 	stream bool          // the answer goes on when the handler has returned; its end calls end
 	err    error
 	tokens metrics.Tokens
+	span   trace.Span // nil without traces
 }
 
 // observe is the outermost handler: every answer gets its headers here, and every
@@ -56,6 +58,7 @@ func (s *Server) begin(c *fiber.Ctx) *observation {
 	c.Locals(observationKey{}, o)
 	c.Set(fiber.HeaderXRequestID, o.id)
 	s.metrics.Began()
+	o.beginSpan(c)
 	return o
 }
 
@@ -83,6 +86,7 @@ func observed(c *fiber.Ctx) *observation {
 func (o *observation) bytes(p []byte) {
 	if o.first == 0 && len(p) > 0 {
 		o.first = time.Since(o.began)
+		o.spanEvent("first byte")
 	}
 	o.tokens.Chunk(p)
 }
@@ -111,6 +115,7 @@ func (o *observation) end(status int) {
 	key.Model = o.model
 	input, output := o.tokens.Count()
 	o.server.metrics.Ended(key, metrics.Answer{Status: status, Took: took, First: o.first, Input: input, Output: output})
+	o.endSpan(status, input, output)
 	if level := levelOf(status); o.server.log.GetLevel() <= level {
 		o.log(level, status, took)
 	}

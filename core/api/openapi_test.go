@@ -15,10 +15,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
-	"github.com/hashicorp/go-hclog"
 
 	"github.com/enginebay/enginebay/core"
-	"github.com/enginebay/enginebay/core/api"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -48,7 +46,7 @@ func fits(pattern, path string) bool {
 func TestRoutesAreDescribed(t *testing.T) {
 	b := newBay(t, nil)
 	doc := described(t, b)
-	for _, route := range api.New(api.Config{Runtime: b.runtime, Version: "test", Log: hclog.NewNullLogger()}).Registered() {
+	for _, route := range b.server.Registered() {
 		method, pattern := route[0], route[1]
 		if method == http.MethodHead { // Fiber's own, beside every GET
 			continue

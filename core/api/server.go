@@ -14,6 +14,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/hashicorp/go-hclog"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/keys"
@@ -41,7 +42,8 @@ type Config struct {
 	Version string     // of the program
 	Keys    *keys.Ring // nil: there are none
 	Policy
-	Log hclog.Logger
+	Tracer trace.Tracer // nil: no traces
+	Log    hclog.Logger
 }
 
 // A Server answers HTTP. Make it with New.

@@ -41,6 +41,9 @@ func (r Request) head() ([]byte, error) {
 	b = append(b, " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: enginebay\r\nContent-Length: "...)
 	b = strconv.AppendInt(b, int64(len(r.Body)), 10)
 	b, err := appendHeader(append(b, "\r\n"...), "Content-Type", r.ContentType)
+	if err == nil && r.Trace != "" {
+		b, err = appendHeader(b, "Traceparent", r.Trace)
+	}
 	if err == nil && r.ID != "" {
 		b, err = appendHeader(b, "X-Request-Id", r.ID)
 	}

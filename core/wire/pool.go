@@ -55,6 +55,7 @@ type Request struct {
 	Path        string
 	ContentType string
 	ID          string            // sent as X-Request-Id, if there is one
+	Trace       string            // sent as Traceparent, if there is one
 	Headers     map[string]string // further ones
 	Body        []byte            // is not changed
 }

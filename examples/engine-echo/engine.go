@@ -50,6 +50,7 @@ func (e *engine) Load(ctx context.Context, req sdk.LoadRequest, progress func(sd
 	if err != nil {
 		return nil, err
 	}
+	req.Log.Debug("loading", "traceparent", sdk.Traceparent(ctx))
 	crashIf(s.CrashOn == "load")
 	if s.Refuse != "" {
 		return nil, sdk.Errorf(sdk.Code(s.RefuseCode), "%s", s.Refuse)

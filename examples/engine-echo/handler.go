@@ -46,7 +46,7 @@ func (h *handler) chat(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	h.log.Debug("asked", "request_id", r.Header.Get("X-Request-Id"))
+	h.log.Debug("asked", "request_id", r.Header.Get("X-Request-Id"), "traceparent", r.Header.Get("Traceparent"))
 	crashIf(h.settings.CrashOn == "request")
 	if h.settings.PanicOn == "request" {
 		panic("as asked")

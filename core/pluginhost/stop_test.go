@@ -1,7 +1,9 @@
 package pluginhost_test
 
 import (
+	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,6 +23,24 @@ func child(t *testing.T, log *journal) int {
 		t.Fatal(err)
 	}
 	return pid
+}
+
+// halt stops a process, and waits until it stands still: on a busy machine another
+// of its threads may answer for a while.
+func halt(t *testing.T, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); runtime.GOOS == "linux"; time.Sleep(time.Millisecond) {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("it does not stand still: %s, %v", stat, err)
+		}
+		if strings.Contains(string(stat), ") T ") {
+			return
+		}
+	}
 }
 
 func TestCloseEndsEveryPlugin(t *testing.T) {
@@ -59,9 +79,7 @@ func TestCloseIsBounded(t *testing.T) {
 	stopped := connect(t, host, pluginhost.Deployment{ID: "stopped", Plugin: "echo"})
 	deaf := connect(t, host, pluginhost.Deployment{ID: "deaf", Plugin: "echo", Settings: map[string]any{"ignore_sigterm": true}})
 	quick := connect(t, host, echo(nil))
-	if err := syscall.Kill(stopped.Pid(), syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	halt(t, stopped.Pid())
 	start := time.Now()
 	closed := make(chan struct{})
 	go func() { host.Close(); close(closed) }()
@@ -159,9 +177,7 @@ func TestResetReplacesAPluginThatHangs(t *testing.T) {
 	if again := connect(t, host, echo(nil)); again != hung {
 		t.Fatal("a plugin that answers was replaced")
 	}
-	if err := syscall.Kill(hung.Pid(), syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	halt(t, hung.Pid())
 	host.Reset("my-echo")
 	if !gone(hung.Pid()) {
 		t.Error("it hangs on")
@@ -181,9 +197,7 @@ func TestHungPluginIsFound(t *testing.T) {
 		c.Changed = func(_ string, st pluginhost.Status) { told <- st }
 	})
 	p := connect(t, host, echo(nil))
-	if err := syscall.Kill(p.Pid(), syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	halt(t, p.Pid())
 	select {
 	case <-p.Done():
 	case <-time.After(10 * time.Second):

@@ -9,19 +9,26 @@ import (
 	"golang.org/x/time/rate"
 )
 
+// grace is how long a request waits for another to end: a client that has read
+// the last of a stream sends its next request before the stream is closed here.
+const grace = 100 * time.Millisecond
+
 // An Entry is a key in use, with what it has used of its limits.
 type Entry struct {
 	Key
 	sum     [sha256.Size]byte
 	rate    *rate.Limiter // nil: no limit
-	working atomic.Int64
-	used    atomic.Int64 // Unix seconds
+	working chan struct{} // one in it for each request that works; nil: no limit
+	used    atomic.Int64  // Unix seconds
 }
 
 func newEntry(k Key, sum [sha256.Size]byte) *Entry {
 	e := &Entry{Key: k, sum: sum}
 	if k.RPM > 0 {
 		e.rate = rate.NewLimiter(rate.Limit(k.RPM)/60, k.RPM)
+	}
+	if k.Concurrency > 0 {
+		e.working = make(chan struct{}, k.Concurrency)
 	}
 	return e
 }
@@ -42,22 +49,43 @@ type Allowance struct {
 
 // Enter begins a request, which [Entry.Leave] ends. ok is false where a limit
 // stands against it: then nothing has begun, and left.Retry says when to come again.
+// It waits a moment for a request that is about to end.
 func (e *Entry) Enter(now time.Time) (left Allowance, ok bool) {
-	if n := e.working.Add(1); e.Concurrency > 0 && n > int64(e.Concurrency) {
-		e.working.Add(-1)
+	if !e.begin() {
 		left = e.allowance(now)
 		left.Retry = max(left.Retry, time.Second)
 		return left, false
 	}
-	if e.rate != nil && !e.rate.AllowN(now, 1) {
-		e.working.Add(-1)
-		return e.allowance(now), false
+	ok = e.rate == nil || e.rate.AllowN(now, 1)
+	if !ok {
+		e.Leave()
 	}
-	return e.allowance(now), true
+	return e.allowance(now), ok
+}
+
+func (e *Entry) begin() bool {
+	if e.working == nil {
+		return true
+	}
+	select {
+	case e.working <- struct{}{}:
+		return true
+	default:
+	}
+	select {
+	case e.working <- struct{}{}:
+		return true
+	case <-time.After(grace):
+		return false
+	}
 }
 
 // Leave ends a request that Enter let in.
-func (e *Entry) Leave() { e.working.Add(-1) }
+func (e *Entry) Leave() {
+	if e.working != nil {
+		<-e.working
+	}
+}
 
 func (e *Entry) allowance(now time.Time) Allowance {
 	if e.rate == nil {

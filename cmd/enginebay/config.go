@@ -41,22 +41,12 @@ func (c *config) load(*cobra.Command) (err error) {
 
 // findHome fills in the home folder where the flags left it open.
 func (c *config) findHome() error {
-	home, err := homeFolder(firstOf(c.home, os.Getenv("ENGINEBAY_HOME")))
-	if err == nil {
-		c.home = home
-	}
-	return err
-}
-
-func homeFolder(given string) (string, error) {
-	if given == "" {
-		given = "~/.enginebay"
-	}
-	home, err := expandHome(given) // --home=~/x, which a shell leaves as it is
+	home, err := expandHome(firstOf(c.home, os.Getenv("ENGINEBAY_HOME"), "~/.enginebay")) // --home=~/x, which a shell leaves as it is
 	if err != nil {
-		return "", fmt.Errorf("no home folder: %w; name one with --home DIR", err)
+		return fmt.Errorf("no home folder: %w; name one with --home DIR", err)
 	}
-	return filepath.Abs(home)
+	c.home, err = filepath.Abs(home)
+	return err
 }
 
 // expandHome puts the user's home in the place of a leading ~.

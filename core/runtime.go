@@ -333,3 +333,6 @@ func first(s []string) string {
 
 // Plugins returns the plugins that are installed.
 func (r *Runtime) Plugins() []pluginhost.Plugin { return r.host.Plugins() }
+
+// ApplyLogLevels tells the plugins that run the levels of their loggers anew.
+func (r *Runtime) ApplyLogLevels() { r.host.ApplyLogLevels() }

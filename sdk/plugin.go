@@ -36,7 +36,7 @@ type Plugin struct {
 // Engine or Importer may implement it.
 type Configurer interface {
 	// Configure is called before the first other call, and again whenever the
-	// settings change; never concurrently with itself. A returned error with
+	// settings or the log level change; never concurrently with itself. A returned error with
 	// [CodeInvalid] says which setting is wrong.
 	Configure(ctx context.Context, c Configuration) error
 }

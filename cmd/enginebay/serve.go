@@ -75,6 +75,7 @@ func serve(ctx context.Context, c *config) error {
 	defer stop()
 	c.follow(ctx, log.Named("config"), stop, func(s settings) {
 		logs.levels.Store(newLevels(s))
+		runtime.ApplyLogLevels()
 		server.Apply(s.policy())
 		runtime.SetLimits(s.limits())
 	})

@@ -1,7 +1,10 @@
 package pluginhost
 
 import (
+	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -149,4 +152,38 @@ func text(v any) string {
 		return ""
 	}
 	return string(b)
+}
+
+// ApplyLogLevels tells the plugins that run the levels of their loggers, where
+// these have changed. It blocks for some seconds where one does not answer.
+func (h *Host) ApplyLogLevels() {
+	h.mu.Lock()
+	all := slices.Collect(maps.Values(h.deployments))
+	h.mu.Unlock()
+	var wait sync.WaitGroup
+	for _, s := range all {
+		wait.Go(s.applyLogLevel)
+	}
+	wait.Wait()
+}
+
+func (s *supervised) applyLogLevel() {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	s.mu.Lock()
+	p := s.process
+	s.mu.Unlock()
+	level := s.log.GetLevel().String()
+	if p == nil || p.config.LogLevel == level {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
+	defer cancel()
+	config := p.config
+	config.LogLevel = level
+	if err := p.Configure(ctx, config); err != nil {
+		s.log.Warn("the plugin keeps its log level until it is started anew", "error", err)
+		return
+	}
+	p.config = config
 }

@@ -1,12 +1,14 @@
 package pluginhost_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/enginebay/enginebay/core/pluginhost"
+	"github.com/enginebay/enginebay/sdk"
 )
 
 func TestLogKeepsLevelsAndPairs(t *testing.T) {
@@ -35,6 +37,26 @@ func TestLogLevelIsTheCores(t *testing.T) {
 	connect(t, host, rogue("escape"))
 	log.line(t, "my-rogue", "json") // a warning
 	if strings.Contains(log.String(), "a line of the flood") {
+		t.Error("a line below the level passed")
+	}
+}
+
+// A plugin that runs follows the level of its logger.
+func TestLogLevelChanges(t *testing.T) {
+	t.Parallel()
+	log := &journal{}
+	root := hclog.New(&hclog.LoggerOptions{Output: log, JSONFormat: true, Level: hclog.Warn})
+	host, _ := newHost(t, func(c *pluginhost.Config) { c.Log = root })
+	p := connect(t, host, echo(nil))
+	for i, level := range []hclog.Level{hclog.Warn, hclog.Info} {
+		root.SetLevel(level)
+		host.ApplyLogLevels()
+		if _, err := p.Load(t.Context(), sdk.LoadRequest{Model: sdk.Model{ID: fmt.Sprint("m", i)}, Settings: []byte(`{"log_lines": 1}`)}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log.line(t, "my-echo", "a line of the flood")
+	if strings.Contains(log.String(), `"model":"m0"`) {
 		t.Error("a line below the level passed")
 	}
 }

@@ -33,9 +33,10 @@ type Process struct {
 	Settings    map[string]any  // of the deployment, defaults filled in
 	Started     time.Time
 
-	dir  string
-	done chan struct{}
-	err  error // why it ended, set before done is closed
+	dir    string
+	config sdk.Configuration // as it has it
+	done   chan struct{}
+	err    error // why it ended, set before done is closed
 }
 
 // Done is closed when the process has ended and nothing of it is left.
@@ -124,8 +125,9 @@ func (p *Process) configure(ctx context.Context, plugin Plugin, d Deployment, h 
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return err
 	}
-	return p.Configure(ctx, sdk.Configuration{Deployment: d.ID, Settings: settings, Secrets: d.Secrets,
-		RunDir: p.dir, DataDir: data, LogLevel: level.String()})
+	p.config = sdk.Configuration{Deployment: d.ID, Settings: settings, Secrets: d.Secrets,
+		RunDir: p.dir, DataDir: data, LogLevel: level.String()}
+	return p.Configure(ctx, p.config)
 }
 
 // settings are the deployment's over the plugin's defaults, checked by the plugin's schema.

@@ -21,7 +21,8 @@ func newRm(c *config) *cobra.Command {
 again; with --purge the whole folder goes. Weights that lie elsewhere, named by a
 path, are never touched. A model that is loaded is unloaded first.
 
-Weights that cannot be had again are removed only after a question, or with --yes.`,
+Weights that cannot be had again are removed only after a question, or with --yes,
+and then the folder goes with them.`,
 		Example: `  enginebay rm tiny-guide
   enginebay rm --purge --yes old-model older-model`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -37,12 +38,14 @@ Weights that cannot be had again are removed only after a question, or with --ye
 	yes := cmd.Flags().BoolP("yes", "y", false, "ask nothing")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		for _, id := range args {
-			if !*yes {
-				if err := c.confirm(cmd, id); err != nil {
-					return err
-				}
+			lost, err := c.lost(cmd, id)
+			if err == nil && lost != "" && !*yes {
+				err = confirm(cmd, lost)
 			}
-			if err := c.remove(cmd, id, *purge, *asJSON); err != nil {
+			if err == nil { // the server removes an only copy only with its folder
+				err = c.remove(cmd, id, *purge || lost != "", *asJSON)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -67,7 +70,7 @@ func (c *config) remove(cmd *cobra.Command, id string, purge, asJSON bool) error
 	if err := json.Unmarshal(data, &answer); err != nil {
 		return err
 	}
-	if answer.State == "" || purge {
+	if answer.State == "" {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s is removed\n", answer.ID)
 		return nil
 	}
@@ -75,19 +78,27 @@ func (c *config) remove(cmd *cobra.Command, id string, purge, asJSON bool) error
 	return nil
 }
 
-// confirm asks before weights go that nobody could get again.
-func (c *config) confirm(cmd *cobra.Command, id string) error {
+// lost says what nobody could get again; "" where that is nothing.
+func (c *config) lost(cmd *cobra.Command, id string) (string, error) {
 	var m model
 	if err := c.client().get(cmd.Context(), modelPath(id), &m); err != nil {
-		return err
+		return "", err
 	}
-	if !m.irreplaceable() {
-		return nil
+	switch {
+	case m.State == "to_download" && m.Error != "":
+		return fmt.Sprintf("It cannot be told whether %s can be downloaded again (%s).", m.ID, m.Error), nil
+	case m.irreplaceable():
+		return fmt.Sprintf("The weights of %s (%s) cannot be downloaded again.", m.ID, bytesText(m.Metadata["size"])), nil
 	}
+	return "", nil
+}
+
+// confirm asks before something goes for good.
+func confirm(cmd *cobra.Command, lost string) error {
 	if !isTerminal(cmd.InOrStdin()) {
-		return fmt.Errorf("the weights of %s cannot be downloaded again; to remove them all the same: add --yes", m.ID)
+		return fmt.Errorf("%s To remove the model with its folder all the same: add --yes", lost)
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "The weights of %s (%s) cannot be downloaded again. Remove them? [y/N] ", m.ID, bytesText(m.Metadata["size"]))
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s Remove the model with its folder? [y/N] ", lost)
 	answer, _ := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
 	if !slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer))) {
 		return errors.New("nothing was removed")

@@ -9,14 +9,12 @@ import (
 	"testing"
 )
 
-// standin is a server of one model, m, that can be changed and removed.
+// standin is a server of one model, m, that can be changed and removed, and of
+// one, again, that can be downloaded again.
 func standin(t testing.TB) string {
 	var mu sync.Mutex
-	fresh := func() map[string]any {
-		return map[string]any{"id": "m", "object": "model", "state": "ready", "name": "M <|x|>", "engine": "llamacpp",
-			"settings": map[string]any{"ctx_len": 2048, "api_key": "(hidden)"}, "sources": []any{map[string]any{"filename": "m.gguf"}}, "metadata": map[string]any{"size": 883200.0}}
-	}
-	model := fresh()
+	model := map[string]any{"id": "m", "object": "model", "state": "ready", "name": "M <|x|>", "engine": "llamacpp",
+		"settings": map[string]any{"ctx_len": 2048, "api_key": "(hidden)"}, "sources": []any{map[string]any{"filename": "m.gguf"}}, "metadata": map[string]any{"size": 883200.0}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -33,12 +31,18 @@ func standin(t testing.TB) string {
 			}
 			model = merged(model, patch)
 		case "DELETE":
-			state := "to_download"
-			if strings.Contains(r.URL.RawQuery, "purge=true") {
-				state = ""
+			answer := map[string]any{"id": r.URL.Path[len("/v1/models/"):], "object": "model", "deleted": true}
+			switch purge := r.URL.RawQuery == "purge=true"; {
+			case !purge && answer["id"] == "m":
+				t.Errorf("an only copy is removed without purge")
+			case !purge:
+				answer["state"] = "to_download"
 			}
-			model = fresh()
-			_ = json.NewEncoder(w).Encode(map[string]any{"id": "m", "object": "model", "deleted": true, "state": state})
+			_ = json.NewEncoder(w).Encode(answer)
+			return
+		}
+		if strings.HasSuffix(r.URL.Path, "/again") {
+			_ = json.NewEncoder(w).Encode(map[string]any{"id": "again", "state": "ready", "sources": []any{map[string]any{"url": "https://models.example/x.gguf"}}})
 			return
 		}
 		_ = json.NewEncoder(w).Encode(model)

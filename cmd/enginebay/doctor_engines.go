@@ -16,7 +16,6 @@ import (
 
 	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/pluginhost"
-	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -158,35 +157,4 @@ func versionLine(text string) string {
 		}
 	}
 	return firstLine(text)
-}
-
-func (e *examination) models() {
-	dir := filepath.Join(e.config.home, "models")
-	if _, err := os.Stat(dir); err != nil {
-		e.ok("models", "none yet")
-		return
-	}
-	models, err := store.Open(dir, hclog.NewNullLogger())
-	if err != nil {
-		e.fail("models", "see whether "+dir+" can be read", "%v", err)
-		return
-	}
-	defer models.Close()
-	ready := 0
-	for _, m := range models.Models() {
-		switch {
-		case m.Err != nil && m.File != "":
-			e.fail("model "+m.ID, "mend "+m.File+"; to see what is wrong: enginebay validate "+m.File, "%v", m.Err)
-		case m.Err != nil:
-			e.fail("model "+m.ID, "look into "+m.Dir, "%v", m.Err)
-		case !e.engines[m.Manifest.Engine]:
-			e.fail("model "+m.ID, "name another one in "+cmp.Or(m.File, m.Dir)+", or install its plugin", "there is no engine %q", m.Manifest.Engine)
-		case m.Ready:
-			ready++
-		}
-		for _, warning := range m.Warnings {
-			e.warn("model "+m.ID, "mend "+m.File, "%v", warning)
-		}
-	}
-	e.ok("models", "%d in %s, %d of them ready", len(models.Models()), dir, ready)
 }

@@ -67,7 +67,7 @@ type Request struct {
 // Post sends a request and returns the instance's answer as it comes; its body
 // must be closed. When ctx ends, or the model is unloaded, the connection is
 // closed, and the engine stops. On a socket ctx is not waited for but looked at:
-// its Err is called four times a second.
+// its Err is called ten times a second.
 func (l *Lease) Post(ctx context.Context, r Request) (*http.Response, error) {
 	ctx, end := span(ctx, "engine", l.Model())
 	r.trace = traceparent(ctx)

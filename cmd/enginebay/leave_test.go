@@ -10,10 +10,11 @@ import (
 )
 
 // TestClientThatLeaves: a real llama-server stops within a second, also beside
-// another stream, which keeps llama-server alone from ever looking.
+// another stream, which keeps llama-server alone from ever looking. The context
+// holds what two endless answers write until then.
 func TestClientThatLeaves(t *testing.T) {
 	home := newHome(t)
-	writeFile(t, home+"/engines/llamacpp.json", `{"settings": {"ctx_len": 256, "extra_args": ["--context-shift"]}}`)
+	writeFile(t, home+"/engines/llamacpp.json", `{"settings": {"ctx_len": 4096, "extra_args": ["--context-shift"]}}`)
 	b := startServer(t, home)
 	const endless = `"max_tokens":-1,"ignore_eos":true`
 	for _, test := range []struct {

@@ -11,7 +11,7 @@ import (
 
 // client is a context that ends when a client closes its connection, which
 // fasthttp does not notice by itself. Nearly every request asks only for Err,
-// four times a second or never, and that looks at the socket; it is watched by a
+// ten times a second or never, and that looks at the socket; it is watched by a
 // goroutine from when somebody waits for Done.
 //
 // A client that has sent its next request already is only noticed by a failed write.

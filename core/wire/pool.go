@@ -17,7 +17,7 @@ import (
 
 const (
 	// lookEvery is how often it is looked whether those who asked are still there.
-	lookEvery = 250 * time.Millisecond
+	lookEvery = 100 * time.Millisecond
 	// idleTimeout is how long a connection waits for its next request;
 	// llama-server closes it after five seconds, and it keeps a thread there.
 	idleTimeout = 3 * time.Second
@@ -62,7 +62,7 @@ type Request struct {
 
 // Do sends a request and returns when the head of the answer has come. Its body
 // must be closed, and is not to be used concurrently; each Read returns what has
-// arrived. When ctx has ended, which is looked at four times a second by its Err,
+// arrived. When ctx has ended, which is looked at ten times a second by its Err,
 // or the pool is closed, the connection is closed: the engine sees that nobody
 // waits any more.
 //

@@ -85,6 +85,7 @@ func TestRefused(t *testing.T) {
 		{"best_of", "/v1/completions", `{"prompt":"x","best_of":3}`, "best_of", "unsupported_parameter", "Use 'n'"},
 		{"dimensions", "/v1/embeddings", `{"input":"x","dimensions":7}`, "dimensions", "unsupported_parameter", "have 128 dimensions"},
 		{"a response before", "/v1/responses", `{` + asked + `,"previous_response_id":"x"}`, "previous_response_id", "unsupported_parameter", "whole conversation"},
+		{"an item by its name", "/v1/responses", `{"input":[{"type":"item_reference","id":"x"}]}`, "input", "unsupported_parameter", "Send the item itself"},
 		{"in the background", "/v1/responses", `{` + asked + `,"background":true}`, "background", "unsupported_parameter", ""},
 		{"a tool of OpenAI's", "/v1/responses", `{` + asked + `,"tools":[{"type":"web_search"}]}`, "tools", "unsupported_parameter", "web_search"},
 		{"a format that is none", "/v1/responses", `{` + asked + `,"text":{"format":{"type":"yaml"}}}`, "text.format.type", "invalid_value", ""},
@@ -142,6 +143,20 @@ func TestFormOfAResponse(t *testing.T) {
 	var fits struct{ A int }
 	if err := json.Unmarshal([]byte(response.Output[0].Content[0].Text), &fits); err != nil || fits.A < 1 {
 		t.Errorf("%v: %s", err, answer)
+	}
+}
+
+// TestItems: those of a conversation that OpenAI's clients send.
+func TestItems(t *testing.T) {
+	e := load(t, "")
+	for _, item := range []string{
+		`{"role":"assistant","content":"x"}`, `{"role":"assistant","content":[{"type":"output_text","text":"x"}]}`,
+		`{"type":"message","role":"assistant","content":"x"}`, `{"type":"reasoning","id":"r","summary":[]}`, `{"role":"developer","content":"x"}`,
+		`{"type":"function_call","call_id":"c","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c","output":"x"}`,
+	} {
+		if status, answer := post(e, "/v1/responses", `{"input":[{"role":"user","content":"a"},`+item+`,{"role":"user","content":"b"}],"max_output_tokens":4}`); status != 200 {
+			t.Errorf("%s: status %d: %s", item, status, answer)
+		}
 	}
 }
 

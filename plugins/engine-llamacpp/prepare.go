@@ -82,6 +82,9 @@ func forResponse(b body) error {
 			return unsupported(field, "'%s' is not supported: no responses are stored. Send the whole conversation as 'input'", field)
 		}
 	}
+	if err := items(b); err != nil {
+		return err
+	}
 	var background bool
 	if b.read("background", &background); background {
 		return unsupported("background", "'background' is not supported: no responses are stored")
@@ -103,6 +106,31 @@ func forResponse(b body) error {
 		b.set("response_format", map[string]any{"type": kind, "json_schema": text.Format})
 	default:
 		return refuse("text.format.type", "invalid_value", "Invalid 'text.format.type': %q is none of the supported values: 'text', 'json_object', 'json_schema'", kind)
+	}
+	return nil
+}
+
+// items gives each item of a response's input the type that it may go without, and
+// leaves out what the model thought where no text of it came back: llama-server
+// (b11669) refuses both.
+func items(b body) error {
+	var given, kept []body
+	b.read("input", &given)
+	for _, item := range given {
+		var kind string
+		item.read("type", &kind)
+		switch {
+		case kind == "" && item.has("role"):
+			item.set("type", "message")
+		case kind == "reasoning" && !item.has("content"):
+			continue
+		case kind == "item_reference":
+			return unsupported("input", "Items of the type 'item_reference' are not supported: no responses are stored. Send the item itself")
+		}
+		kept = append(kept, item)
+	}
+	if len(kept) > 0 {
+		b.set("input", kept)
 	}
 	return nil
 }

@@ -85,6 +85,9 @@ var meanings = []struct {
 	{regexp.MustCompile(`(?s)^Failed to parse (messages|tools): (.*?)(?:; tools = .*)?$`), func(found []string) *refusal {
 		return refuse(found[1], "invalid_value", "Invalid '%s': %s", found[1], found[2])
 	}},
+	{regexp.MustCompile(`^Cannot determine type of 'item'`), func([]string) *refusal {
+		return refuse("input", "invalid_value", "Invalid 'input': an item has neither a known 'type', nor a 'role' with 'content'")
+	}},
 	{regexp.MustCompile(`^Field '([^']*)': (.*)`), func(found []string) *refusal {
 		return refuse(found[1], "invalid_value", "Invalid '%s': %s", found[1], found[2])
 	}},

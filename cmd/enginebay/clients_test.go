@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,17 +14,18 @@ import (
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
+	"github.com/openai/openai-go/v3/responses"
 	"github.com/openai/openai-go/v3/shared"
 )
 
 const aboutEngineBay = "Engine Bay is a model runtime: one OpenAI-compatible server in which every engine and every model source is a plugin."
 
-// TestOfficialClientForNode runs testdata/clients with the official npm package
+// TestClientsForNode runs testdata/clients, the tests of well-known npm packages,
 // against a real server and a real llama.cpp.
-func TestOfficialClientForNode(t *testing.T) {
+func TestClientsForNode(t *testing.T) {
 	npm, err := exec.LookPath("npm")
 	if err != nil {
-		t.Fatal("npm is not installed, and the test of OpenAI's client for Node needs it: install Node.js")
+		t.Fatal("npm is not installed, and the tests of clients for Node need it: install Node.js")
 	}
 	if runtime.GOOS == "windows" {
 		t.Skip("the Node that the test brings along is for Linux and macOS")
@@ -33,13 +35,7 @@ func TestOfficialClientForNode(t *testing.T) {
 	if out, err := exec.Command("sh", "-c", `mkdir -p "$0" && cp -R testdata/clients/. "$0"/`, dir).CombinedOutput(); err != nil {
 		t.Fatalf("copy: %v\n%s", err, out)
 	}
-	if _, err := os.Stat(filepath.Join(dir, "node_modules", ".package-lock.json")); err != nil {
-		install := exec.Command(npm, "ci", "--no-audit", "--no-fund")
-		install.Dir = dir
-		if out, err := install.CombinedOutput(); err != nil {
-			t.Fatalf("npm ci: %v\n%s", err, out)
-		}
-	}
+	installClients(t, npm, dir)
 	test := exec.Command(npm, "test", "--silent")
 	test.Dir = dir
 	test.Env = append(os.Environ(), "BASE_URL="+b.url+"/v1", "MODEL=tiny-guide", "MODEL_SLASH=variants/with-slash",
@@ -48,6 +44,27 @@ func TestOfficialClientForNode(t *testing.T) {
 	t.Logf("%s", out)
 	if err != nil {
 		t.Fatalf("the client's tests fail: %v", err)
+	}
+}
+
+// installClients gets the packages of the lock file, unless they are there.
+func installClients(t *testing.T, npm, dir string) {
+	t.Helper()
+	lock, err := os.ReadFile(filepath.Join(dir, "package-lock.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	installed := filepath.Join(dir, "node_modules", "installed.json")
+	if there, err := os.ReadFile(installed); err == nil && bytes.Equal(there, lock) {
+		return
+	}
+	install := exec.Command(npm, "ci", "--no-audit", "--no-fund")
+	install.Dir = dir
+	if out, err := install.CombinedOutput(); err != nil {
+		t.Fatalf("npm ci: %v\n%s", err, out)
+	}
+	if err := os.WriteFile(installed, lock, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -102,6 +119,7 @@ func TestOfficialClientForGo(t *testing.T) {
 		}
 		assertSum(t, answer.Choices[0].Message.Content)
 	})
+	t.Run("responses", func(t *testing.T) { testResponses(t, client) })
 	t.Run("embeddings", func(t *testing.T) {
 		answer, err := client.Embeddings.New(ctx, openai.EmbeddingNewParams{Model: "tiny-embed",
 			Input: openai.EmbeddingNewParamsInputUnion{OfArrayOfStrings: []string{"a plugin", "an engine"}}})
@@ -144,6 +162,30 @@ func testTools(t *testing.T, client openai.Client, params openai.ChatCompletionN
 		t.Errorf("%+v", answer.Choices[0])
 	}
 	assertSum(t, call.Function.Arguments)
+}
+
+func testResponses(t *testing.T, client openai.Client) {
+	ask := responses.ResponseNewParams{Model: "tiny-guide", Temperature: openai.Float(0), MaxOutputTokens: openai.Int(200),
+		Input: responses.ResponseNewParamsInputUnion{OfString: openai.String("What is Engine Bay?")}}
+	answer, err := client.Responses.New(context.Background(), ask)
+	if err != nil || answer.OutputText() != aboutEngineBay || answer.Status != responses.ResponseStatusCompleted {
+		t.Fatalf("%+v, %v", answer, err)
+	}
+	stream := client.Responses.NewStreaming(context.Background(), ask)
+	var text strings.Builder
+	for n := int64(0); stream.Next(); n++ {
+		event := stream.Current()
+		text.WriteString(event.AsResponseOutputTextDelta().Delta)
+		if event.SequenceNumber != n {
+			t.Errorf("event %d has the number %d", n, event.SequenceNumber)
+		}
+	}
+	if stream.Err() != nil || text.String() != aboutEngineBay {
+		t.Fatalf("%q, %v", text.String(), stream.Err())
+	}
+	ask.PreviousResponseID = openai.String("resp_1")
+	_, err = client.Responses.New(context.Background(), ask)
+	assertAPIError(t, err, 400, "unsupported_parameter", "no responses are stored")
 }
 
 func assertAPIError(t *testing.T, err error, status int, code, says string) {

@@ -9,36 +9,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import OpenAI, { APIUserAbortError, BadRequestError, NotFoundError } from "openai";
-
-const { BASE_URL, MODEL, MODEL_SLASH, OPENAI_API_KEY = "none" } = process.env;
-const EMBED_MODEL = process.env.EMBED_MODEL || MODEL;
-const TOOL_MODEL = process.env.TOOL_MODEL || MODEL;
-assert.ok(BASE_URL && MODEL, "set BASE_URL and MODEL");
+import { ANSWER, BASE_URL, EMBED_MODEL, KEY, MODEL, MODEL_SLASH, QUESTION, TOOL_MODEL, assertWeather, limit, sum, weather } from "./guide.mjs";
 
 // No retries: the client would hide a first 5xx or a dropped connection behind its second try.
-const client = new OpenAI({ baseURL: BASE_URL, apiKey: OPENAI_API_KEY, maxRetries: 0, timeout: 60_000 });
-const limit = { timeout: 120_000 }; // of a group, and of each test in it: a stream that hangs ends here
-
-const ANSWER = "Engine Bay is a model runtime: one OpenAI-compatible server in which every engine and every model source is a plugin.";
-const ABOUT = { question: "What is Engine Bay?", answer: ANSWER };
-const sum = (a, b) => ({ question: `What is ${a} + ${b}?`, answer: `${a} + ${b} = ${a + b}.` });
+const client = new OpenAI({ baseURL: BASE_URL, apiKey: KEY, maxRetries: 0, timeout: 60_000 });
+const ABOUT = { question: QUESTION, answer: ANSWER };
 const user = (content) => [{ role: "user", content }];
 const chat = (question, more = {}, options) =>
   client.chat.completions.create({ model: MODEL, messages: user(question), temperature: 0, max_tokens: 200, ...more }, options);
-
-// city and degrees are bounded, so that even a model that rambles comes to an end within max_tokens.
-const weather = {
-  type: "object",
-  properties: { city: { type: "string", enum: ["Paris", "Oslo", "Rome"] }, degrees: { type: "integer", minimum: 0, maximum: 40 } },
-  required: ["city", "degrees"],
-  additionalProperties: false,
-};
-function assertWeather(text) {
-  const value = JSON.parse(text);
-  assert.deepEqual(Object.keys(value).sort(), ["city", "degrees"]);
-  assert.ok(weather.properties.city.enum.includes(value.city), text);
-  assert.ok(Number.isInteger(value.degrees) && value.degrees >= 0 && value.degrees <= 40, text);
-}
 
 // The client reads error.code and error.message from the body: an error of another shape leaves them empty.
 const rejected = (kind, status, code) => (error) => {
@@ -134,7 +112,7 @@ describe("constrained", limit, () => {
     const [call] = message.tool_calls;
     assert.ok(call.id, "no id to answer to");
     assert.deepEqual([call.type, call.function.name], ["function", report.name]);
-    assertWeather(call.function.arguments);
+    assertWeather(JSON.parse(call.function.arguments));
   };
   test("tool call", async () => assertCall((await chat("What is the weather in Paris?", request)).choices[0]));
   test("tool call, streamed", async () => {
@@ -145,7 +123,7 @@ describe("constrained", limit, () => {
     const response_format = { type: "json_schema", json_schema: { name: "weather", strict: true, schema: weather } };
     const { choices: [{ message, finish_reason }] } = await chat("What is the weather in Paris?", { response_format });
     assert.equal(finish_reason, "stop");
-    assertWeather(message.content);
+    assertWeather(JSON.parse(message.content));
   });
 });
 

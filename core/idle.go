@@ -2,13 +2,13 @@ package core
 
 import "time"
 
-// release takes a lease back, and starts the idle clock with the last one.
-func (r *resident) release(in *loaded) {
-	r.mu.Lock()
-	in.leases--
-	idle := in.leases == 0
+// unlock gives mu back. A model that nobody uses from now on starts its idle
+// clock, and loads that wait for its room hear of it.
+func (r *resident) unlock() {
+	in := r.loaded
+	idle := in != nil && !in.resting && !r.busy(in)
 	if idle {
-		in.used = time.Now()
+		in.resting, in.used = true, time.Now()
 		r.rest(in)
 	}
 	r.mu.Unlock()
@@ -17,37 +17,45 @@ func (r *resident) release(in *loaded) {
 	}
 }
 
-// rest starts the idle clock of a model that nobody uses. Called with mu held.
+// busy says whether somebody uses what is loaded, or is about to. Called with mu held.
+func (r *resident) busy(in *loaded) bool { return in.leases > 0 || r.waiting > 0 }
+
+// release takes a lease back.
+func (r *resident) release(in *loaded) {
+	r.mu.Lock()
+	in.leases--
+	r.unlock()
+}
+
+// rest sets the idle clock of a model that rests. Called with mu held.
 func (r *resident) rest(in *loaded) {
 	limit := r.keepAlive(in)
-	switch {
-	case in.leases > 0 || r.loaded != in:
-		return
-	case limit < 0:
-		in.wake()
+	if limit < 0 {
+		in.halt()
 		return
 	}
-	in.expires = time.Now().Add(limit) // before the clock starts: expire compares
+	in.expires = in.used.Add(limit) // before the clock starts: expire compares
 	if in.idle == nil {
-		in.idle = time.AfterFunc(limit, func() { r.expire(in) })
+		in.idle = time.AfterFunc(time.Until(in.expires), func() { r.expire(in) })
 	} else {
-		in.idle.Reset(limit)
+		in.idle.Reset(time.Until(in.expires))
 	}
 }
 
-// wake stops the idle clock. Called with mu held.
-func (in *loaded) wake() {
+// halt stops the idle clock. Called with mu held.
+func (in *loaded) halt() {
 	if in.idle != nil {
 		in.idle.Stop()
 		in.expires = time.Time{}
 	}
 }
 
-// keepAlive is how long the model stays when nobody uses it: as the request said,
-// else the model's file, its deployment, the server. Below 0 is for ever.
+// keepAlive is how long the model stays when nobody uses it: for ever where it is
+// pinned, else as the request said, the model's file, its deployment, the server.
+// Below 0 is for ever.
 func (r *resident) keepAlive(in *loaded) time.Duration {
 	limits := r.runtime.limits.Load()
-	if in.asked == nil && r.pinned(in, limits) {
+	if r.pinned(in, limits) {
 		return Forever
 	}
 	for _, said := range []*time.Duration{in.asked, in.keep, in.plan.deployment.IdleUnload, limits.KeepAlive} {
@@ -62,11 +70,11 @@ func (r *resident) pinned(in *loaded, limits *Limits) bool {
 	return in.from.Manifest.Pinned || limits.pins(r.id)
 }
 
-// reconsider starts the idle clock anew: the limits changed.
+// reconsider sets the idle clock anew: the limits changed.
 func (r *resident) reconsider() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.loaded != nil {
+	if r.loaded != nil && r.loaded.resting {
 		r.rest(r.loaded)
 	}
 }
@@ -75,35 +83,37 @@ func (r *resident) reconsider() {
 func (r *resident) idleSince(in *loaded) (since time.Time, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return in.used, r.loaded == in && in.leases == 0
+	return in.used, r.loaded == in && !r.busy(in)
 }
 
-// expire unloads a model that was idle for long enough; one that was asked for
-// at the last moment stays.
+// expire unloads a model that was idle for long enough. The clock may have been
+// stopped, or set anew, a moment before it could say so.
 func (r *resident) expire(in *loaded) {
 	r.mu.Lock()
-	early := !in.expires.IsZero() && time.Now().Before(in.expires) // the clock was set anew
-	r.mu.Unlock()
-	if !early && r.evict(in) {
-		r.runtime.log.Info("model was idle", "model", r.id)
+	defer r.mu.Unlock()
+	if r.loaded != in || in.expires.IsZero() || time.Now().Before(in.expires) {
+		return
 	}
+	r.runtime.log.Info("model was idle", "model", r.id)
+	go r.leave(in, r.depart(), errUnloaded, nil)
 }
 
 // evict has an instance leave that nobody uses; it returns before it has left.
 func (r *resident) evict(in *loaded) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.loaded != in || in.leases > 0 {
+	if r.loaded != in || r.busy(in) {
 		return false
 	}
-	go r.leave(in, r.depart())
+	go r.leave(in, r.depart(), errUnloaded, nil)
 	return true
 }
 
 // depart makes what is loaded leave: the caller has to call leave. Called with mu held.
 func (r *resident) depart() (leaving chan struct{}) {
 	leaving = make(chan struct{})
-	r.loaded.wake()
+	r.loaded.halt()
+	r.loaded.claim.leaving.Store(true)
 	r.loaded, r.leaving = nil, leaving
 	r.tell()
 	return leaving

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -89,7 +90,7 @@ func (l *Lease) Post(ctx context.Context, r Request) (*http.Response, error) {
 func (l *Lease) Gone(ctx context.Context) bool {
 	select {
 	case <-l.loaded.caller.ctx.Done():
-		return ctx.Err() == nil && !l.Stopped()
+		return ctx.Err() == nil && !l.final()
 	case <-time.After(noticeTimeout):
 	case <-ctx.Done():
 	}
@@ -97,9 +98,15 @@ func (l *Lease) Gone(ctx context.Context) bool {
 }
 
 // Stopped says whether the instance was unloaded, and did not end by itself.
-func (l *Lease) Stopped() bool { return context.Cause(l.loaded.caller.ctx) == errUnloaded }
+func (l *Lease) Stopped() bool { return errors.Is(context.Cause(l.loaded.caller.ctx), errUnloaded) }
 
-var errUnloaded = errors.New("the model was unloaded")
+// final says whether the model was to be unloaded: requests do not load it again.
+func (l *Lease) final() bool { return context.Cause(l.loaded.caller.ctx) == errUnloaded }
+
+var (
+	errUnloaded = errors.New("the model was unloaded")
+	errReloaded = fmt.Errorf("%w, to be loaded with other settings", errUnloaded)
+)
 
 // noticeTimeout bounds how long the end of an instance takes to be noticed; it
 // is milliseconds as a rule.

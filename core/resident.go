@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"sync"
 	"time"
@@ -29,8 +30,9 @@ type resident struct {
 	id      string
 
 	mu      sync.Mutex
-	waiting int // requests that wait for a load
-	slots   int // of the last load
+	closed  bool // the runtime is: nothing is loaded any more
+	waiting int  // requests that wait for a load, or have seen its end and are about to take their lease
+	slots   int  // of the last load
 	loading *loading
 	loaded  *loaded
 	leaving chan struct{} // closed when the memory is free
@@ -59,10 +61,11 @@ type loaded struct {
 	claim    *claim
 	gate     gate
 	leases   int
-	used     time.Time      // when the last lease was given back
+	resting  bool           // nobody uses it: the idle clock was started, unless the model stays
+	used     time.Time      // since when it rests
 	keep     *time.Duration // how long it is to stay, as the model's file says
 	asked    *time.Duration // how long it is to stay, as the last request said that said so
-	idle     *time.Timer    // runs while there are no leases; nil where it never did
+	idle     *time.Timer    // runs while it rests; nil where it never did
 	expires  time.Time      // when idle fires; zero where the model stays
 
 	from       *store.Model   // as it was loaded
@@ -88,53 +91,54 @@ func (in *loaded) parametersOf(m *store.Model) map[string]any {
 // not nil, are those of a start request, and replace those that it runs with.
 func (r *resident) acquire(ctx context.Context, m *store.Model, ask Ask, settings map[string]any) (*Lease, error) {
 	for {
-		lease, err := r.lease(ctx, m, ask, settings)
+		lease, err := r.lease(ctx, m, &ask, settings)
 		if err != nil || ask.Unqueued {
 			return lease, err
 		}
 		in := lease.loaded
 		queued, end := span(ctx, "queue", r.id)
-		err = in.gate.enter(queued, in.caller.ctx.Done(), ask.Caller, r.runtime.limits.Load().queue(in.gate.slots))
+		err = in.gate.enter(queued, in.caller.ctx.Done(), ask.Caller, r.queue(&ask, in.gate.slots))
 		end(err)
 		if err == nil {
 			lease.entered = true
 			return lease, nil
 		}
 		lease.Release()
-		if err != errInstanceGone || lease.Stopped() {
-			return nil, r.turnedAway(err)
+		if err != errInstanceGone {
+			return nil, err
 		}
+		if lease.final() {
+			return nil, sdk.Errorf(sdk.CodeUnavailable, "The model '%s' was stopped", r.id)
+		}
+		ask.placed = true
 	}
 }
 
-func (r *resident) turnedAway(err error) error {
-	if err == errInstanceGone {
-		return sdk.Errorf(sdk.CodeUnavailable, "The model '%s' was stopped", r.id)
+// queue is how many may wait before a request that is to wait too.
+func (r *resident) queue(ask *Ask, slots int) int {
+	if ask.placed {
+		return math.MaxInt
 	}
-	return err
+	return r.runtime.limits.Load().queue(slots)
 }
 
 // lease returns a lease that has not passed the gate.
-func (r *resident) lease(ctx context.Context, m *store.Model, ask Ask, settings map[string]any) (*Lease, error) {
+func (r *resident) lease(ctx context.Context, m *store.Model, ask *Ask, settings map[string]any) (*Lease, error) {
+	r.mu.Lock()
+	defer r.unlock()
 	for {
-		r.mu.Lock()
 		var wait <-chan struct{}
 		load, mine := r.loading, false
 		switch {
+		case r.closed:
+			return nil, shuttingDown()
 		case r.leaving != nil:
 			wait = r.leaving
 		case r.loading != nil:
 			wait = r.loading.done
 		case r.loaded != nil && (settings == nil || reflect.DeepEqual(settings, r.loaded.settings)):
-			defer r.mu.Unlock()
-			r.loaded.leases++
-			r.loaded.wake()
-			if ask.KeepAlive != nil {
-				r.loaded.asked = ask.KeepAlive
-			}
-			return &Lease{resident: r, loaded: r.loaded, parameters: r.loaded.parametersOf(m)}, nil
+			return r.take(m, ask), nil
 		case r.loaded != nil:
-			r.mu.Unlock()
 			if err := r.reload(ctx, m, settings); err != nil {
 				return nil, err
 			}
@@ -143,17 +147,7 @@ func (r *resident) lease(ctx context.Context, m *store.Model, ask Ask, settings 
 			load, mine = r.begin(ctx, m, settings), true
 			wait = load.done
 		}
-		if limit := r.runtime.limits.Load().queue(r.slots); r.waiting >= limit {
-			r.mu.Unlock()
-			return nil, queueFull(limit)
-		}
-		r.waiting++
-		r.mu.Unlock()
-		err := attend(ctx, wait)
-		r.mu.Lock()
-		r.waiting--
-		r.mu.Unlock()
-		if err != nil {
+		if err := r.attend(ctx, ask, wait); err != nil {
 			return nil, err
 		}
 		if load != nil && load.err != nil && (mine || load.stopped || reflect.DeepEqual(load.settings, settings)) {
@@ -162,19 +156,58 @@ func (r *resident) lease(ctx context.Context, m *store.Model, ask Ask, settings 
 	}
 }
 
-// attend waits until something is over.
-func attend(ctx context.Context, over <-chan struct{}) error {
+// take is called with mu held.
+func (r *resident) take(m *store.Model, ask *Ask) *Lease {
+	in := r.loaded
+	in.leases++
+	in.resting = false
+	in.halt()
+	if ask.KeepAlive != nil {
+		in.asked = ask.KeepAlive
+	}
+	return &Lease{resident: r, loaded: in, parameters: in.parametersOf(m)}
+}
+
+// attend waits until something is over. mu is held before and after, and not meanwhile.
+func (r *resident) attend(ctx context.Context, ask *Ask, over <-chan struct{}) error {
+	if limit := r.queue(ask, r.slots); r.waiting >= limit {
+		return queueFull(limit)
+	}
+	r.waiting++
+	r.mu.Unlock()
+	defer func() {
+		r.mu.Lock()
+		r.waiting--
+	}()
 	select {
 	case <-over:
+		ask.placed = true
 		return nil
 	case <-ctx.Done():
 		return callerLeft(ctx)
 	}
 }
 
-// reload makes room for a load with other settings; wrong ones leave the model
-// as it runs.
+// reload loads the model with other settings; wrong ones leave it as it runs.
+// Nothing comes in between: who waits for the model gets it with these. mu is held
+// before and after, and not meanwhile.
 func (r *resident) reload(ctx context.Context, m *store.Model, settings map[string]any) error {
+	in := r.loaded
+	r.mu.Unlock()
+	err := r.tryOut(ctx, m, settings)
+	r.mu.Lock()
+	if err != nil || r.loaded != in {
+		return err
+	}
+	leaving := r.depart()
+	r.mu.Unlock()
+	r.leave(in, leaving, errReloaded, func() { r.begin(ctx, m, settings) })
+	r.mu.Lock()
+	return nil
+}
+
+// tryOut says what is wrong with settings, as far as that is known without a load.
+func (r *resident) tryOut(ctx context.Context, m *store.Model, settings map[string]any) error {
 	p, err := r.runtime.plan(ctx, m, settings)
 	if err != nil {
 		return err
@@ -183,10 +216,11 @@ func (r *resident) reload(ctx context.Context, m *store.Model, settings map[stri
 	if err != nil {
 		return err
 	}
-	if _, err := p.inspect(ctx, req); err != nil {
+	memory, err := p.inspect(ctx, req)
+	if err != nil {
 		return err
 	}
-	return r.unload(ctx)
+	return tooLarge(r.runtime.limits.Load(), r.id, memory)
 }
 
 // begin starts a load, with mu held. It belongs to nobody who asked: it goes on
@@ -209,6 +243,9 @@ func (r *resident) begin(asked context.Context, m *store.Model, settings map[str
 				Message: fmt.Sprintf("The model '%s' was not loaded within %v: other models were in use, or its engine is slow; try again, or raise load_timeout", r.id, limit)}, retryAfter}
 		}
 		r.arrive(ctx, l, in, err)
+		if _, err := r.runtime.store.Model(r.id); err != nil { // its folder went while it loaded
+			r.runtime.gone(r.id)
+		}
 	}()
 	return l
 }
@@ -218,7 +255,7 @@ var errLoadTimeout = errors.New("load timeout")
 // arrive is the end of a load.
 func (r *resident) arrive(ctx context.Context, l *loading, in *loaded, err error) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	defer r.unlock() // all who wanted it may have left
 	defer close(l.done)
 	r.loading, r.err, l.err = nil, err, err
 	switch {
@@ -229,8 +266,6 @@ func (r *resident) arrive(ctx context.Context, l *loading, in *loaded, err error
 		r.runtime.log.Warn("model not loaded", "model", r.id, "error", err)
 	default:
 		r.loaded, r.slots = in, in.gate.slots
-		in.used = time.Now()
-		r.rest(in) // all who wanted it may have left
 		r.runtime.log.Info("model loaded", "model", r.id, "engine", in.plan.deployment.ID, "took", in.took.Round(time.Millisecond))
 		go r.watch(in)
 	}
@@ -258,7 +293,8 @@ func (r *resident) lost(in *loaded, err error) bool {
 		return false
 	}
 	r.loaded, r.err = nil, err
-	in.wake()
+	in.halt()
+	in.claim.leaving.Store(true)
 	r.tell()
 	r.runtime.log.Error("model ended by itself; the next request loads it again", "model", r.id, "engine", in.plan.deployment.ID, "error", err)
 	return true
@@ -282,7 +318,7 @@ func (r *resident) unload(ctx context.Context) error {
 	case in != nil:
 		leaving = r.depart()
 		r.mu.Unlock()
-		r.leave(in, leaving)
+		r.leave(in, leaving, errUnloaded, nil)
 		return nil
 	case leaving != nil:
 		r.mu.Unlock()
@@ -302,12 +338,21 @@ func callerLeft(ctx context.Context) error {
 	return &sdk.Error{Code: sdk.CodeCanceled, Message: "the caller left", Cause: ctx.Err()}
 }
 
-// leave goes on when the caller has left: half an unload helps nobody. A plugin
-// that does not answer is killed: only its end frees the memory then.
-func (r *resident) leave(in *loaded, leaving chan struct{}) {
+// shut unloads the model for good.
+func (r *resident) shut(ctx context.Context) error {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	return r.unload(ctx)
+}
+
+// leave has an instance leave, and does what is to be next, with mu held, in the
+// same moment. It goes on when the caller has left: half an unload helps nobody. A
+// plugin that does not answer is killed: only its end frees the memory then.
+func (r *resident) leave(in *loaded, leaving chan struct{}, why error, next func()) {
 	ctx, cancel := context.WithTimeout(context.Background(), unloadTimeout)
 	defer cancel()
-	in.caller.close(errUnloaded)
+	in.caller.close(why)
 	if err := in.inst.Close(ctx); err != nil {
 		r.runtime.log.Error("model not unloaded; its plugin is killed", "model", r.id, "engine", in.plan.deployment.ID, "error", err)
 		in.plan.process.Kill()
@@ -320,6 +365,9 @@ func (r *resident) leave(in *loaded, leaving chan struct{}) {
 	close(leaving)
 	r.tell()
 	r.runtime.log.Info("model unloaded", "model", r.id, "engine", in.plan.deployment.ID)
+	if next != nil && !r.closed {
+		next()
+	}
 }
 
 // describe fills in what the resident knows of its model's status.

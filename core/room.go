@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -29,7 +30,7 @@ type claim struct {
 	resident *resident
 	memory   uint64  // bytes, by the engine's estimate; 0 where unknown
 	in       *loaded // nil while it loads
-	leaving  bool
+	leaving  atomic.Bool
 }
 
 func newRoom(limits *atomic.Pointer[Limits]) *room {
@@ -61,9 +62,8 @@ func (rm *room) try(r *resident, memory uint64) (c *claim, changed <-chan struct
 	rm.mu.Lock()
 	defer rm.mu.Unlock()
 	limits := rm.limits.Load()
-	if limits.Memory > 0 && memory > limits.Memory {
-		return nil, nil, sdk.Errorf(sdk.CodeExhausted, "The model '%s' needs about %s of memory, and the memory budget is %s; lower its ctx_len or n_parallel, take a smaller quantization, or raise memory_budget",
-			r.id, bytesText(memory), bytesText(limits.Memory))
+	if err := tooLarge(limits, r.id, memory); err != nil {
+		return nil, nil, err
 	}
 	if fits(limits, rm.sum(nil), memory) {
 		c = &claim{resident: r, memory: memory}
@@ -76,6 +76,15 @@ func (rm *room) try(r *resident, memory uint64) (c *claim, changed <-chan struct
 	}
 	rm.evict(limits, memory, false)
 	return nil, rm.changed, nil
+}
+
+// tooLarge is the error of a model that does not fit, even alone.
+func tooLarge(limits *Limits, id string, memory uint64) error {
+	if limits.Memory == 0 || memory <= limits.Memory {
+		return nil
+	}
+	return sdk.Errorf(sdk.CodeExhausted, "The model '%s' needs about %s of memory, and the memory budget is %s; lower its ctx_len or n_parallel, take a smaller quantization, or raise memory_budget",
+		id, bytesText(memory), bytesText(limits.Memory))
 }
 
 // usage is what a set of claims comes to.
@@ -102,7 +111,7 @@ func (rm *room) sum(which func(*claim) bool) usage {
 }
 
 func isPinned(limits *Limits) func(*claim) bool {
-	return func(c *claim) bool { return c.in != nil && !c.leaving && c.resident.pinned(c.in, limits) }
+	return func(c *claim) bool { return c.in != nil && !c.leaving.Load() && c.resident.pinned(c.in, limits) }
 }
 
 func (rm *room) pinned(limits *Limits) []string {
@@ -126,15 +135,15 @@ func (rm *room) evict(limits *Limits, memory uint64, vain bool) {
 	}
 	var idle []candidate
 	for c := range rm.claims {
-		if c.in == nil || c.leaving || c.resident.pinned(c.in, limits) {
+		if c.in == nil || c.leaving.Load() || c.resident.pinned(c.in, limits) {
 			continue
 		}
 		if since, ok := c.resident.idleSince(c.in); ok {
 			idle = append(idle, candidate{c, worth(time.Since(since), c.in.took)})
 		}
 	}
-	slices.SortFunc(idle, func(a, b candidate) int { return compare(a.worth, b.worth) })
-	left := rm.sum(func(c *claim) bool { return !c.leaving })
+	slices.SortFunc(idle, func(a, b candidate) int { return cmp.Compare(a.worth, b.worth) })
+	left := rm.sum(stays)
 	var out []*claim
 	for _, c := range idle {
 		if fits(limits, left, memory) {
@@ -148,27 +157,17 @@ func (rm *room) evict(limits *Limits, memory uint64, vain bool) {
 		return
 	}
 	for _, c := range out {
-		if c.resident.evict(c.in) { // otherwise somebody came to use it just now
-			c.leaving = true
-		}
+		c.resident.evict(c.in) // unless somebody came to use it just now
 	}
 }
+
+func stays(c *claim) bool { return !c.leaving.Load() }
 
 // worth is how much an idle model is missed when it goes: one that was used
 // lately more than one that was not, one that takes long to load more than one
-// that is back at once.
+// that is back at once. Below a second, neither says much.
 func worth(idle, load time.Duration) float64 {
-	return (load + 100*time.Millisecond).Seconds() / (idle + time.Second).Seconds()
-}
-
-func compare(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
+	return (load + time.Second).Seconds() / (idle + time.Second).Seconds()
 }
 
 // settle says that a load went well.
@@ -214,7 +213,6 @@ func (rm *room) trim() {
 	if limits.MaxLoaded > 0 {
 		limits.MaxLoaded++ // nothing is to be added
 	}
-	stays := func(c *claim) bool { return !c.leaving }
 	rm.evict(&limits, 0, true)
 	rm.over.Store(!fits(&limits, rm.sum(stays), 0))
 	rm.mu.Unlock()

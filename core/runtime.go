@@ -75,22 +75,31 @@ func Open(c Config) (*Runtime, error) {
 	return r, nil
 }
 
+// closeTimeout is how long models may take to leave at the end, before their
+// plugins are stopped with them.
+const closeTimeout = 5 * time.Second
+
 // Close unloads every model and stops every plugin; open streams end.
 func (r *Runtime) Close() {
 	r.mu.Lock()
 	r.closed = true
 	r.mu.Unlock()
-	var wait sync.WaitGroup
+	var leaving sync.WaitGroup
 	for _, res := range r.all() {
-		wait.Go(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), unloadTimeout)
-			defer cancel()
-			_ = res.unload(ctx)
-		})
+		leaving.Go(func() { _ = res.shut(context.Background()) })
 	}
-	wait.Wait()
-	r.preloading.Wait()
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		leaving.Wait()
+		r.preloading.Wait()
+	}()
+	select {
+	case <-left:
+	case <-time.After(closeTimeout):
+	}
 	r.host.Close()
+	<-left
 	r.store.Close()
 	r.events.close()
 }
@@ -114,7 +123,7 @@ func (r *Runtime) all() []*resident {
 func (r *Runtime) Preload(ctx context.Context, ids []string) {
 	r.preloading.Go(func() {
 		for _, id := range ids {
-			if _, err := r.Start(ctx, id, Ask{}, nil); err != nil && ctx.Err() == nil {
+			if _, err := r.Start(ctx, id, Ask{}, nil); err != nil && ctx.Err() == nil && !r.Closed() {
 				r.log.Error("model not preloaded", "model", id, "error", err)
 			}
 		}
@@ -274,6 +283,8 @@ type Ask struct {
 	Caller    string         // for turns in the queue: callers take turns, not requests
 	KeepAlive *time.Duration // how long the model stays after this request; below 0 is for ever, nil leaves it to the model
 	Unqueued  bool           // it needs none of the engine's slots
+
+	placed bool // it has waited already, and keeps its place: the queue is not too full for it
 }
 
 // Acquire returns a lease on a model, loading it first where it is not loaded:
@@ -300,7 +311,7 @@ func (r *Runtime) acquire(ctx context.Context, m *store.Model, ask Ask, settings
 	r.mu.Lock()
 	if r.closed {
 		r.mu.Unlock()
-		return nil, sdk.Errorf(sdk.CodeUnavailable, "the server is shutting down")
+		return nil, shuttingDown()
 	}
 	res, ok := r.residents[m.ID]
 	if !ok {
@@ -313,6 +324,8 @@ func (r *Runtime) acquire(ctx context.Context, m *store.Model, ask Ask, settings
 	end(err)
 	return lease, err
 }
+
+func shuttingDown() error { return sdk.Errorf(sdk.CodeUnavailable, "the server is shutting down") }
 
 func usable(m *store.Model) error {
 	switch {

@@ -1,0 +1,43 @@
+package core
+
+// Counts are what a runtime holds at one moment.
+type Counts struct {
+	Leases, Busy, Waiting    int // of what is loaded, at its gate, at the gate or for a load
+	Loading, Loaded, Leaving int // models
+	Claims, RoomWaiting      int
+	Memory                   uint64 // of the claims
+	Lines                    int    // of callers who wait at gates
+}
+
+// Counts looks at all models, one after the other.
+func (r *Runtime) Counts() Counts {
+	var c Counts
+	for _, res := range r.all() {
+		res.count(&c)
+	}
+	r.room.mu.Lock()
+	defer r.room.mu.Unlock()
+	used := r.room.sum(nil)
+	c.Claims, c.Memory, c.RoomWaiting = used.models, used.memory, int(r.room.waiting.Load())
+	return c
+}
+
+func (r *resident) count(c *Counts) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c.Waiting += r.waiting
+	switch {
+	case r.loading != nil:
+		c.Loading++
+	case r.leaving != nil:
+		c.Leaving++
+	case r.loaded != nil:
+		c.Loaded++
+		c.Leases += r.loaded.leases
+		busy, waiting := r.loaded.gate.counts()
+		c.Busy, c.Waiting = c.Busy+busy, c.Waiting+waiting
+		r.loaded.gate.mu.Lock()
+		c.Lines += len(r.loaded.gate.lines)
+		r.loaded.gate.mu.Unlock()
+	}
+}

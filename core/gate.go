@@ -1,8 +1,10 @@
 package core
 
 import (
+	"cmp"
 	"context"
-	"fmt"
+	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,48 +29,55 @@ const retryAfter = 5 * time.Second
 
 // A gate lets as many requests at an instance as it works on at the same time.
 // The others wait, and callers take turns: one who sends a hundred requests does
-// not stand before one who sends a single one.
+// not stand before one who sends a single one, and does not take its place in the
+// queue either.
 type gate struct {
 	slots int // 0 is any number
 
 	mu      sync.Mutex
 	busy    int
-	waiting int
+	waiting int     // more than none only while all slots are busy
 	lines   []*line // of callers who wait, in the order of their turns
 }
 
 // line is what one caller waits with, in the order of arrival.
 type line struct {
 	caller string
-	turns  []chan struct{} // closed when it is their turn
+	turns  []*turn
+}
+
+// turn is one request's.
+type turn struct {
+	come chan struct{} // closed when it has come, or never will
+	err  error         // why it never will; set before come is closed
 }
 
 // enter waits until there is a slot. It fails when ctx ends, when gone closes
 // (errInstanceGone), or when limit others wait already.
 func (g *gate) enter(ctx context.Context, gone <-chan struct{}, caller string, limit int) error {
 	g.mu.Lock()
-	if g.slots == 0 || g.busy < g.slots && g.waiting == 0 {
+	if g.slots == 0 || g.busy < g.slots {
 		g.busy++
 		g.mu.Unlock()
 		return nil
 	}
-	if g.waiting >= limit {
+	if g.waiting >= limit && !g.displace(caller, limit) {
 		g.mu.Unlock()
 		return queueFull(limit)
 	}
-	turn := make(chan struct{})
-	g.queue(caller, turn)
+	t := &turn{come: make(chan struct{})}
+	g.queue(caller, t)
 	g.mu.Unlock()
 	var err error
 	select {
-	case <-turn:
-		return nil
+	case <-t.come:
+		return t.err
 	case <-ctx.Done():
 		err = callerLeft(ctx)
 	case <-gone:
 		err = errInstanceGone
 	}
-	if !g.withdraw(caller, turn) { // it was its turn just now
+	if !g.withdraw(caller, t) && t.err == nil { // it was its turn just now
 		g.leave()
 	}
 	return err
@@ -79,37 +88,70 @@ func queueFull(limit int) error {
 }
 
 // errInstanceGone says that the instance ended while a request waited for it.
-var errInstanceGone = fmt.Errorf("the instance ended")
+var errInstanceGone = errors.New("the instance ended")
 
-// queue is called with mu held.
-func (g *gate) queue(caller string, turn chan struct{}) {
-	g.waiting++
+// line returns a caller's line, or nil. Called with mu held.
+func (g *gate) line(caller string) *line {
 	for _, l := range g.lines {
 		if l.caller == caller {
-			l.turns = append(l.turns, turn)
-			return
+			return l
 		}
 	}
-	g.lines = append(g.lines, &line{caller, []chan struct{}{turn}})
+	return nil
+}
+
+// queue is called with mu held.
+func (g *gate) queue(caller string, t *turn) {
+	g.waiting++
+	l := g.line(caller)
+	if l == nil {
+		l = &line{caller: caller}
+		g.lines = append(g.lines, l)
+	}
+	l.turns = append(l.turns, t)
+}
+
+// displace turns the last one away of the caller who waits with the most, for one
+// who waits with fewer. Called with mu held.
+func (g *gate) displace(caller string, limit int) bool {
+	longest := slices.MaxFunc(g.lines, func(a, b *line) int { return cmp.Compare(len(a.turns), len(b.turns)) })
+	own := 0
+	if l := g.line(caller); l != nil {
+		own = len(l.turns)
+	}
+	if len(longest.turns) <= own+1 {
+		return false
+	}
+	last := longest.turns[len(longest.turns)-1]
+	g.take(longest, len(longest.turns)-1)
+	last.err = queueFull(limit)
+	close(last.come)
+	return true
+}
+
+// take takes a turn out of a line. Called with mu held.
+func (g *gate) take(l *line, i int) {
+	g.waiting--
+	l.turns = slices.Delete(l.turns, i, i+1)
+	if len(l.turns) == 0 {
+		g.lines = slices.DeleteFunc(g.lines, func(other *line) bool { return other == l })
+	}
 }
 
 // withdraw takes back a request that waits, and says whether it still did.
-func (g *gate) withdraw(caller string, turn chan struct{}) bool {
+func (g *gate) withdraw(caller string, t *turn) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for i, l := range g.lines {
-		for j, t := range l.turns {
-			if t == turn {
-				l.turns = append(l.turns[:j], l.turns[j+1:]...)
-				if len(l.turns) == 0 {
-					g.lines = append(g.lines[:i], g.lines[i+1:]...)
-				}
-				g.waiting--
-				return true
-			}
-		}
+	l := g.line(caller)
+	if l == nil {
+		return false
 	}
-	return false
+	i := slices.Index(l.turns, t)
+	if i < 0 {
+		return false
+	}
+	g.take(l, i)
+	return true
 }
 
 // leave gives a slot back: to the caller whose turn it is, who then stands last.
@@ -121,13 +163,9 @@ func (g *gate) leave() {
 		return
 	}
 	l := g.lines[0]
-	close(l.turns[0])
-	l.turns = l.turns[1:]
-	g.waiting--
-	g.lines = g.lines[1:]
-	if len(l.turns) > 0 {
-		g.lines = append(g.lines, l)
-	}
+	close(l.turns[0].come)
+	g.lines = append(g.lines[1:], l)
+	g.take(l, 0)
 }
 
 // counts are the requests that are worked on, and those that wait.

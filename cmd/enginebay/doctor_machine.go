@@ -22,7 +22,7 @@ func (e *examination) settings() {
 	_, missing := os.Stat(file)
 	switch {
 	case err != nil:
-		e.fail("settings", "mend "+file+"; the README lists its keys", "%v", err)
+		e.fail("settings", "mend "+file+"; to see what it may say: enginebay config example", "%v", err)
 		e.config.Addr = firstOf(e.config.Addr, defaultAddr())
 	case missing != nil:
 		e.ok("settings", "defaults, for there is no %s", file)

@@ -178,6 +178,17 @@ func checkStream(t *testing.T, b *bay, doc *openaiDocument, operation, body stri
 	}
 }
 
+// TestAnErrorInAStream is valid too, and the last event: llama-server does not
+// understand what its own model answers to this.
+func TestAnErrorInAStream(t *testing.T) {
+	b, doc := startServer(t, newHome(t)), newDocument(t)
+	for _, more := range []string{"", `,"tool_choice":"auto"`} { // straight from llama-server, and by the plugin
+		_, answer := b.do("POST", "/v1/chat/completions", `{"model":"tiny-tools","stream":true,`+ask+`,`+addTool+more+`}`)
+		events := strings.Split(strings.TrimSpace(answer), "\n\n")
+		doc.check(t, "ErrorResponse", []byte(strings.TrimPrefix(events[len(events)-1], "data: ")))
+	}
+}
+
 // TestErrorsAreValid by OpenAI's document, whoever finds the fault, and tell nothing
 // of this machine or of the libraries inside.
 func TestErrorsAreValid(t *testing.T) {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,25 +11,57 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/enginebay/enginebay/core"
+	"github.com/enginebay/enginebay/sdk"
 )
 
 // engineFault puts an engine's refusal into OpenAI's form.
 func engineFault(lease *core.Lease, resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorAnswer))
-	message := gjson.GetBytes(body, "error.message").String()
+	return engineSaid(lease.Model(), resp.StatusCode, body)
+}
+
+func engineSaid(model string, status int, body []byte) *apiError {
+	said := gjson.ParseBytes(body)
+	if inner := said.Get("error"); inner.Exists() {
+		said = inner
+	}
+	message := said.Get("message").String()
+	if said.Type == gjson.String {
+		message = said.Str
+	}
 	if message == "" {
-		message = gjson.GetBytes(body, "error").String()
+		message = fmt.Sprintf("The engine of the model '%s' answered with status %d", model, status)
 	}
-	if message == "" || strings.HasPrefix(message, "{") {
-		message = fmt.Sprintf("The engine of the model '%s' answered with status %d", lease.Model(), resp.StatusCode)
-	}
-	code := gjson.GetBytes(body, "error.code")
-	answer := fault(resp.StatusCode, fit(message), gjson.GetBytes(body, "error.param").String(), "")
-	if code.Type == gjson.String {
+	answer := fault(status, fit(message), said.Get("param").String(), "")
+	if code := said.Get("code"); code.Type == gjson.String {
 		answer.Code = orNil(code.String())
 	}
 	return answer
 }
+
+// engineFailed finds an error that an engine sent in a stream, and where it begins:
+// llama-server's has a number for a code, and no param. A line of data is JSON, in
+// which no line ends, so that no text of a model is taken for it. Events of
+// responses are numbered, and stay as they are.
+func engineFailed(op operation, model string, p []byte) (at int, e *apiError) {
+	mark := errorEvent
+	switch op.Operation {
+	case sdk.OpResponses:
+		return 0, nil
+	case sdk.OpMessages:
+		mark = messagesErrorEvent
+	}
+	if !bytes.HasPrefix(p, mark[2:]) {
+		if at = bytes.Index(p, mark); at < 0 {
+			return 0, nil
+		}
+		at += 2
+	}
+	_, data, _ := bytes.Cut(p[at:], []byte("data: "))
+	return at, engineSaid(model, http.StatusInternalServerError, data)
+}
+
+var errorEvent, messagesErrorEvent = []byte("\n\ndata: {\"error\":"), []byte("\n\nevent: error\n")
 
 // machinePath is an absolute path in a text; what stands before it and its last
 // part are kept.

@@ -1,6 +1,10 @@
 package api
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/enginebay/enginebay/sdk"
+)
 
 func TestFit(t *testing.T) {
 	for said, want := range map[string]string{
@@ -13,6 +17,27 @@ func TestFit(t *testing.T) {
 	} {
 		if got := fit(said); got != want {
 			t.Errorf("%q\n got %q\nwant %q", said, got, want)
+		}
+	}
+}
+
+func TestEngineFailed(t *testing.T) {
+	const token = `data: {"choices":[{"delta":{"content":"data: {\"error\":"}}]}` + "\n\n"
+	for _, test := range []struct {
+		op     sdk.Operation
+		events string
+		at     int
+		says   string
+	}{
+		{sdk.OpChat, token, 0, ""},
+		{sdk.OpChat, `data: {"error":{"code":500,"message":"no"}}` + "\n\n", 0, "no"},
+		{sdk.OpChat, token + `data: {"error":{"code":500,"message":"no"}}` + "\n\n", len(token), "no"},
+		{sdk.OpMessages, "event: error\n" + `data: {"code":500,"message":"no"}` + "\n\n", 0, "no"},
+		{sdk.OpResponses, "event: error\n" + `data: {"type":"error","message":"no"}` + "\n\n", 0, ""},
+	} {
+		at, e := engineFailed(operation{Operation: test.op}, "m", []byte(test.events))
+		if at != test.at || (e == nil) != (test.says == "") || e != nil && (e.Message != test.says || e.Code != nil) {
+			t.Errorf("%q: %d, %v", test.events, at, e)
 		}
 	}
 }

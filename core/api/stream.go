@@ -56,6 +56,14 @@ func (s *stream) Read(p []byte) (n int, err error) {
 		return 0, io.EOF
 	}
 	n, err = s.body.Read(p)
+	if at, said := engineFailed(s.op, s.lease.Model(), p[:n]); said != nil {
+		s.tail, s.status = s.op.breakOff(said), said.status
+		s.over, n, err = true, at, nil
+		if n == 0 {
+			n = copy(p, s.tail)
+			s.tail = s.tail[n:]
+		}
+	}
 	s.seen.bytes(p[:n])
 	if err != nil && s.ctx.Err() != nil {
 		return 0, err

@@ -73,7 +73,7 @@ func TestRefused(t *testing.T) {
 	for _, test := range []struct{ name, path, body, param, code, says string }{
 		{"tools that no template shows", "/v1/chat/completions", `{` + question + `,` + functions + `}`, "tools", "unsupported_parameter", "chat template"},
 		{"the same of a message", "/v1/messages", `{` + question + `,` + anthropic + `}`, "tools", "unsupported_parameter", "chat template"},
-		{"functions of old", "/v1/chat/completions", `{` + question + `,"functions":[{"name":"f"}]}`, "functions", "unsupported_parameter", "Use 'tools'"},
+		{"functions of old", "/v1/chat/completions", `{` + question + `,"functions":[{"name":"f"}]}`, "functions", "unsupported_parameter", "'functions' is not supported"},
 		{"an image", "/v1/chat/completions", image, "", "unsupported_content", "does not take image input"},
 		{"too long", "/v1/chat/completions", `{"messages":[{"role":"user","content":"` + strings.Repeat("word ", 2000) + `"}]}`, "", "context_length_exceeded", "maximum context length is 512"},
 		{"a text to embed that is too long", "/v1/embeddings", `{"input":"` + strings.Repeat("word ", 2000) + `"}`, "", "context_length_exceeded", "maximum context length is 512"},
@@ -85,6 +85,8 @@ func TestRefused(t *testing.T) {
 		{"best_of", "/v1/completions", `{"prompt":"x","best_of":3}`, "best_of", "unsupported_parameter", "Use 'n'"},
 		{"dimensions", "/v1/embeddings", `{"input":"x","dimensions":7}`, "dimensions", "unsupported_parameter", "have 128 dimensions"},
 		{"a response before", "/v1/responses", `{` + asked + `,"previous_response_id":"x"}`, "previous_response_id", "unsupported_parameter", "whole conversation"},
+		{"sound to be spoken", "/v1/chat/completions", `{` + question + `,"audio":{"voice":"x","format":"wav"}}`, "audio", "unsupported_parameter", ""},
+		{"likelihoods of a response", "/v1/responses", `{` + asked + `,"include":["message.output_text.logprobs"]}`, "top_logprobs", "unsupported_parameter", "/v1/chat/completions"},
 		{"an item by its name", "/v1/responses", `{"input":[{"type":"item_reference","id":"x"}]}`, "input", "unsupported_parameter", "Send the item itself"},
 		{"in the background", "/v1/responses", `{` + asked + `,"background":true}`, "background", "unsupported_parameter", ""},
 		{"a tool of OpenAI's", "/v1/responses", `{` + asked + `,"tools":[{"type":"web_search"}]}`, "tools", "unsupported_parameter", "web_search"},

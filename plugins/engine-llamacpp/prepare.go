@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -25,12 +26,17 @@ func (t traits) prepare(path string, b body) error {
 			return err
 		}
 	case "/v1/chat/completions":
-		if b.has("functions") {
-			return unsupported("functions", "'functions' is not supported with this model. Use 'tools' instead")
+		for _, field := range forgotten {
+			if b.has(field) {
+				return unsupported(field, "'%s' is not supported with this model", field)
+			}
 		}
 	}
 	return t.narrow(b)
 }
+
+// forgotten are the fields of a chat that ask for what llama-server does not have.
+var forgotten = []string{"functions", "audio", "web_search_options"}
 
 // has says whether a field is there and is not null.
 func (b body) has(field string) bool {
@@ -77,6 +83,11 @@ func (t traits) forEmbedding(b body) error {
 // forResponse refuses what needs a memory of responses, and puts the format of the
 // text where llama-server looks for it (b11669 reads over text.format).
 func forResponse(b body) error {
+	var include []string
+	b.read("include", &include)
+	if slices.Contains(include, "message.output_text.logprobs") || b.has("top_logprobs") {
+		return unsupported("top_logprobs", "Likelihoods of tokens are not supported in responses. Ask /v1/chat/completions for them")
+	}
 	for _, field := range []string{"previous_response_id", "conversation", "prompt"} {
 		if b.has(field) {
 			return unsupported(field, "'%s' is not supported: no responses are stored. Send the whole conversation as 'input'", field)

@@ -85,6 +85,11 @@ var meanings = []struct {
 	{regexp.MustCompile(`(?s)^Failed to parse (messages|tools): (.*?)(?:; tools = .*)?$`), func(found []string) *refusal {
 		return refuse(found[1], "invalid_value", "Invalid '%s': %s", found[1], found[2])
 	}},
+	{regexp.MustCompile(`^The model produced output that does not match`), func([]string) *refusal {
+		r := refuse("", "invalid_output", "The model's answer broke off within a tool call, or is no call that its chat template can be read by. Ask again, or allow it more tokens")
+		r.status, r.Type = http.StatusInternalServerError, "server_error"
+		return r
+	}},
 	{regexp.MustCompile(`^Cannot determine type of 'item'`), func([]string) *refusal {
 		return refuse("input", "invalid_value", "Invalid 'input': an item has neither a known 'type', nor a 'role' with 'content'")
 	}},

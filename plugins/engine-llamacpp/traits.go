@@ -61,7 +61,7 @@ func (t traits) detours() []string {
 			all = append(all, name+" tools")
 		}
 	}
-	for _, field := range []string{"logprobs", "n", "functions"} {
+	for _, field := range append([]string{"logprobs", "n"}, forgotten...) {
 		all = append(all, string(sdk.OpChat)+" "+field)
 	}
 	return all

@@ -62,6 +62,12 @@ func serve(ctx context.Context, c *config) error {
 		return err
 	}
 	defer ring.Close()
+	sent, flush, err := c.openTraces(log)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	defer flush()
 	runtime, err := core.Open(core.Config{Home: c.home, PluginDirs: c.plugins(), PluginEnv: c.PluginEnv, Limits: c.limits(), Log: log})
 	if err != nil {
 		listener.Close()
@@ -70,7 +76,7 @@ func serve(ctx context.Context, c *config) error {
 	if err := own(c.home, listener.Addr().String()); err != nil {
 		log.Warn("enginebay serve stop will not find this server", "error", err)
 	}
-	server := api.New(api.Config{Runtime: runtime, Version: version, Keys: ring, Policy: c.policy(), Log: log.Named("api")})
+	server := api.New(api.Config{Runtime: runtime, Version: version, Keys: ring, Policy: c.policy(), Tracer: sent.Tracer(), Log: log.Named("api")})
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	c.follow(ctx, log.Named("config"), stop, func(s settings) {

@@ -38,6 +38,7 @@ type Host struct {
 
 	mu          sync.Mutex
 	deployments map[string]*supervised
+	schemas     map[string]known // by plugin
 }
 
 // New opens the run folder and sweeps what a killed core left there. It starts
@@ -47,7 +48,7 @@ func New(c Config) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{config: c, run: run, closing: make(chan struct{}), deployments: map[string]*supervised{}}
+	h := &Host{config: c, run: run, closing: make(chan struct{}), deployments: map[string]*supervised{}, schemas: map[string]known{}}
 	return h, nil
 }
 

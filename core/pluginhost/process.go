@@ -55,19 +55,10 @@ func (p *Process) Err() error {
 // launch starts a plugin for a deployment and configures it. ctx bounds the
 // whole start. When it fails, nothing is left.
 func (h *Host) launch(ctx context.Context, plugin Plugin, d Deployment, log hclog.Logger) (*Process, error) {
-	dir, err := h.run.make()
+	p, sink, err := h.exec(ctx, plugin, d, log)
 	if err != nil {
 		return nil, err
 	}
-	sink := newSink(log)
-	p := &Process{dir: dir, done: make(chan struct{}), Started: time.Now()}
-	p.Plugin, err = process.StartPlugin(ctx, process.PluginConfig{
-		Path: plugin.Entry, Dir: dir, Env: environment(h.config.Env, d.Env), Line: sink.line})
-	if err != nil {
-		os.RemoveAll(dir)
-		return nil, startError(plugin, sink, err)
-	}
-	go p.reap(sink)
 	if err := p.configure(ctx, plugin, d, h, log.GetLevel()); err != nil {
 		p.stop()
 		if sdk.CodeOf(err) == sdk.CodeUnavailable { // it ended, or does not answer: its words say more
@@ -77,6 +68,24 @@ func (h *Host) launch(ctx context.Context, plugin Plugin, d Deployment, log hclo
 	}
 	log.Info("plugin started", "plugin", plugin.Name, "version", p.Description.Version, "pid", p.Pid(), "took", time.Since(p.Started).Round(time.Millisecond))
 	return p, nil
+}
+
+// exec starts a plugin's program, up to the handshake.
+func (h *Host) exec(ctx context.Context, plugin Plugin, d Deployment, log hclog.Logger) (*Process, *sink, error) {
+	dir, err := h.run.make()
+	if err != nil {
+		return nil, nil, err
+	}
+	sink := newSink(log)
+	p := &Process{dir: dir, done: make(chan struct{}), Started: time.Now()}
+	p.Plugin, err = process.StartPlugin(ctx, process.PluginConfig{
+		Path: plugin.Entry, Dir: dir, Env: environment(h.config.Env, d.Env), Line: sink.line})
+	if err != nil {
+		os.RemoveAll(dir)
+		return nil, nil, startError(plugin, sink, err)
+	}
+	go p.reap(sink)
+	return p, sink, nil
 }
 
 func startError(plugin Plugin, s *sink, err error) error {
@@ -132,16 +141,12 @@ func (p *Process) configure(ctx context.Context, plugin Plugin, d Deployment, h 
 
 // settings are the deployment's over the plugin's defaults, checked by the plugin's schema.
 func (p *Process) settings(d Deployment) (map[string]any, error) {
-	settings := map[string]any{}
-	if len(p.Description.Settings) == 0 {
-		return settings, nil
-	}
-	schema, err := schemas.Compile(p.Description.Settings)
-	if err != nil {
-		return nil, &sdk.Error{Code: sdk.CodeInternal, Message: "plugin " + p.Description.Name + " has a bad settings schema", Cause: err}
+	schema, err := p.compile()
+	if schema == nil || err != nil {
+		return map[string]any{}, err
 	}
 	p.Schema = schema
-	settings = schema.Defaults()
+	settings := schema.Defaults()
 	for name, value := range d.Settings {
 		settings[name] = value
 	}
@@ -150,6 +155,18 @@ func (p *Process) settings(d Deployment) (map[string]any, error) {
 		return nil, &sdk.Error{Code: sdk.CodeInvalid, Message: fmt.Sprintf("settings of deployment %s: %v", d.ID, problems)}
 	}
 	return settings, nil
+}
+
+// compile makes a schema of what the plugin says; nil where it takes no settings.
+func (p *Process) compile() (*schemas.Schema, error) {
+	if len(p.Description.Settings) == 0 {
+		return nil, nil
+	}
+	schema, err := schemas.Compile(p.Description.Settings)
+	if err != nil {
+		return nil, &sdk.Error{Code: sdk.CodeInternal, Message: "plugin " + p.Description.Name + " has a bad settings schema", Cause: err}
+	}
+	return schema, nil
 }
 
 // stop ends the process: SIGTERM, in which the SDK closes the instances, then

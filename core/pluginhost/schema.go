@@ -1,0 +1,89 @@
+package pluginhost
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/enginebay/enginebay/schemas"
+)
+
+// known is the settings schema of a plugin's program as it was.
+type known struct {
+	program string
+	size    int64
+	changed time.Time
+	schema  *schemas.Schema
+}
+
+// Schema returns the schema of a plugin's settings; nil where it takes none. The
+// plugin is started for it once, beside those that run, and stopped again.
+//
+// Errors: [sdk.CodeNotFound] for a plugin that is not installed,
+// [sdk.CodeUnavailable] for one that does not start.
+func (h *Host) Schema(ctx context.Context, name string) (*schemas.Schema, error) {
+	plugin, err := h.Plugin(name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(plugin.Entry)
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	k, ok := h.schemas[name]
+	h.mu.Unlock()
+	if ok && k.program == plugin.Entry && k.size == info.Size() && k.changed.Equal(info.ModTime()) {
+		return k.schema, nil
+	}
+	k = known{program: plugin.Entry, size: info.Size(), changed: info.ModTime()}
+	if k.schema, err = h.askSchema(ctx, plugin); err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.schemas[name] = k
+	return k.schema, nil
+}
+
+func (h *Host) askSchema(ctx context.Context, plugin Plugin) (*schemas.Schema, error) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	p, sink, err := h.exec(ctx, plugin, Deployment{ID: plugin.Name}, h.config.Log.Named(plugin.Name))
+	if err != nil {
+		return nil, err
+	}
+	defer p.stop()
+	if p.Description, err = p.Describe(ctx); err != nil {
+		return nil, startError(plugin, sink, err)
+	}
+	return p.compile()
+}
+
+// Try says whether a deployment would start, by starting it beside what runs and
+// stopping it again. Its errors are those of [Host.Connect].
+func (h *Host) Try(ctx context.Context, d Deployment) error {
+	plugin, err := h.Plugin(d.Plugin)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	p, err := h.launch(ctx, plugin, d, h.config.Log.Named(d.ID))
+	if err != nil {
+		return err
+	}
+	p.stop()
+	return nil
+}
+
+// Stop ends a deployment's process, and its models with it; the next use starts it
+// again.
+func (h *Host) Stop(id string) {
+	h.mu.Lock()
+	s, ok := h.deployments[id]
+	h.mu.Unlock()
+	if ok {
+		s.stop()
+	}
+}

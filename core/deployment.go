@@ -98,7 +98,23 @@ func implicit(plugin string) Deployment {
 func (r *Runtime) readDeployment(file string) Deployment {
 	id := strings.TrimSuffix(filepath.Base(file), ".json")
 	d := implicit(id)
+	doc, err := store.ReadFile(file, "engines/"+filepath.Base(file))
+	if err != nil {
+		d.Err = err
+	} else {
+		d = r.deploymentOf(id, doc)
+	}
 	d.File = file
+	return d
+}
+
+// deploymentOf is what the content of a file engines/ID.json says.
+func (r *Runtime) deploymentOf(id string, doc *schemas.Document) Deployment {
+	d := implicit(id)
+	if schemas.IsFlatDeployment(doc) { // the older form: nothing but settings
+		d.Settings = doc.Value
+		return d
+	}
 	var content struct {
 		Engine, Description string
 		Settings            map[string]any
@@ -109,14 +125,7 @@ func (r *Runtime) readDeployment(file string) Deployment {
 			IdleUnload string `json:"idle_unload"`
 		}
 	}
-	doc, err := store.ReadFile(file, "engines/"+filepath.Base(file))
-	if err == nil && schemas.IsFlatDeployment(doc) { // the older form: nothing but settings
-		d.Settings = doc.Value
-		return d
-	}
-	if err == nil {
-		err = doc.Validate(schemas.Deployment()).Err()
-	}
+	err := doc.Validate(schemas.Deployment()).Err()
 	if err == nil {
 		err = doc.Decode(&content)
 	}
@@ -160,7 +169,7 @@ func secrets(refs map[string]string) (map[string]string, error) {
 		case "file":
 			data, err := os.ReadFile(homePath(rest))
 			if err != nil {
-				return nil, fmt.Errorf("secret %q: %w", name, err)
+				return nil, fmt.Errorf("secret %q: its file cannot be read", name)
 			}
 			resolved[name] = strings.TrimSpace(string(data))
 		default:

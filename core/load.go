@@ -28,7 +28,7 @@ type plan struct {
 func (p plan) shown() map[string]any {
 	settings := store.Redacted(p.settings)
 	for name := range settings {
-		if schema := p.process.Schema; schema != nil && (schema.Scope(name) == "deployment" || !schema.Knows("", name)) {
+		if !visible(p.process.Schema, name) {
 			delete(settings, name)
 		}
 	}
@@ -109,18 +109,18 @@ func (r *Runtime) plan(ctx context.Context, m *store.Model, start map[string]any
 	if !slices.Contains(process.Description.Kinds, sdk.KindEngine) {
 		return plan{}, sdk.Errorf(sdk.CodeInvalid, "plugin %s of model '%s' is no engine", d.Plugin, m.ID)
 	}
-	settings, err := effective(process, m, start)
+	settings, err := effective(process.Schema, process.Settings, m, start)
 	if err != nil {
 		return plan{}, err
 	}
 	return plan{deployment: d, process: process, settings: settings}, nil
 }
 
-// effective merges the settings of a model, in rising order: the schema's
-// defaults and the deployment (both in process.Settings), the model file, the
-// start request. What the merge gives is checked before anything starts.
-func effective(process *pluginhost.Process, m *store.Model, start map[string]any) (map[string]any, error) {
-	settings := maps.Clone(process.Settings)
+// effective merges the settings of a model, in rising order: below (the schema's
+// defaults and the deployment's), the model file, the start request. What the
+// merge gives is checked before anything starts.
+func effective(schema *schemas.Schema, below map[string]any, m *store.Model, start map[string]any) (map[string]any, error) {
+	settings := maps.Clone(below)
 	if settings == nil {
 		settings = map[string]any{}
 	}
@@ -131,20 +131,20 @@ func effective(process *pluginhost.Process, m *store.Model, start map[string]any
 	}{{"the model file", m.Manifest.Settings, false}, {"the start request", start, true}}
 	for _, layer := range layers {
 		for name, value := range layer.values {
-			if layer.strict && process.Schema != nil && !process.Schema.Knows("", name) {
-				return nil, unknownSetting(process.Schema, m.ID, name)
+			if layer.strict && schema != nil && !schema.Knows("", name) {
+				return nil, unknownSetting(schema, m.ID, name)
 			}
-			if process.Schema != nil && process.Schema.Scope(name) == "deployment" {
+			if schema != nil && schema.Scope(name) == "deployment" {
 				return nil, sdk.Errorf(sdk.CodeInvalid, "model '%s': the setting %q stands in %s, but only a deployment file (engines/%s.json) may set it",
 					m.ID, name, layer.name, m.Manifest.Engine)
 			}
 			settings[name] = value
 		}
 	}
-	if process.Schema == nil {
+	if schema == nil {
 		return settings, nil
 	}
-	if problems := process.Schema.Validate(settings); len(problems) > 0 {
+	if problems := schema.Validate(settings); len(problems) > 0 {
 		return nil, sdk.Errorf(sdk.CodeInvalid, "model '%s' has a wrong setting: %s", m.ID, oneLine(problems))
 	}
 	return settings, nil

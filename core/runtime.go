@@ -34,7 +34,8 @@ type Runtime struct {
 	log         hclog.Logger
 	store       *store.Store
 	host        *pluginhost.Host
-	deployments string // the folder of deployment files
+	deployments string     // the folder of deployment files
+	writing     sync.Mutex // one change of a deployment file by ourselves at a time
 	limits      atomic.Pointer[Limits]
 	room        *room
 	events      *events

@@ -66,6 +66,8 @@ func checkBody(c *fiber.Ctx) error {
 	switch {
 	case bytes.EqualFold(kind, []byte(fiber.MIMEApplicationJSON)):
 		return nil
+	case c.Method() == fiber.MethodPatch && bytes.EqualFold(kind, []byte("application/merge-patch+json")):
+		return nil
 	case !takesForm(c.Path()):
 		return fault(http.StatusUnsupportedMediaType, fmt.Sprintf("The content type is %.60q; send application/json", kind), "", "unsupported_content_type")
 	case bytes.EqualFold(kind, []byte(fiber.MIMEMultipartForm)):

@@ -27,20 +27,24 @@ type engineInfo struct {
 func (s *Server) listEngines(c *fiber.Ctx) error {
 	list := []engineInfo{}
 	for _, e := range s.runtime.Engines() {
-		info := engineInfo{ID: e.ID, Object: "engine", Plugin: e.Plugin, Version: e.Version, Description: e.Description,
-			State: e.Process.State, Pid: e.Process.Pid, Restarts: e.Process.Restarts, Models: append([]string{}, e.Models...)}
-		if !e.Process.Started.IsZero() {
-			info.Since = e.Process.Started.Unix()
-		}
-		switch {
-		case e.Err != nil:
-			info.Error = core.Reason(e.Err)
-		case e.Process.Err != nil:
-			info.Error = core.Reason(e.Process.Err)
-		}
-		list = append(list, info)
+		list = append(list, infoOf(e))
 	}
 	return c.JSON(fiber.Map{"object": "list", "data": list})
+}
+
+func infoOf(e core.Engine) engineInfo {
+	info := engineInfo{ID: e.ID, Object: "engine", Plugin: e.Plugin, Version: e.Version, Description: e.Description,
+		State: e.Process.State, Pid: e.Process.Pid, Restarts: e.Process.Restarts, Models: append([]string{}, e.Models...)}
+	if !e.Process.Started.IsZero() {
+		info.Since = e.Process.Started.Unix()
+	}
+	switch {
+	case e.Err != nil:
+		info.Error = core.Reason(e.Err)
+	case e.Process.Err != nil:
+		info.Error = core.Reason(e.Process.Err)
+	}
+	return info
 }
 
 type pluginInfo struct {

@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/enginebay/enginebay/core"
+	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -91,6 +92,9 @@ func translate(err error) *apiError {
 	var coded *sdk.Error
 	if errors.As(err, &coded) {
 		to := statuses[coded.Code]
+		if errors.Is(err, store.ErrConflict) {
+			return fault(http.StatusConflict, coded.Message, "", "conflict")
+		}
 		answer := fault(to.status, coded.Message, "", to.code)
 		var retry *core.RetryError
 		if errors.As(err, &retry) {

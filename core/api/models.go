@@ -122,11 +122,42 @@ func (s *Server) showModel(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	return s.sendModel(c, m)
+}
+
+// sendModel answers with all that is known of one model; with ?effective=true
+// also what it runs with, and where that comes from.
+func (s *Server) sendModel(c *fiber.Ctx, m core.Model) error {
 	b := appendModel(nil, m)
 	if head := weightsOf(m); head != nil {
 		b = append(append(append(b[:len(b)-1], `,"gguf":`...), head...), '}')
 	}
+	if c.Query("effective") == "true" {
+		e, err := s.effective(c, m.ID)
+		if err != nil {
+			return err
+		}
+		b = append(append(append(b[:len(b)-1], `,"effective":`...), e...), '}')
+	}
 	return sendJSON(c, b)
+}
+
+func (s *Server) effective(c *fiber.Ctx, id string) ([]byte, error) {
+	ctx, done := clientContext(c.Context().Conn())
+	defer done()
+	e, err := s.runtime.Effective(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	shown := struct {
+		Settings   map[string]core.Value `json:"settings"`
+		Parameters map[string]core.Value `json:"parameters"`
+		Error      string                `json:"error,omitempty"`
+	}{Settings: e.Settings, Parameters: e.Parameters}
+	if e.Err != nil {
+		shown.Error = core.Reason(e.Err)
+	}
+	return json.Marshal(shown)
 }
 
 // weightsOf is what the header of the weights says, for those who look at one model.
@@ -168,6 +199,10 @@ func (s *Server) startModel(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	return s.start(c, id)
+}
+
+func (s *Server) start(c *fiber.Ctx, id string) error {
 	settings, keep, err := startSettings(c.Request().Body())
 	if err != nil {
 		return err
@@ -178,7 +213,7 @@ func (s *Server) startModel(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(fiber.Map{"id": m.ID, "object": "model", "state": m.State})
+	return c.JSON(stateOf(m.ID, m.State))
 }
 
 // startSettings reads the body of a start request: settings, how long the model
@@ -216,11 +251,15 @@ func (s *Server) stopModel(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	return s.stop(c, id)
+}
+
+func (s *Server) stop(c *fiber.Ctx, id string) error {
 	ctx, done := clientContext(c.Context().Conn())
 	defer done()
 	m, err := s.runtime.Stop(ctx, id)
 	if err != nil {
 		return err
 	}
-	return c.JSON(fiber.Map{"id": m.ID, "object": "model", "state": m.State})
+	return c.JSON(stateOf(m.ID, m.State))
 }

@@ -83,7 +83,8 @@ func TestDescribedRoutesAnswer(t *testing.T) {
 	every := []sdk.Operation{sdk.OpResponses, sdk.OpMessages, sdk.OpCountTokens, sdk.OpRerank, sdk.OpTokenize, sdk.OpDetokenize,
 		sdk.OpSpeech, sdk.OpTranscription, sdk.OpTranslation, sdk.OpImage, sdk.OpModeration}
 	settings, _ := json.Marshal(map[string]any{"operations": every})
-	b := newBay(t, map[string]string{"m": string(settings)})
+	model := fmt.Sprintf(`{"engine": "echo", "format": "api", "settings": %s}`, settings)
+	b := newBay(t, nil)
 	doc := described(t, b)
 	strict(doc)
 	router, err := gorillamux.NewRouter(doc)
@@ -94,7 +95,9 @@ func TestDescribedRoutesAnswer(t *testing.T) {
 		for method, op := range item.Operations() {
 			t.Run(method+" "+path, func(t *testing.T) {
 				body, kind := exampleOf(op)
-				path := strings.NewReplacer("{model}", "m", "{engine}", "echo").Replace(path)
+				path := strings.NewReplacer("{model}", "m", "{engine}", "spare").Replace(path)
+				b.write("models/m/model.json", model) // another route may have removed them
+				b.write("engines/spare.json", `{"engine": "echo"}`)
 				status, got := b.conforms(t, router, method, path, body, kind)
 				if strings.Contains(got, `"unknown_url"`) || status == http.StatusMethodNotAllowed || status >= 400 {
 					t.Errorf("status %d: %s", status, got)
@@ -125,7 +128,8 @@ func (b *bay) conforms(t *testing.T, router routers.Router, method, path, body, 
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	kind, sound := resp.Header.Get("Content-Type"), route.Operation.Responses.Status(200).Value.Content["audio/*"] != nil
+	kind, well := resp.Header.Get("Content-Type"), route.Operation.Responses.Status(200)
+	sound := well != nil && well.Value.Content["audio/*"] != nil
 	if strings.HasPrefix(kind, "text/event-stream") || sound && resp.StatusCode == 200 {
 		return resp.StatusCode, "" // the one need not end, and the fake engine cannot speak
 	}
@@ -190,6 +194,20 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		{"PUT", "/v1/models/none/start", "", 404},
 		{"PUT", "/v1/models/m/start", "[]", 400},
 		{"PUT", "/v1/models/bad/start", "", 400},
+		{"GET", "/v1/models/m?effective=true", "", 200},
+		{"GET", "/v1/models/broken?effective=true", "", 200},
+		{"POST", "/v1/models", `{"id": "m", "format": "api"}`, 409},
+		{"POST", "/v1/models", `{"source": "hf://owner/repo"}`, 400},
+		{"PATCH", "/v1/models/m", `{"id": "n"}`, 400},
+		{"DELETE", "/v1/models/away", "", 200},
+		{"DELETE", "/v1/models/none", "", 404},
+		{"GET", "/v1/models/download/away", "", 400},
+		{"GET", "/v1/engines/echo", "", 200},
+		{"GET", "/v1/engines/wrong", "", 200},
+		{"GET", "/v1/engines/none", "", 404},
+		{"PUT", "/v1/engines/none", `{}`, 400},
+		{"PUT", "/v1/engines/other", `{"env": {"A": "b"}}`, 403},
+		{"DELETE", "/v1/engines/echo", "", 409},
 		{"GET", "/v1/engines", "", 200},
 		{"GET", "/v1/plugins", "", 200},
 		{"GET", "/v1/system", "", 200},

@@ -92,12 +92,21 @@ func (s *Server) routes() []route {
 		{"GET", "/openapi.json", public, s.showOpenAPI},
 		{"GET", "/v1/events", keyed, s.events},
 		{"GET", "/v1/models", keyed, s.listModels},
-		{"GET", "/v1/models/*", keyed, s.showModel},
-		{"PUT", "/v1/models/*", keyed, s.changeModel}, // …/start and …/stop
+		{"POST", "/v1/models", keyed, s.createModel},
 		{"GET", "/v1/engines", keyed, s.listEngines},
+		{"GET", "/v1/engines/:id", keyed, s.showEngine},
+		{"PUT", "/v1/engines/:id", keyed, s.putEngine},
+		{"DELETE", "/v1/engines/:id", keyed, s.deleteEngine},
 		{"GET", "/v1/plugins", keyed, s.listPlugins},
 		{"GET", "/v1/system", keyed, s.showSystem},
 	}
+	all = append(all, s.aliases()...)
+	all = append(all, // after those that are no id of a model
+		route{"GET", "/v1/models/*", keyed, s.showModel},
+		route{"PATCH", "/v1/models/*", keyed, s.patchModel},
+		route{"DELETE", "/v1/models/*", keyed, s.deleteModel},
+		route{"PUT", "/v1/models/*", keyed, s.changeModel}, // …/start and …/stop
+	)
 	for _, op := range operations {
 		all = append(all, route{"POST", "/v1/" + string(op.Operation), metered, s.forward(op)})
 	}

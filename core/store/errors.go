@@ -13,7 +13,8 @@ import (
 // [sdk.CodeInvalid].
 var ErrConflict = errors.New("conflict")
 
-func conflict(format string, args ...any) error {
+// Conflict makes an error whose cause is [ErrConflict].
+func Conflict(format string, args ...any) error {
 	return &sdk.Error{Code: sdk.CodeInvalid, Message: fmt.Sprintf(format, args...), Cause: ErrConflict}
 }
 

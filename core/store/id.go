@@ -1,8 +1,11 @@
 package store
 
 import (
+	"path"
 	"regexp"
 	"strings"
+
+	"github.com/enginebay/enginebay/sdk"
 )
 
 // odd are the letters that an id may not have.
@@ -20,6 +23,15 @@ func sanitize(rel string) string {
 		parts[i] = part
 	}
 	return strings.Join(parts, "/")
+}
+
+// NewID is the id that a model would have if its first source lay in the models
+// folder; empty where the source has no name.
+func NewID(m sdk.Manifest) string {
+	if len(m.Sources) == 0 || m.Sources[0].Filename == "" {
+		return ""
+	}
+	return sanitize(stem(path.Base(m.Sources[0].Filename)))
 }
 
 // ValidID says whether id could name a model: segments of letters, digits, '.',

@@ -129,8 +129,8 @@ func (m *Model) JSON() []byte {
 	return m.json
 }
 
-// hidden stands for a value that is shown to nobody.
-const hidden = "(hidden)"
+// Hidden stands for a value that is shown to nobody.
+const Hidden = "(hidden)"
 
 // secrets are how the names of values end that are shown to nobody.
 var secrets = []string{"apikey", "api_key", "api-key", "token", "secret", "password", "authorization"}
@@ -148,7 +148,7 @@ func Redacted(values map[string]any) map[string]any {
 		below, isObject := value.(map[string]any)
 		switch {
 		case isSecret(name):
-			value = hidden
+			value = Hidden
 		case isObject:
 			value = Redacted(below)
 		}

@@ -27,14 +27,14 @@ func Patch(m sdk.Manifest, patch map[string]any) (sdk.Manifest, error) {
 	}
 	doc, err := schemas.Parse("", text)
 	if err != nil {
-		return m, unplaced(err)
+		return m, Unplaced(err)
 	}
 	patched, warnings, err := ReadManifest(doc)
 	if err != nil {
-		return m, unplaced(err)
+		return m, Unplaced(err)
 	}
 	twice := slices.DeleteFunc(warnings, func(p schemas.Problem) bool { return p.Got != anotherValue })
-	return patched, unplaced(twice.Err())
+	return patched, Unplaced(twice.Err())
 }
 
 // Merge applies a merge patch (RFC 7386) to target, which it changes and returns.
@@ -44,7 +44,7 @@ func Merge(target, patch map[string]any) map[string]any {
 		switch {
 		case value == nil:
 			delete(target, name)
-		case value == hidden && isSecret(name):
+		case value == Hidden && isSecret(name):
 		case isObject:
 			there, _ := target[name].(map[string]any)
 			if there == nil {

@@ -25,7 +25,7 @@ func (s *Store) removal(m *Model, purge bool) (removal, error) {
 		return s.purging(m, others)
 	}
 	if m.sealed() {
-		return removal{}, conflict("What belongs to the model '%s' cannot be told: %v; mend that, or purge the model (?purge=true)", m.ID, m.Err)
+		return removal{}, Conflict("What belongs to the model '%s' cannot be told: %v; mend that, or purge the model (?purge=true)", m.ID, m.Err)
 	}
 	return s.freeing(m, usersOf(others))
 }
@@ -35,7 +35,7 @@ func (s *Store) removal(m *Model, purge bool) (removal, error) {
 func (s *Store) unlinking(m *Model, link string, others []*Model) (removal, error) {
 	for _, other := range others {
 		if other.Dir == link || within(other.Dir, link) {
-			return removal{}, conflict("The model '%s' lies behind the link %s, and so does '%s': remove it where the link leads to", m.ID, s.show(link), other.ID)
+			return removal{}, Conflict("The model '%s' lies behind the link %s, and so does '%s': remove it where the link leads to", m.ID, s.show(link), other.ID)
 		}
 	}
 	return removal{files: []string{link}, empty: filepath.Dir(link)}, nil
@@ -65,13 +65,13 @@ func (s *Store) purging(m *Model, others []*Model) (removal, error) {
 		files = append(files, m.File)
 	}
 	if len(files) == 0 {
-		return removal{}, conflict("Nothing on disk is the model '%s' alone: %v", m.ID, m.Err)
+		return removal{}, Conflict("Nothing on disk is the model '%s' alone: %v", m.ID, m.Err)
 	}
 	return removal{files: files, empty: m.Dir}, nil
 }
 
 func lent(m, other *Model) error {
-	return conflict("The model '%s' uses the weights of '%s': remove that one first", other.ID, m.ID)
+	return Conflict("The model '%s' uses the weights of '%s': remove that one first", other.ID, m.ID)
 }
 
 // freeing removes the weights that can be fetched again, or else a file that is
@@ -90,7 +90,7 @@ func (s *Store) freeing(m *Model, users map[string]*Model) (removal, error) {
 		case s.link(file) != "":
 			links = append(links, file)
 		case isWeight:
-			return removal{}, conflict("The weights of the model '%s' are here and, as far as anybody knows, nowhere else: no source says where to fetch them again. To remove them for good, purge the model (?purge=true)", m.ID)
+			return removal{}, Conflict("The weights of the model '%s' are here and, as far as anybody knows, nowhere else: no source says where to fetch them again. To remove them for good, purge the model (?purge=true)", m.ID)
 		}
 	}
 	if len(named) > 0 || again && len(m.Files) == 0 {

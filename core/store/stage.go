@@ -78,17 +78,17 @@ func (s *Store) vacant(id string) error {
 	}
 	target := filepath.Join(s.dir, filepath.FromSlash(id))
 	if link := s.link(filepath.Dir(target)); link != "" {
-		return conflict("%s is a link, and nothing is made behind one: use another id than '%s'", s.show(link), id)
+		return Conflict("%s is a link, and nothing is made behind one: use another id than '%s'", s.show(link), id)
 	}
 	if _, err := os.Lstat(target); !errors.Is(err, fs.ErrNotExist) {
-		return conflict("There is a model '%s' already; use another id", id)
+		return Conflict("There is a model '%s' already; use another id", id)
 	}
 	for _, m := range s.Models() {
 		switch {
 		case m.ID == id:
-			return conflict("There is a model '%s' already; use another id", id)
+			return Conflict("There is a model '%s' already; use another id", id)
 		case m.Dir != s.dir && within(target, m.Dir):
-			return conflict("%s is a model itself, and nothing below it is listed: use another id than %q", s.show(m.Dir), id)
+			return Conflict("%s is a model itself, and nothing below it is listed: use another id than %q", s.show(m.Dir), id)
 		}
 	}
 	return nil

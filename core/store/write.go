@@ -28,15 +28,15 @@ func (s *Store) write(file string, manifest sdk.Manifest) error {
 func readable(data []byte) error {
 	doc, err := schemas.Parse("", data)
 	if err != nil {
-		return unplaced(err)
+		return Unplaced(err)
 	}
 	_, _, err = ReadManifest(doc)
-	return unplaced(err)
+	return Unplaced(err)
 }
 
-// unplaced takes line and column out of problems: nobody has seen the text that
+// Unplaced takes line and column out of problems: nobody has seen the text that
 // they are places of.
-func unplaced(err error) error {
+func Unplaced(err error) error {
 	var problems schemas.Problems
 	if !errors.As(err, &problems) {
 		return err

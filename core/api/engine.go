@@ -1,0 +1,80 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// engineDetails is one engine with the content of its file; what only a person may
+// change is hidden in it.
+type engineDetails struct {
+	engineInfo
+	File map[string]any `json:"file"` // null where there is none
+}
+
+// showEngine answers GET /v1/engines/{id}.
+func (s *Server) showEngine(c *fiber.Ctx) error { return s.sendEngine(c, engineID(c)) }
+
+// engineID is the id of the route; one that cannot be decoded is nobody's.
+func engineID(c *fiber.Ctx) string {
+	id, err := url.PathUnescape(c.Params("id"))
+	if err != nil {
+		return c.Params("id")
+	}
+	return strings.Clone(id)
+}
+
+func (s *Server) sendEngine(c *fiber.Ctx, id string) error {
+	e, err := s.runtime.Engine(id)
+	if err != nil {
+		return engineFaultOf(err)
+	}
+	ctx, done := clientContext(c.Context().Conn())
+	defer done()
+	content, err := s.runtime.DeploymentContent(ctx, id)
+	if err != nil && e.Err == nil { // otherwise the engine's own error says it
+		return err
+	}
+	return c.JSON(engineDetails{infoOf(e), content})
+}
+
+// putEngine answers PUT /v1/engines/{id}: the content of its file.
+func (s *Server) putEngine(c *fiber.Ctx) error {
+	doc, err := document(c)
+	if err != nil {
+		return err
+	}
+	content := doc.Value
+	if file, shown := content["file"]; shown { // the whole answer is sent back
+		content, _ = file.(map[string]any)
+	}
+	ctx, done := clientContext(c.Context().Conn())
+	defer done()
+	id := engineID(c)
+	if err := s.runtime.ChangeDeployment(ctx, id, content); err != nil {
+		return err
+	}
+	return s.sendEngine(c, id)
+}
+
+// deleteEngine answers DELETE /v1/engines/{id}.
+func (s *Server) deleteEngine(c *fiber.Ctx) error {
+	id := engineID(c)
+	if err := s.runtime.RemoveDeployment(id); err != nil {
+		return engineFaultOf(err)
+	}
+	return c.JSON(fiber.Map{"id": id, "object": "engine", "deleted": true})
+}
+
+// engineFaultOf says of what is not there that it is an engine.
+func engineFaultOf(err error) error {
+	if sdk.CodeOf(err) == sdk.CodeNotFound {
+		return fault(http.StatusNotFound, err.Error(), "", "engine_not_found")
+	}
+	return err
+}

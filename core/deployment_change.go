@@ -1,0 +1,204 @@
+package core
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/enginebay/enginebay/core/store"
+	"github.com/enginebay/enginebay/schemas"
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// DeploymentContent is the content of a deployment's file; nil where there is none.
+// What only a person may change is hidden, and so is what looks like a secret. [sdk.CodeNotFound]: there is no such engine.
+func (r *Runtime) DeploymentContent(ctx context.Context, id string) (map[string]any, error) {
+	e, err := r.Engine(id)
+	if err != nil || e.File == "" {
+		return nil, err
+	}
+	content, err := r.content(id)
+	if err != nil {
+		return nil, err
+	}
+	schema, err := r.host.Schema(ctx, e.Plugin)
+	shown := store.Redacted(content)
+	for name := range settingsOf(shown) {
+		if err != nil || schema != nil && schema.Scope(name) == "deployment" {
+			settingsOf(shown)[name] = store.Hidden
+		}
+	}
+	for _, part := range []string{"secrets", "env"} {
+		values, _ := shown[part].(map[string]any)
+		for name := range values {
+			values[name] = store.Hidden
+		}
+	}
+	return shown, nil
+}
+
+// Engine returns one deployment. [sdk.CodeNotFound]: there is none of that id.
+func (r *Runtime) Engine(id string) (Engine, error) {
+	all := r.Engines()
+	if i := slices.IndexFunc(all, func(e Engine) bool { return e.ID == id }); i >= 0 {
+		return all[i], nil
+	}
+	return Engine{}, sdk.Errorf(sdk.CodeNotFound, "There is no engine '%.100s'; GET /v1/engines lists those that there are", id)
+}
+
+// content reads engines/ID.json; nil where there is none.
+func (r *Runtime) content(id string) (map[string]any, error) {
+	doc, err := store.ReadFile(r.deploymentFile(id), "engines/"+id+".json")
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, sdk.Errorf(sdk.CodeInvalid, "The file of the engine cannot be read: %v", err)
+	case schemas.IsFlatDeployment(doc):
+		return map[string]any{"settings": doc.Value}, nil
+	}
+	return doc.Value, nil
+}
+
+func (r *Runtime) deploymentFile(id string) string { return filepath.Join(r.deployments, id+".json") }
+
+// ChangeDeployment writes engines/ID.json. It counts from the next load of a model
+// on; one that is not switched off has to start with it first, beside what runs. It
+// changes content: what only a person may change stays as the file has it, and so
+// does what was hidden.
+//
+// Errors: [sdk.CodeInvalid] for what its schema, or the plugin, refuses;
+// [sdk.CodeUnauthorized] for what only a person may change.
+func (r *Runtime) ChangeDeployment(ctx context.Context, id string, content map[string]any) error {
+	if !isEngineID(id) {
+		return sdk.Errorf(sdk.CodeInvalid, "%.100q is no engine name: use letters, digits, '.', '_' and '-', and no '.' in front", id)
+	}
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	old, err := r.content(id)
+	if err != nil {
+		return err
+	}
+	if content == nil {
+		content = map[string]any{}
+	}
+	d, err := r.completed(ctx, id, content, old)
+	if err != nil {
+		return err
+	}
+	if !errors.Is(d.Err, ErrSwitchedOff) {
+		if err := r.host.Try(ctx, d.Deployment); err != nil {
+			return err
+		}
+	}
+	return r.writeDeployment(id, content)
+}
+
+func isEngineID(id string) bool { return store.ValidID(id) && !strings.Contains(id, "/") }
+
+// completed is new content with what stays as the old has it, and the deployment
+// that comes of it. It changes content.
+func (r *Runtime) completed(ctx context.Context, id string, content, old map[string]any) (Deployment, error) {
+	for name, value := range content {
+		content[name] = revealed(value, old[name])
+	}
+	doc, err := document(content)
+	if err == nil {
+		err = doc.Validate(schemas.Deployment()).Err()
+	}
+	if err != nil {
+		return Deployment{}, sdk.Errorf(sdk.CodeInvalid, "The engine cannot be written so: %v", store.Unplaced(err))
+	}
+	was, _ := old["engine"].(string)
+	given, _ := content["engine"].(string)
+	plugin := cmp.Or(given, was, id)
+	if old != nil && plugin != cmp.Or(was, id) { // its secrets would go to another program
+		return Deployment{}, byHand("engine")
+	}
+	if was != "" {
+		content["engine"] = was
+	}
+	schema, err := r.host.Schema(ctx, plugin)
+	if sdk.CodeOf(err) == sdk.CodeNotFound {
+		return Deployment{}, sdk.Errorf(sdk.CodeInvalid, `There is %s; name one of them as "engine"`, Reason(err))
+	}
+	if err != nil {
+		return Deployment{}, err
+	}
+	if err := keepByHand(schema, content, old); err != nil {
+		return Deployment{}, err
+	}
+	for _, part := range []string{"settings", "parameters"} {
+		if name := written(content[part], old[part]); name != "" {
+			return Deployment{}, sdk.Errorf(sdk.CodeInvalid, `The value of %q would be a secret that is written down: in the engine's file on the server's machine, name it under "secrets", as in {%q: "env:MY_KEY"}`, name, name)
+		}
+	}
+	if doc, err = document(content); err != nil {
+		return Deployment{}, err
+	}
+	d := r.deploymentOf(id, doc)
+	if d.Err != nil && !errors.Is(d.Err, ErrSwitchedOff) {
+		return Deployment{}, sdk.Errorf(sdk.CodeInvalid, "The engine could not be used: %v", d.Err)
+	}
+	return d, nil
+}
+
+// document is content as it is read from a file.
+func document(content map[string]any) (*schemas.Document, error) {
+	text, err := json.Marshal(content)
+	if err != nil {
+		return nil, err
+	}
+	return schemas.Parse("", text)
+}
+
+func (r *Runtime) writeDeployment(id string, content map[string]any) error {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	err := enc.Encode(content)
+	if err == nil {
+		err = os.MkdirAll(r.deployments, 0o700)
+	}
+	if err == nil {
+		err = store.WriteFile(r.deploymentFile(id), text.Bytes())
+	}
+	if err != nil {
+		return &sdk.Error{Code: sdk.CodeInternal, Message: fmt.Sprintf("engines/%s.json cannot be written; the server's log says why", id), Cause: err}
+	}
+	return nil
+}
+
+// RemoveDeployment removes engines/ID.json. An engine plugin of that name goes on
+// with its default settings. [sdk.CodeNotFound]: there is no such engine;
+// [store.ErrConflict]: it has no file, or models are loaded by it.
+func (r *Runtime) RemoveDeployment(id string) error {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	e, err := r.Engine(id)
+	switch {
+	case err != nil:
+		return err
+	case e.File == "":
+		return store.Conflict("The engine '%s' has no file: it is there because its plugin is installed", id)
+	}
+	for _, m := range r.Models() {
+		if m.State == StateRunning && m.Deployment == id || m.Transition != "" && m.Manifest.Engine == id {
+			return store.Conflict("The engine '%s' has models loaded: stop '%s' first", id, m.ID)
+		}
+	}
+	if err := os.Remove(e.File); err != nil {
+		return &sdk.Error{Code: sdk.CodeInternal, Message: fmt.Sprintf("engines/%s.json cannot be removed; the server's log says why", id), Cause: err}
+	}
+	r.host.Stop(id)
+	return nil
+}

@@ -1,0 +1,86 @@
+package core
+
+import (
+	"cmp"
+	"context"
+	"path/filepath"
+	"strings"
+
+	"github.com/enginebay/enginebay/core/store"
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// Create makes a model whose weights lie elsewhere on this machine (it is ready
+// at once), are to be downloaded, or belong to somebody else's service. id may be
+// empty where a source has a file name to make one of.
+//
+// Errors: [sdk.CodeInvalid] for an id that cannot be one and for a model that
+// could never run, [store.ErrConflict] for an id that is taken,
+// [sdk.CodeUnsupported] for a source that needs an importer.
+func (r *Runtime) Create(id string, manifest sdk.Manifest) (Model, error) {
+	if store.Complete(manifest, store.Defaults{}).Format != "api" {
+		for _, source := range manifest.Sources {
+			if err := reachable(source); err != nil {
+				return Model{}, err
+			}
+		}
+	}
+	if id = cmp.Or(id, store.NewID(manifest)); id == "" {
+		return Model{}, sdk.Errorf(sdk.CodeInvalid, `The model needs an id: add one, as in "id": "my-model"`)
+	}
+	if err := r.store.Create(id, manifest); err != nil {
+		return Model{}, err
+	}
+	return r.Model(id)
+}
+
+// reachable says what stands against a source of a model that has no folder yet.
+func reachable(source sdk.Source) error {
+	scheme, _, isURL := strings.Cut(source.URL, "://")
+	isWeb := isURL && (scheme == "https" || scheme == "http")
+	switch {
+	case isWeb && source.Filename == "":
+		return sdk.Errorf(sdk.CodeUnsupported, "%.200s is not the address of a weight file (.gguf, .safetensors), and no importer for it is installed", source.URL)
+	case isURL && !isWeb:
+		return sdk.Errorf(sdk.CodeUnsupported, "no importer for %.40s:// is installed; use the https address of a weight file, or the path of one on this machine", scheme)
+	case source.URL != "" && source.Filename == "":
+		return sdk.Errorf(sdk.CodeInvalid, "%.200q is no weight file (.gguf, .safetensors)", source.URL)
+	case source.URL != "" && !isURL && !filepath.IsAbs(source.URL) && !strings.HasPrefix(source.URL, "~/"):
+		return sdk.Errorf(sdk.CodeInvalid, "%.200q is relative to the folder of a model that is not there yet; use the absolute path of the weight file", source.URL)
+	}
+	return nil
+}
+
+// Edit changes a model's file; see [store.Store.Edit]. A model that is loaded
+// stays as it was loaded, but for its parameters.
+func (r *Runtime) Edit(id string, change func(*sdk.Manifest) error) (Model, error) {
+	if err := r.store.Edit(id, change); err != nil {
+		return Model{}, err
+	}
+	return r.Model(id)
+}
+
+// Remove unloads a model and frees what it takes up on this disk; see
+// [store.Store.Remove]. state is the one it has then, and empty where it is no more.
+func (r *Runtime) Remove(ctx context.Context, id string, purge bool) (state string, err error) {
+	m, err := r.store.Model(id)
+	if err != nil {
+		return "", err
+	}
+	if err := r.store.Removable(m.ID, purge); err != nil {
+		return "", err
+	}
+	if err := r.unload(ctx, m.ID); err != nil {
+		return "", err
+	}
+	if err := r.store.Remove(m.ID, purge); err != nil {
+		return "", err
+	}
+	if err := r.unload(ctx, m.ID); err != nil { // somebody may have asked for it meanwhile
+		return "", err
+	}
+	if left, err := r.Model(m.ID); err == nil && left.ID == m.ID {
+		return left.State, nil
+	}
+	return "", nil
+}

@@ -28,7 +28,7 @@ func message(at string, v gjson.Result) error {
 	if err := member("role", role)(at, v); err != nil {
 		return err
 	}
-	return roles[v.Get("role").Str](at, v)
+	return roles[lookup(v, "role").Str](at, v)
 }
 
 // turn is a message in Anthropic's form.
@@ -36,14 +36,14 @@ var turn = all(member("role", text), member("content", either(text, list(0, type
 
 // answered is a message of the model: its text, or what it called.
 func answered(at string, v gjson.Result) error {
-	if calls := v.Get("tool_calls"); calls.Exists() && calls.Type != gjson.Null {
+	if calls := lookup(v, "tool_calls"); calls.Exists() && calls.Type != gjson.Null {
 		if err := list(0, call)(at+".tool_calls", calls); err != nil {
 			return err
 		}
 		return optional("content", content)(at, v)
 	}
 	for _, other := range []string{"function_call", "audio", "refusal", "reasoning_content"} {
-		if v.Get(other).Exists() {
+		if lookup(v, other).Exists() {
 			return nil
 		}
 	}

@@ -49,6 +49,18 @@ func kindOf(v gjson.Result) string {
 	return "a decimal number"
 }
 
+// lookup finds a member of an object, by its plain name. gjson's own Get reads a
+// name as a path, which takes as long again as finding it.
+func lookup(v gjson.Result, name string) (found gjson.Result) {
+	v.ForEach(func(key, value gjson.Result) bool {
+		if key.Str == name {
+			found = value
+		}
+		return !found.Exists()
+	})
+	return found
+}
+
 func boolean(at string, v gjson.Result) error {
 	if !v.IsBool() {
 		return wrongType(at, "a boolean", v)
@@ -136,7 +148,7 @@ func member(name string, is check) check {
 		if err := object(at, v); err != nil {
 			return err
 		}
-		field := v.Get(name)
+		field := lookup(v, name)
 		if !field.Exists() {
 			return missing(at + "." + name)
 		}
@@ -147,7 +159,7 @@ func member(name string, is check) check {
 // optional is member for a field that may be absent.
 func optional(name string, is check) check {
 	return func(at string, v gjson.Result) error {
-		if v.IsObject() && v.Get(name).Type == gjson.Null {
+		if v.IsObject() && lookup(v, name).Type == gjson.Null {
 			return nil
 		}
 		return member(name, is)(at, v)
@@ -160,10 +172,10 @@ func typed(types map[string]check) check {
 		if err := member("type", text)(at, v); err != nil {
 			return err
 		}
-		more, known := types[v.Get("type").Str]
+		more, known := types[lookup(v, "type").Str]
 		switch {
 		case types != nil && !known:
-			return oneOf(sorted(types)...)(at+".type", v.Get("type"))
+			return oneOf(sorted(types)...)(at+".type", lookup(v, "type"))
 		case more != nil:
 			return more(at, v)
 		}

@@ -33,6 +33,7 @@ const retryAfter = 5 * time.Second
 // queue either.
 type gate struct {
 	slots int // 0 is any number
+	waits *waits
 
 	mu      sync.Mutex
 	busy    int
@@ -68,6 +69,8 @@ func (g *gate) enter(ctx context.Context, gone <-chan struct{}, caller string, l
 	t := &turn{come: make(chan struct{})}
 	g.queue(caller, t)
 	g.mu.Unlock()
+	began := time.Now()
+	defer func() { g.waits.add(time.Since(began)) }()
 	var err error
 	select {
 	case <-t.come:

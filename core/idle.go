@@ -105,6 +105,7 @@ func (r *resident) evict(in *loaded) bool {
 	if r.loaded != in || r.busy(in) {
 		return false
 	}
+	r.history.Evictions++
 	go r.leave(in, r.depart(), errUnloaded, nil)
 	return true
 }

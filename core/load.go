@@ -79,7 +79,7 @@ func (r *Runtime) tryLoad(ctx context.Context, res *resident, m *store.Model, st
 		return nil, p, err
 	}
 	in := &loaded{inst: inst, caller: newCaller(inst.Endpoint()), plan: p, settings: start, since: time.Now(), took: time.Since(began),
-		from: m, claim: claim, gate: gate{slots: inst.Endpoint().Parallel}}
+		from: m, claim: claim, gate: gate{slots: inst.Endpoint().Parallel, waits: &res.waits}}
 	if keep, err := ParseKeepAlive(m.Manifest.KeepAlive); err == nil {
 		in.keep = &keep
 	}

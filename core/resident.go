@@ -37,6 +37,8 @@ type resident struct {
 	loaded  *loaded
 	leaving chan struct{} // closed when the memory is free
 	err     error         // what happened last; nil after a load that went well
+	history History       // but for the waits
+	waits   waits
 }
 
 // loading is a load that is under way; everybody who wants the model waits for it.
@@ -263,9 +265,12 @@ func (r *resident) arrive(ctx context.Context, l *loading, in *loaded, err error
 		l.stopped = true
 		r.err, l.err = nil, sdk.Errorf(sdk.CodeUnavailable, "The model '%s' was stopped while it loaded", r.id)
 	case err != nil:
+		r.history.Failures++
 		r.runtime.log.Warn("model not loaded", "model", r.id, "error", err)
 	default:
 		r.loaded, r.slots = in, in.gate.slots
+		r.history.Loads++
+		r.history.Loading += in.took
 		r.runtime.log.Info("model loaded", "model", r.id, "engine", in.plan.deployment.ID, "took", in.took.Round(time.Millisecond))
 		go r.watch(in)
 	}
@@ -293,6 +298,7 @@ func (r *resident) lost(in *loaded, err error) bool {
 		return false
 	}
 	r.loaded, r.err = nil, err
+	r.history.Ends++
 	in.halt()
 	in.claim.leaving.Store(true)
 	r.tell()
@@ -377,6 +383,8 @@ func (r *resident) describe(m *store.Model, st *Status) {
 	if st.Err == nil {
 		st.Err = r.err
 	}
+	st.History = r.history
+	st.History.Waits, st.History.Waiting = int(r.waits.count.Load()), time.Duration(r.waits.took.Load())
 	switch {
 	case r.loading != nil:
 		progress := r.loading.progress

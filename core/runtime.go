@@ -168,6 +168,7 @@ type Status struct {
 	Pinned     bool   // it stays until somebody stops it
 	Changed    bool   // the model's folder is not as it was loaded; stop it to apply
 	Err        error  // what happened last, and what to do
+	History    History
 }
 
 // Models returns every model in the order of ids.

@@ -4,11 +4,15 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"github.com/enginebay/enginebay/core"
 )
 
 // scrape returns /metrics, as a Prometheus server reads it.
@@ -40,7 +44,7 @@ func wantLines(t *testing.T, text string, lines ...string) {
 }
 
 func TestMetrics(t *testing.T) {
-	b := newBay(t, map[string]string{"m": `{"tokens": 5}`, "bad": `{"refuse": "no"}`})
+	b := newBay(t, map[string]string{"m": `{"tokens": 5, "memory": 1000}`, "bad": `{"refuse": "no"}`})
 	b.do("POST", "/v1/chat/completions", chat("m", "hello"))
 	b.do("POST", "/v1/chat/completions", chat("m", "hello", `"stream":true`))
 	b.do("POST", "/v1/chat/completions", chat("bad", "hello"))
@@ -48,7 +52,7 @@ func TestMetrics(t *testing.T) {
 	b.do("POST", "/v1/embeddings", `{"model":"m","input":["a","b","c"]}`)
 	b.do("GET", "/v1/models", "")
 	b.do("GET", "/v1/models/m", "")
-	b.do("GET", "/v1/models/nobody", "")
+	b.do("GET", "/v1/models/stranger", "")
 	b.do("GET", "/nowhere/at/all", "")
 	text := b.scrape()
 	wantLines(t, text,
@@ -70,6 +74,12 @@ func TestMetrics(t *testing.T) {
 		`enginebay_models{state="running"} 1`,
 		`enginebay_models{state="ready"} 1`,
 		`enginebay_model_loaded{engine="echo",model="m"} 1`,
+		`enginebay_model_requests_in_flight{model="m"} 0`,
+		`enginebay_model_requests_waiting{model="m"} 0`,
+		`enginebay_model_memory_bytes{model="m"} 1000`,
+		`enginebay_model_load_seconds_count{model="m"} 1`,
+		`enginebay_model_load_failures_total{model="m"} 0`,
+		`enginebay_model_load_failures_total{model="bad"} 1`,
 		`enginebay_engine_state{engine="echo",plugin="echo",state="up"} 1`,
 		`enginebay_engine_state{engine="echo",plugin="echo",state="failed"} 0`,
 		`enginebay_engine_restarts_total{engine="echo"} 0`,
@@ -79,7 +89,35 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("no %s", name)
 		}
 	}
-	if strings.Contains(text, "nobody") || strings.Contains(text, "none-of-mine") || strings.Contains(text, "nowhere") {
+	if strings.Contains(text, "stranger") || strings.Contains(text, "none-of-mine") || strings.Contains(text, "nowhere") {
 		t.Error("a client's text became a label")
+	}
+}
+
+// TestMetricsOfLifecycle: what a model went through is counted, whoever asked.
+func TestMetricsOfLifecycle(t *testing.T) {
+	b := newBay(t, map[string]string{"one": `{"n_parallel": 1, "tokens": 20, "tokens_per_second": 100}`, "dies": `{"crash_on": "request"}`, "other": `{}`})
+	var wait sync.WaitGroup
+	for range 3 { // two of them wait
+		wait.Go(func() { b.do("POST", "/v1/chat/completions", chat("one", "x")) })
+	}
+	wait.Wait()
+	b.do("POST", "/v1/chat/completions", chat("dies", "x"))
+	l := listen(b, t, "")
+	b.runtime.SetLimits(core.Limits{MaxLoaded: 1})
+	b.do("PUT", "/v1/models/other/start", "")
+	l.until(core.EventModelState, core.StateRunning)
+	text := b.scrape()
+	wantLines(t, text,
+		`enginebay_model_wait_seconds_count{model="one"} 2`,
+		`enginebay_model_load_seconds_count{model="one"} 1`,
+		`enginebay_model_load_seconds_count{model="other"} 1`,
+		`enginebay_model_ends_total{model="dies"} 2`) // a request is tried twice
+	waited := regexp.MustCompile(`enginebay_model_wait_seconds_sum{model="one"} (\S+)`).FindStringSubmatch(text)
+	if seconds, _ := strconv.ParseFloat(waited[1], 64); seconds < 0.5 || seconds > 5 { // 0.2 and 0.4 s at least
+		t.Errorf("waited for %s s", waited[1])
+	}
+	if !strings.Contains(text, `enginebay_engine_restarts_total{engine="echo"} 2`) {
+		t.Error("the plugin's restarts are not counted")
 	}
 }

@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/enginebay/enginebay/core"
@@ -17,6 +19,13 @@ var (
 	models         = desc("models", "Models by state.", "state")
 	modelLoaded    = desc("model_loaded", "1 for each model in memory, with the engine that has it.", "model", "engine")
 	modelRequests  = desc("model_requests_in_flight", "Requests that a loaded model works on.", "model")
+	modelWaiting   = desc("model_requests_waiting", "Requests that wait for a model: for a slot of its engine, or for its load.", "model")
+	modelMemory    = desc("model_memory_bytes", "Memory of a loaded model, by its engine's estimate; 0 where unknown.", "model")
+	modelWaits     = desc("model_wait_seconds", "How long requests waited for a slot of the engine; those that found one at once are not among them.", "model")
+	modelLoads     = desc("model_load_seconds", "How long loads took that went well.", "model")
+	modelFailures  = desc("model_load_failures_total", "Loads that did not go well.", "model")
+	modelEvictions = desc("model_evictions_total", "Times that a model left for others, or because nobody used it.", "model")
+	modelEnds      = desc("model_ends_total", "Times that a model's instance ended by itself.", "model")
 	engineState    = desc("engine_state", "1 for the state that an engine's plugin is in.", "engine", "plugin", "state")
 	engineRestarts = desc("engine_restarts_total", "Times that an engine's plugin ended without being asked.", "engine")
 	engineModels   = desc("engine_models", "Models that an engine has in memory.", "engine")
@@ -28,7 +37,8 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // Describe implements prometheus.Collector.
 func (c runtimeCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{models, modelLoaded, modelRequests, engineState, engineRestarts, engineModels} {
+	for _, d := range []*prometheus.Desc{models, modelLoaded, modelRequests, modelWaiting, modelMemory, modelWaits, modelLoads, modelFailures, modelEvictions, modelEnds,
+		engineState, engineRestarts, engineModels} {
 		to <- d
 	}
 }
@@ -47,6 +57,11 @@ func counter(to chan<- prometheus.Metric, d *prometheus.Desc, value float64, lab
 	to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, value, labels...)
 }
 
+// summary is a number of times and what they took together.
+func summary(to chan<- prometheus.Metric, d *prometheus.Desc, count int, took time.Duration, labels ...string) {
+	to <- prometheus.MustNewConstSummary(d, uint64(count), took.Seconds(), nil, labels...)
+}
+
 func (c runtimeCollector) models(to chan<- prometheus.Metric) {
 	count := map[string]int{}
 	for _, m := range c.runtime.Models() {
@@ -54,11 +69,24 @@ func (c runtimeCollector) models(to chan<- prometheus.Metric) {
 		if m.State == core.StateRunning {
 			gauge(to, modelLoaded, 1, m.ID, m.Deployment)
 			gauge(to, modelRequests, float64(m.Requests), m.ID)
+			gauge(to, modelMemory, float64(m.Memory), m.ID)
+		}
+		if m.History != (core.History{}) || m.Waiting > 0 { // the others were never asked for
+			c.history(to, m)
 		}
 	}
 	for _, state := range modelStates {
 		gauge(to, models, float64(count[state]), state)
 	}
+}
+
+func (c runtimeCollector) history(to chan<- prometheus.Metric, m core.Model) {
+	gauge(to, modelWaiting, float64(m.Waiting), m.ID)
+	summary(to, modelWaits, m.History.Waits, m.History.Waiting, m.ID)
+	summary(to, modelLoads, m.History.Loads, m.History.Loading, m.ID)
+	counter(to, modelFailures, float64(m.History.Failures), m.ID)
+	counter(to, modelEvictions, float64(m.History.Evictions), m.ID)
+	counter(to, modelEnds, float64(m.History.Ends), m.ID)
 }
 
 func (c runtimeCollector) engines(to chan<- prometheus.Metric) {

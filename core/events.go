@@ -80,11 +80,19 @@ func (r *Runtime) Subscribe(after uint64) *Subscription {
 	if after == 0 {
 		return s
 	}
-	if after >= e.next || len(e.kept) > 0 && after+1 < e.kept[0].ID || len(e.kept) == 0 && after+1 < e.next {
-		c <- Event{ID: e.next - 1, Time: time.Now(), Type: EventLost}
+	known := e.kept
+	if after >= e.next { // of a server whose clock was ahead
+		known = nil
 	}
-	for _, event := range e.kept {
-		if event.ID > after && after < e.next {
+	first := e.next
+	if len(known) > 0 {
+		first = known[0].ID
+	}
+	if after >= e.next || after+1 < first {
+		c <- Event{ID: first - 1, Time: time.Now(), Type: EventLost}
+	}
+	for _, event := range known {
+		if event.ID > after {
 			c <- event
 		}
 	}

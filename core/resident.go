@@ -359,7 +359,7 @@ func (r *resident) leave(in *loaded, leaving chan struct{}, why error, next func
 	ctx, cancel := context.WithTimeout(context.Background(), unloadTimeout)
 	defer cancel()
 	in.caller.close(why)
-	if err := in.inst.Close(ctx); err != nil {
+	if err := in.inst.Close(ctx); err != nil && !in.plan.ended(err) {
 		r.runtime.log.Error("model not unloaded; its plugin is killed", "model", r.id, "engine", in.plan.deployment.ID, "error", err)
 		in.plan.process.Kill()
 		<-in.plan.process.Done()

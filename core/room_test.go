@@ -146,9 +146,10 @@ func TestRoomIsWaitedFor(t *testing.T) {
 
 // TestRoomIsNotFound: whoever waits for too long may come again.
 func TestRoomIsNotFound(t *testing.T) {
-	h := open(t, core.Limits{MaxLoaded: 1, LoadTimeout: 200 * time.Millisecond}, map[string]string{"used": "", "m": ""})
+	h := open(t, core.Limits{}, map[string]string{"used": "", "m": ""})
 	lease := h.acquire("used", core.Ask{})
 	defer lease.Release()
+	h.SetLimits(core.Limits{MaxLoaded: 1, LoadTimeout: 100 * time.Millisecond})
 	var retry *core.RetryError
 	if err := h.once("m", core.Ask{}); !errors.As(err, &retry) || retry.After <= 0 || sdk.CodeOf(err) != sdk.CodeUnavailable {
 		t.Errorf("got %v", err)

@@ -1,0 +1,322 @@
+package core_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/enginebay/enginebay/core"
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// seedVariable runs TestMachine again as it went: with the seed that a failure
+// prints. What the system decides upon (threads, time) is not in it.
+const seedVariable = "ENGINEBAY_SEED"
+
+// machine is what the drivers of TestMachine know.
+type machine struct {
+	*house
+	calm   bool // nothing is stopped, killed, removed, or started with other settings: no lease breaks off
+	models []string
+
+	folders sync.Mutex
+}
+
+// A step is something that a person, a client or fate does.
+type step struct {
+	weight int
+	wild   bool // not in a calm run
+	do     func(*machine, *rand.Rand) error
+}
+
+var steps = []step{
+	{40, false, (*machine).request},
+	{6, false, (*machine).start},
+	{5, true, (*machine).restart},
+	{6, true, (*machine).stop},
+	{4, false, (*machine).limit},
+	{1, true, (*machine).murder},
+	{2, true, (*machine).remove},
+	{4, false, (*machine).look},
+	{2, false, (*machine).listen},
+}
+
+// TestMachine has several drivers do at random what can be done, and looks whether
+// the runtime is whole then.
+func TestMachine(t *testing.T) {
+	seed := rand.Uint64()
+	if text := os.Getenv(seedVariable); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, calm := range []bool{true, false} {
+		t.Run(map[bool]string{true: "calm", false: "wild"}[calm], func(t *testing.T) {
+			t.Logf("run it again with %s=%d", seedVariable, seed)
+			m := &machine{house: open(t, core.Limits{}, nil), calm: calm, models: []string{"a", "b", "c", "d"}}
+			for _, id := range m.models {
+				m.create(id)
+			}
+			history := m.Subscribe(0)
+			m.drive(seed)
+			m.settle()
+			m.Close()
+			checkHistory(t, history)
+		})
+	}
+}
+
+// drive has the drivers take their steps. None may be stuck.
+func (m *machine) drive(seed uint64) {
+	const drivers, each = 6, 250
+	var wait sync.WaitGroup
+	for n := range uint64(drivers) {
+		wait.Go(func() {
+			random := rand.New(rand.NewPCG(seed, n))
+			for range each {
+				if err := m.step(random); err != nil {
+					m.t.Error(err)
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() {
+		wait.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(time.Minute):
+		panic(fmt.Sprintf("a driver is stuck: %+v\n%s", m.Counts(), m.log)) // with all goroutines
+	}
+}
+
+func (m *machine) step(random *rand.Rand) error {
+	all := 0
+	for _, s := range steps {
+		all += s.weight
+	}
+	for {
+		n := random.IntN(all)
+		for _, s := range steps {
+			if n -= s.weight; n >= 0 {
+				continue
+			}
+			if s.wild && m.calm {
+				break
+			}
+			return s.do(m, random)
+		}
+	}
+}
+
+// settle sets things right, and looks whether they are.
+func (m *machine) settle() {
+	m.SetLimits(core.Limits{})
+	for _, id := range m.models {
+		m.until(id+" can be loaded", func() bool {
+			_, err := m.Start(m.t.Context(), id, core.Ask{}, nil)
+			return err == nil
+		})
+		m.use(id)
+	}
+	want := core.Counts{Loaded: len(m.models), Claims: len(m.models)}
+	for _, model := range m.Models() {
+		want.Memory += model.Memory
+	}
+	m.until(fmt.Sprintf("all is given back: %+v", want), func() bool { return m.Counts() == want })
+}
+
+func (m *machine) create(id string) {
+	memory := map[string]int{"a": 1, "b": 2, "c": 4, "d": 8}[id]
+	file := filepath.Join(m.home, id+".new")
+	content := fmt.Sprintf(`{"engine": "echo", "format": "api", "settings": {"memory": %d, "n_parallel": %d, "load_ms": %d}}`, memory, 1+memory/2%2, memory)
+	dir := filepath.Join(m.home, "models", id)
+	err := errors.Join(os.WriteFile(file, []byte(content), 0o600), os.MkdirAll(dir, 0o700), os.Rename(file, filepath.Join(dir, "model.json")))
+	if err != nil {
+		m.t.Error(err)
+	}
+}
+
+func (m *machine) any(random *rand.Rand) string { return m.models[random.IntN(len(m.models))] }
+
+// patience is the context of a caller, who leaves early now and then.
+func patience(random *rand.Rand) (context.Context, context.CancelFunc) {
+	if random.IntN(4) > 0 {
+		return context.WithCancel(context.Background())
+	}
+	return context.WithTimeout(context.Background(), time.Duration(random.IntN(30))*time.Millisecond)
+}
+
+// request takes a lease and sends a request, or holds it for a while.
+func (m *machine) request(random *rand.Rand) error {
+	ctx, cancel := patience(random)
+	defer cancel()
+	ask := core.Ask{Caller: fmt.Sprint(random.IntN(3)), Unqueued: random.IntN(8) == 0}
+	if random.IntN(3) == 0 {
+		ask.KeepAlive = []*time.Duration{span(0), span(3 * time.Millisecond), forever()}[random.IntN(3)]
+	}
+	lease, err := m.Acquire(ctx, m.any(random), ask)
+	if err != nil {
+		return m.allowed(ctx, err)
+	}
+	defer lease.Release()
+	resp, err := lease.Post(ctx, core.Request{Operation: sdk.OpChat, ContentType: "application/json", Stream: true,
+		Body: []byte(`{"stream": true, "messages": [{"content": "one two three"}]}`)})
+	if err == nil {
+		var answer []byte
+		answer, err = io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err == nil && !strings.HasSuffix(string(answer), "data: [DONE]\n\n") {
+			err = fmt.Errorf("the answer was %s", answer)
+		}
+	}
+	if err != nil && m.calm && ctx.Err() == nil {
+		return fmt.Errorf("a lease broke off: %w (stopped: %v)", err, lease.Stopped())
+	}
+	return nil
+}
+
+// allowed returns an error that should not have been.
+func (m *machine) allowed(ctx context.Context, err error) error {
+	var retry *core.RetryError
+	code := sdk.CodeOf(err)
+	switch {
+	case err == nil, code == sdk.CodeCanceled && ctx.Err() != nil, errors.As(err, &retry), code == sdk.CodeExhausted:
+		return nil
+	case !m.calm && (code == sdk.CodeUnavailable || code == sdk.CodeNotFound):
+		return nil
+	}
+	return fmt.Errorf("got %s: %w", code, err)
+}
+
+func (m *machine) start(random *rand.Rand) error {
+	ctx, cancel := patience(random)
+	defer cancel()
+	_, err := m.Start(ctx, m.any(random), core.Ask{}, nil)
+	return m.allowed(ctx, err)
+}
+
+// restart starts with other settings.
+func (m *machine) restart(random *rand.Rand) error {
+	ctx, cancel := patience(random)
+	defer cancel()
+	_, err := m.Start(ctx, m.any(random), core.Ask{}, map[string]any{"n_parallel": float64(random.IntN(3)), "memory": float64(random.IntN(6))})
+	return m.allowed(ctx, err)
+}
+
+func (m *machine) stop(random *rand.Rand) error {
+	ctx, cancel := patience(random)
+	defer cancel()
+	_, err := m.Stop(ctx, m.any(random))
+	return m.allowed(ctx, err)
+}
+
+func (m *machine) limit(random *rand.Rand) error {
+	l := core.Limits{MaxLoaded: random.IntN(4), Memory: []uint64{0, 7, 9, 12}[random.IntN(4)], QueuePerSlot: 1 + random.IntN(3),
+		LoadTimeout: time.Duration(100+random.IntN(900)) * time.Millisecond,
+		KeepAlive:   []*time.Duration{nil, span(0), span(2 * time.Millisecond), span(time.Hour)}[random.IntN(4)]}
+	if random.IntN(4) == 0 {
+		l.Pinned = []string{m.any(random)}
+	}
+	m.SetLimits(l)
+	return nil
+}
+
+func (m *machine) murder(*rand.Rand) error {
+	m.kill()
+	return nil
+}
+
+// remove removes a model's folder, and makes it again.
+func (m *machine) remove(random *rand.Rand) error {
+	m.folders.Lock()
+	defer m.folders.Unlock()
+	id := m.any(random)
+	err := os.RemoveAll(filepath.Join(m.home, "models", id))
+	if random.IntN(2) == 0 {
+		err = errors.Join(err, m.request(random))
+	}
+	m.create(id)
+	return err
+}
+
+// look reads what there is to be seen.
+func (m *machine) look(random *rand.Rand) error {
+	for _, model := range m.Models() {
+		if model.State == core.StateRunning && model.Transition != "" {
+			return fmt.Errorf("%s is running and %s", model.ID, model.Transition)
+		}
+	}
+	m.Engines()
+	_, err := m.Model(m.any(random))
+	return m.allowed(context.Background(), err)
+}
+
+// listen reads a few events, and leaves.
+func (m *machine) listen(random *rand.Rand) error {
+	s := m.Subscribe(uint64(random.IntN(2)))
+	defer s.Close()
+	var last uint64
+	for range random.IntN(20) {
+		select {
+		case e, ok := <-s.C:
+			if !ok || e.ID <= last {
+				return fmt.Errorf("after event %d came %+v (%v)", last, e, ok)
+			}
+			last = e.ID
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// before says what a model can have been before it is something.
+var before = map[string]string{
+	core.TransitionStarting: core.StateReady,
+	core.StateRunning:       core.TransitionStarting,
+	core.TransitionStopping: core.StateRunning,
+	core.StateReady:         strings.Join([]string{core.TransitionStarting, core.TransitionStopping, core.StateRunning}, " "),
+}
+
+// checkHistory looks whether the events tell a story that can be. A run has more of
+// them than are kept for a listener that does not listen: it is then cut off, and
+// what there is counts.
+func checkHistory(t *testing.T, s *core.Subscription) {
+	t.Helper()
+	was := map[string]string{}
+	var last uint64
+	for e := range s.C {
+		if e.ID <= last {
+			t.Errorf("event %d comes after %d", e.ID, last)
+		}
+		last = e.ID
+		now := e.Transition
+		if now == "" {
+			now = e.State
+		}
+		switch old, seen := was[e.Model]; {
+		case e.Type == core.EventModelProgress && old != core.TransitionStarting,
+			e.Type == core.EventModelError && old != core.StateReady,
+			e.Type == core.EventModelState && seen && !strings.Contains(before[now], old):
+			t.Errorf("it was %q, and then came %+v", old, e)
+		}
+		if e.Type == core.EventModelState {
+			was[e.Model] = now
+		}
+	}
+	if last == 0 {
+		t.Error("nothing was told")
+	}
+}

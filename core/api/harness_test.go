@@ -70,6 +70,7 @@ type bay struct {
 	runtime *core.Runtime
 	server  *api.Server
 	client  *http.Client
+	close   func() // once; also called at the test's end
 }
 
 // newBay serves a home with the given models: id → settings for the fake engine.
@@ -97,14 +98,19 @@ func newBay(t testing.TB, models map[string]string, change ...func(*api.Config))
 	served := make(chan error, 1)
 	go func() { served <- b.server.Serve(listener) }()
 	b.url = "http://" + listener.Addr().String()
-	t.Cleanup(func() {
+	b.close = sync.OnceFunc(func() { // as serve does
 		b.client.CloseIdleConnections()
-		b.runtime.Close()
-		if err := b.server.Shutdown(5 * time.Second); err != nil {
-			t.Errorf("shutdown: %v", err)
-		}
+		var wait sync.WaitGroup
+		wait.Go(b.runtime.Close)
+		wait.Go(func() {
+			if err := b.server.Shutdown(10 * time.Second); err != nil {
+				t.Errorf("shutdown: %v", err)
+			}
+		})
+		wait.Wait()
 		<-served
 	})
+	t.Cleanup(b.close)
 	return b
 }
 

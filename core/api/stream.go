@@ -83,8 +83,8 @@ func (s *stream) Read(p []byte) (n int, err error) {
 // Close implements io.Closer; fasthttp calls it at every end.
 func (s *stream) Close() error {
 	s.once.Do(func() {
+		s.body.Close() // before the engine's slot goes to another
 		s.end(cmp.Or(s.status, s.seen.left()))
-		s.body.Close()
 		_ = s.conn.SetWriteDeadline(time.Time{})
 	})
 	return nil

@@ -24,16 +24,14 @@ const (
 	pollInterval = 20 * time.Millisecond
 )
 
-// withServer has a command, or those below it, start a server where none
-// answers.
-func (c *config) withServer(cmd *cobra.Command) *cobra.Command {
-	for _, below := range cmd.Commands() {
-		c.withServer(below)
+// withServer has commands, or those below them, start a server where none answers.
+func (c *config) withServer(commands ...*cobra.Command) []*cobra.Command {
+	for _, cmd := range commands {
+		if c.withServer(cmd.Commands()...); !cmd.HasSubCommands() {
+			cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return c.ensureServer(cmd) }
+		}
 	}
-	if len(cmd.Commands()) == 0 {
-		cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return c.ensureServer(cmd) }
-	}
-	return cmd
+	return commands
 }
 
 // ensureServer starts a server in the background where the address is one of

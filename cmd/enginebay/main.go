@@ -92,8 +92,9 @@ Start the server, then talk to it from another terminal or from any OpenAI clien
 			root.AddCommand(cmd)
 		}
 	}
-	add("models", c.withServer(newRun(c)), c.withServer(newList(c)), c.withServer(newPs(c)), c.withServer(newShow(c)),
-		c.withServer(newStart(c)), c.withServer(newStop(c)), c.withServer(newEdit(c)), c.withServer(newRm(c)), newValidate())
-	add("server", newServe(c), newConfig(c), newLogs(c), newKey(c), newDoctor(c), newService(c), c.withServer(newEngine(c)), c.withServer(newPlugin(c)), newMan(), newVersion())
+	add("models", c.withServer(newRun(c), newList(c), newPs(c), newShow(c), newStart(c), newStop(c), newEdit(c), newRm(c))...)
+	add("models", newValidate())
+	add("server", c.withServer(newEngine(c), newPlugin(c))...)
+	add("server", newServe(c), newConfig(c), newLogs(c), newKey(c), newDoctor(c), newService(c), newMan(), newVersion())
 	return root
 }

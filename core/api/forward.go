@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -49,7 +50,7 @@ func (s *Server) forward(op operation) fiber.Handler {
 			leave := stay(c)
 			c.Set(fiber.HeaderContentType, "text/event-stream")
 			c.Set(fiber.HeaderCacheControl, "no-cache")
-			c.Response().ImmediateHeaderFlush = true
+			c.Response().ImmediateHeaderFlush = waits(resp.Body) // else it goes with the first token
 			seen.stream = true
 			c.Response().SetBodyStream(&stream{ctx: ctx, conn: c.Context().Conn(), lease: lease, op: op, body: resp.Body, log: s.log, seen: seen,
 				end: func(status int) { done(); lease.Release(); leave(); seen.end(status) }}, -1)
@@ -99,7 +100,7 @@ func (s *Server) whole(ctx context.Context, c *fiber.Ctx, lease *core.Lease, res
 	if resp.StatusCode >= 400 {
 		return engineFault(lease, resp)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	body, err := readWhole(resp)
 	if err != nil {
 		return broken(ctx, lease, err)
 	}
@@ -110,6 +111,21 @@ func (s *Server) whole(ctx context.Context, c *fiber.Ctx, lease *core.Lease, res
 	observed(c).tokens.Whole(body)
 	c.Status(resp.StatusCode).Response().SetBodyRaw(body)
 	return nil
+}
+
+// waits says whether a stream's first byte is still to come.
+func waits(body io.Reader) bool {
+	b, ok := body.(interface{ Waits() bool })
+	return !ok || b.Waits()
+}
+
+// readWhole reads an answer, and a byte more where it is too large. Where its
+// length is known, the memory is taken at once.
+func readWhole(resp *http.Response) ([]byte, error) {
+	size := min(max(resp.ContentLength, 0), maxAnswer)
+	body := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead)) // room to see the end
+	_, err := body.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1))
+	return body.Bytes(), err
 }
 
 // contentType is that of an engine's answer, where it is one that no browser

@@ -89,7 +89,7 @@ func (s *Server) listModels(c *fiber.Ctx) error {
 		return fault(http.StatusBadRequest, fmt.Sprintf("There is no state %.40q; the states are %s", state, strings.Join(known[1:], ", ")), "state", "invalid_state")
 	}
 	models := s.runtime.Models()
-	b := make([]byte, 0, 64+len(models)*1024)
+	b := c.Response().SwapBody(nil)[:0] // the memory of an answer before
 	b = append(b, `{"object":"list","data":[`...)
 	for _, m := range models {
 		if state != "" && m.State != state {
@@ -100,7 +100,9 @@ func (s *Server) listModels(c *fiber.Ctx) error {
 		}
 		b = appendModel(b, m)
 	}
-	return sendJSON(c, append(b, `]}`...))
+	c.Response().SwapBody(append(b, `]}`...))
+	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	return nil
 }
 
 // modelID takes the id out of a wildcard route: decoded once, then checked.

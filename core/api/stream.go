@@ -37,6 +37,8 @@ type stream struct {
 	status int    // as it turned out; 0 until the end has come
 	tail   []byte // an event still to be sent after the engine broke off
 	over   bool
+
+	extended time.Time // the write deadline was, at last
 }
 
 // Read implements io.Reader. A panic on this goroutine would end the process.
@@ -76,8 +78,17 @@ func (s *stream) Read(p []byte) (n int, err error) {
 		s.tail, s.status = s.op.breakOff(answer), answer.status
 		s.over, err = true, nil
 	}
-	_ = s.conn.SetWriteDeadline(time.Now().Add(chunkTimeout))
+	s.extend(time.Now())
 	return n, err
+}
+
+// extend gives the client time to take what comes now. Within a few seconds it
+// has been given already: to do it at each token costs more than the token.
+func (s *stream) extend(now time.Time) {
+	if now.Sub(s.extended) > chunkTimeout/8 {
+		s.extended = now
+		_ = s.conn.SetWriteDeadline(now.Add(chunkTimeout))
+	}
 }
 
 // Close implements io.Closer; fasthttp calls it at every end.

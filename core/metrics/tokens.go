@@ -47,7 +47,9 @@ func (t *Tokens) Done() bool {
 
 // Whole takes an answer that is no stream.
 func (t *Tokens) Whole(body []byte) {
-	t.report(body[:min(len(body), usageWindow)])
+	if len(body) > usageWindow {
+		t.report(body[:usageWindow])
+	}
 	t.report(body[max(0, len(body)-usageWindow):])
 }
 
@@ -79,7 +81,13 @@ func (t *Tokens) report(piece []byte) {
 	if last == nil {
 		return
 	}
-	usage := gjson.ParseBytes(last)
-	t.input = max(t.input, usage.Get("prompt_tokens").Int(), usage.Get("input_tokens").Int())
-	t.output = max(t.output, usage.Get("completion_tokens").Int(), usage.Get("output_tokens").Int())
+	gjson.ParseBytes(last).ForEach(func(key, value gjson.Result) bool {
+		switch key.Str {
+		case "prompt_tokens", "input_tokens":
+			t.input = max(t.input, value.Int())
+		case "completion_tokens", "output_tokens":
+			t.output = max(t.output, value.Int())
+		}
+		return true
+	})
 }

@@ -29,6 +29,9 @@ func (b *body) over(why error) {
 	c.pool.put(c)
 }
 
+// Waits says whether the next Read would wait for the engine.
+func (b *body) Waits() bool { return b.conn != nil && b.conn.in.Buffered() == 0 }
+
 // Close implements io.Closer.
 func (b *body) Close() error {
 	if b.conn != nil {

@@ -23,6 +23,8 @@ type conn struct {
 	pool  *Pool
 	in    *bufio.Reader
 	since time.Time // idle since
+	parts [2][]byte // of the request that is sent
+	out   net.Buffers
 
 	ctx   context.Context // of the request that it works on
 	turn  uint64          // counts the beginnings and ends of its requests
@@ -65,8 +67,11 @@ func appendHeader(b []byte, name, value string) ([]byte, error) {
 // ask sends a request, head and body in one go, and reads the head of the answer.
 // An engine may answer before it has read all, and close.
 func (c *conn) ask(head, body []byte) (*http.Response, error) {
-	buffers := net.Buffers{head, body}
-	if _, failed := buffers.WriteTo(c.Conn); failed != nil {
+	c.parts = [2][]byte{head, body}
+	c.out = c.parts[:]
+	_, failed := c.out.WriteTo(c.Conn)
+	c.parts = [2][]byte{}
+	if failed != nil {
 		h, err := c.readHead()
 		if err != nil {
 			return nil, failed
@@ -129,12 +134,11 @@ func (c *conn) rawHead() ([]byte, error) {
 // answer is the answer whose head has come. A body that is empty is over already.
 func (c *conn) answer(h head) *http.Response {
 	b := &body{conn: c, head: h}
-	resp := &http.Response{Status: h.text, StatusCode: h.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: h.header, ContentLength: h.length, Body: b}
 	if h.length == 0 {
 		b.over(nil)
 	}
-	return resp
+	return &http.Response{Status: h.text, StatusCode: h.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: h.header, ContentLength: h.length, Body: b}
 }
 
 // because says why a connection failed that was closed on this side.

@@ -14,7 +14,8 @@ type head struct {
 	status  int
 	text    string // "200 OK"
 	header  http.Header
-	length  int64 // of the body; -1 where only its end shows it
+	values  []string // of the header
+	length  int64    // of the body; -1 where only its end shows it
 	chunked bool
 	close   bool // no further request on this connection
 }
@@ -44,13 +45,13 @@ func endOfHead(b []byte) int {
 func parse(raw []byte) (head, error) {
 	all := string(raw) // one copy, which the values are parts of
 	line, rest := cutLine(all)
-	h := head{length: -1, header: make(http.Header, 8)}
-	version, text, _ := strings.Cut(line, " ")
+	h := head{length: -1, header: make(http.Header, 4), values: make([]string, 0, 4)}
+	version, reason, _ := strings.Cut(line, " ")
 	if version != "HTTP/1.1" && version != "HTTP/1.0" {
 		return h, malformed("it begins with " + strconv.Quote(line[:min(len(line), 40)]))
 	}
-	h.text, h.close = text, version == "HTTP/1.0"
-	code, _, _ := strings.Cut(text, " ")
+	h.text, h.close = reason, version == "HTTP/1.0"
+	code, _, _ := strings.Cut(reason, " ")
 	status, err := strconv.ParseUint(code, 10, 16)
 	if err != nil || len(code) != 3 || status < 100 {
 		return h, malformed("its status is " + strconv.Quote(code))
@@ -81,7 +82,7 @@ func cutLine(s string) (line, rest string) {
 // field reads a header line.
 func field(line string) (name, value string, err error) {
 	name, value, ok := strings.Cut(line, ":")
-	if !ok || name == "" || strings.ContainsFunc(name, noToken) || strings.ContainsFunc(value, noText) {
+	if !ok || name == "" || !all(name, token) || !all(value, text) {
 		return "", "", malformed("a header is " + strconv.Quote(line[:min(len(line), 40)]))
 	}
 	return textproto.CanonicalMIMEHeaderKey(name), strings.Trim(value, " \t"), nil
@@ -93,8 +94,7 @@ func (h *head) add(line string) error {
 	if err != nil {
 		return err
 	}
-	h.header[name] = append(h.header[name], value)
-	switch name {
+	switch name { // what says where the body ends is no matter of whoever reads it
 	case "Content-Length":
 		n, err := strconv.ParseUint(value, 10, 62) // takes no sign
 		if err != nil || h.chunked || h.length >= 0 && h.length != int64(n) {
@@ -108,14 +108,47 @@ func (h *head) add(line string) error {
 		h.chunked = true
 	case "Connection":
 		h.close = h.close || strings.Contains(strings.ToLower(value), "close")
+	case "Keep-Alive":
+	default:
+		h.keep(name, value)
 	}
 	return nil
 }
 
-// noToken says whether a letter cannot stand in a name (RFC 9110, 5.6.2).
-func noToken(r rune) bool {
-	return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
+// keep stores a header; nearly always its one value takes no memory of its own.
+func (h *head) keep(name, value string) {
+	if h.header[name] != nil {
+		h.header[name] = append(h.header[name], value)
+		return
+	}
+	h.values = append(h.values, value)
+	h.header[name] = h.values[len(h.values)-1 : len(h.values) : len(h.values)]
 }
 
-// noText says whether a letter cannot stand in a value.
-func noText(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
+// kinds say of each byte where it can stand.
+var kinds [256]byte
+
+const (
+	token = 1 << iota // in a header's name (RFC 9110, 5.6.2)
+	text              // in its value
+)
+
+func init() {
+	for b := range kinds {
+		if b >= ' ' && b != 0x7f || b == '\t' {
+			kinds[b] |= text
+		}
+		if b > ' ' && b < 0x7f && !strings.ContainsRune(`"(),/:;<=>?@[\]{}`, rune(b)) {
+			kinds[b] |= token
+		}
+	}
+}
+
+func all(s string, kind byte) bool {
+	for i := range len(s) {
+		if kinds[s[i]]&kind == 0 {
+			return false
+		}
+	}
+	return true
+}

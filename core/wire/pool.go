@@ -22,6 +22,9 @@ const (
 	// llama-server closes it after five seconds, and it keeps a thread there.
 	idleTimeout = 3 * time.Second
 	maxIdle     = 256
+	// rested is how long a connection has been idle before it is looked at when it
+	// is taken. Under load none is, and one that ended just now is replaced anyhow.
+	rested = time.Millisecond
 )
 
 // ErrClosed is what requests end with that were in flight when the pool was closed.
@@ -62,7 +65,7 @@ type Request struct {
 
 // Do sends a request and returns when the head of the answer has come. Its body
 // must be closed, and is not to be used concurrently; each Read returns what has
-// arrived. When ctx has ended, which is looked at ten times a second by its Err,
+// arrived, and its method Waits says whether nothing has. When ctx has ended, which is looked at ten times a second by its Err,
 // or the pool is closed, the connection is closed: the engine sees that nobody
 // waits any more.
 //
@@ -112,6 +115,9 @@ func (p *Pool) take(ctx context.Context) (c *conn, used bool, err error) {
 	for {
 		if c, err = p.pop(ctx); err != nil || c == nil {
 			break
+		}
+		if time.Since(c.since) < rested {
+			return c, true, nil
 		}
 		if _, known := look(c.Conn); !known { // neither its end nor what nobody asked for
 			return c, true, nil

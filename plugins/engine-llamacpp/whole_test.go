@@ -62,6 +62,11 @@ func TestWholeAnswersAsLlamaServerDoes(t *testing.T) {
 // load loads tiny-guide in this process.
 func load(t *testing.T, template string) sdk.Endpoint {
 	t.Helper()
+	return loadModel(t, tinyGuide(t), template)
+}
+
+func loadModel(t *testing.T, m sdk.Model, template string) sdk.Endpoint {
+	t.Helper()
 	settings, err := json.Marshal(map[string]any{"llama_server": llamaServer(t), "ctx_len": 512, "cpu_threads": 1, "embedding": true,
 		"chat_template": template, "flash_attn": "auto", "n_parallel": 1})
 	if err != nil {
@@ -76,7 +81,7 @@ func load(t *testing.T, template string) sdk.Endpoint {
 	if err := e.Configure(context.Background(), sdk.Configuration{RunDir: dir, Log: hclog.NewNullLogger()}); err != nil {
 		t.Fatal(err)
 	}
-	inst, err := e.Load(context.Background(), sdk.LoadRequest{Model: tinyGuide(t), Settings: settings, Log: hclog.NewNullLogger()}, func(sdk.Progress) {})
+	inst, err := e.Load(context.Background(), sdk.LoadRequest{Model: m, Settings: settings, Log: hclog.NewNullLogger()}, func(sdk.Progress) {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -155,3 +155,31 @@ func TestWaitersLeave(t *testing.T) {
 		h.until("all is given back", func() bool { return h.Counts() == core.Counts{Loaded: 1, Claims: 1} })
 	}
 }
+
+// TestPushedOutAndLeft: who leaves in the moment of being turned away gives back
+// no slot: there was none.
+func TestPushedOutAndLeft(t *testing.T) {
+	h := open(t, core.Limits{QueuePerSlot: 2}, map[string]string{"m": `"settings": {"n_parallel": 1}`})
+	held := h.acquire("m", core.Ask{})
+	defer held.Release()
+	for i := range 1000 {
+		first, leave := context.WithCancel(t.Context())
+		second, leaveToo := context.WithCancel(t.Context())
+		all := []<-chan asked{h.ask(first, "m", core.Ask{Caller: "a"}), h.ask(first, "m", core.Ask{Caller: "a"})}
+		h.waiting(2)
+		all = append(all, h.ask(second, "m", core.Ask{Caller: "b"}))
+		for range i * 20 % 2000 { // here earlier, there later
+			_ = second.Err()
+		}
+		leave()
+		come(t, all[0])
+		come(t, all[1])
+		leaveToo()
+		if got := come(t, all[2]); got.err == nil {
+			t.Fatal("a slot came from nowhere")
+		}
+		if c := h.Counts(); c.Busy != 1 || c.Waiting != 0 {
+			t.Fatalf("there is %+v", c)
+		}
+	}
+}

@@ -126,7 +126,7 @@ func (m *machine) settle() {
 	m.SetLimits(core.Limits{})
 	for _, id := range m.models {
 		m.until(id+" can be loaded", func() bool {
-			_, err := m.Start(m.t.Context(), id, core.Ask{}, nil)
+			_, err := m.Start(m.t.Context(), id, core.Ask{KeepAlive: forever()}, nil) // a request may have said how long
 			return err == nil
 		})
 		m.use(id)

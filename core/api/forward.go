@@ -51,7 +51,7 @@ func (s *Server) forward(op operation) fiber.Handler {
 			c.Set(fiber.HeaderContentType, "text/event-stream")
 			c.Set(fiber.HeaderCacheControl, "no-cache")
 			c.Response().ImmediateHeaderFlush = waits(resp.Body) // else it goes with the first token
-			seen.stream = true
+			seen.goesOn()
 			c.Response().SetBodyStream(&stream{ctx: ctx, conn: c.Context().Conn(), lease: lease, op: op, body: resp.Body, log: s.log, seen: seen,
 				end: func(status int) { done(); lease.Release(); leave(); seen.end(status) }}, -1)
 			return nil

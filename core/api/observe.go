@@ -20,14 +20,14 @@ type observation struct {
 	server *Server
 	id     string // of the request
 	method string
-	path   string
+	path   string // until the handler returns, a part of the request
 	route  string // the pattern that the path fits; empty where there is none
 	caller string
 	model  string // that answers; empty where no model does
 	asked  string // the model that the body names, which need not exist
 	began  time.Time
 	first  time.Duration // until the first byte of a stream; 0 for what is none
-	stream bool          // the answer goes on when the handler has returned; its end calls end
+	stream bool          // see goesOn
 	err    error
 	tokens metrics.Tokens
 	span   trace.Span // nil without traces
@@ -36,7 +36,7 @@ type observation struct {
 // observe is the outermost handler: every answer gets its headers here, and every
 // error its form.
 func (s *Server) observe(c *fiber.Ctx) error {
-	o := s.begin(c)
+	o := s.begin(c, c.Route().Method)
 	err := c.Next()
 	if route := c.Route().Path; route != "/" { // which all requests pass
 		o.route = route
@@ -48,15 +48,15 @@ func (s *Server) observe(c *fiber.Ctx) error {
 // unread answers a request that came to no handler: one that breaks the rules of
 // HTTP, or that is too large.
 func (s *Server) unread(c *fiber.Ctx, err error) error {
-	o := s.begin(c)
+	o := s.begin(c, strings.Clone(c.Method()))
 	o.answer(c, err)
 	return nil
 }
 
-func (s *Server) begin(c *fiber.Ctx) *observation {
-	o := &observation{server: s, id: requestID(c), method: strings.Clone(c.Method()), path: strings.Clone(c.Path()), began: time.Now()}
+func (s *Server) begin(c *fiber.Ctx, method string) *observation {
+	o := &observation{server: s, id: requestID(c), method: method, path: c.Path(), began: time.Now()}
 	c.Locals(observationKey{}, o)
-	c.Set(fiber.HeaderXRequestID, o.id)
+	c.Response().Header.SetCanonical(idHeader, []byte(o.id))
 	s.metrics.Began()
 	o.beginSpan(c)
 	return o
@@ -68,11 +68,16 @@ func (o *observation) answer(c *fiber.Ctx, err error) {
 	if o.err = err; err != nil {
 		o.server.fail(c, err)
 	}
-	c.Set("Openai-Processing-Ms", strconv.FormatInt(time.Since(o.began).Milliseconds(), 10))
+	var ms [20]byte
+	took := time.Since(o.began)
+	c.Response().Header.SetCanonical(tookHeader, strconv.AppendInt(ms[:0], took.Milliseconds(), 10))
 	if !o.stream {
-		o.end(c.Response().StatusCode())
+		o.tell(c.Response().StatusCode(), took)
 	}
 }
+
+// The headers that every answer has, as they are written.
+var idHeader, tookHeader = []byte("X-Request-Id"), []byte("Openai-Processing-Ms")
 
 type observationKey struct{}
 
@@ -80,6 +85,12 @@ type observationKey struct{}
 func observed(c *fiber.Ctx) *observation {
 	o, _ := c.Locals(observationKey{}).(*observation)
 	return o
+}
+
+// goesOn says that the answer is a stream, which goes on when the handler has
+// returned; its end calls end.
+func (o *observation) goesOn() {
+	o.stream, o.path = true, strings.Clone(o.path)
 }
 
 // bytes looks at what a stream has just sent.
@@ -100,9 +111,11 @@ func (o *observation) left() int {
 	return statusClientGone
 }
 
-// end tells of a request that is answered.
-func (o *observation) end(status int) {
-	took := time.Since(o.began)
+// end is called when a stream is over.
+func (o *observation) end(status int) { o.tell(status, time.Since(o.began)) }
+
+// tell tells of a request that is answered.
+func (o *observation) tell(status int, took time.Duration) {
 	key := metrics.Key{Route: o.route}
 	if o.route != "" { // else the method may be anything
 		key.Method = o.method

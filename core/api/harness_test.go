@@ -120,7 +120,11 @@ func (b *bay) write(name, content string) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		b.t.Fatal(err)
 	}
-	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+	temp := filepath.Join(b.home, "written") // and renamed: the server must not see half of it
+	if err := os.WriteFile(temp, []byte(content), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.Rename(temp, file); err != nil {
 		b.t.Fatal(err)
 	}
 }

@@ -95,6 +95,7 @@ func (r *resident) expire(in *loaded) {
 		return
 	}
 	r.runtime.log.Info("model was idle", "model", r.id)
+	r.history.Evictions++
 	go r.leave(in, r.depart(), errUnloaded, nil)
 }
 

@@ -76,6 +76,9 @@ func TestKeepAlive(t *testing.T) {
 			lease.Release()
 			if !test.stays {
 				h.becomes("m", core.StateReady)
+				if m, _ := h.Model("m"); m.History.Evictions != 1 {
+					t.Errorf("it left %d times", m.History.Evictions)
+				}
 				return
 			}
 			if m, _ := h.Model("m"); m.State != core.StateRunning || m.Expires != 0 || m.Pinned != (test.pins || strings.Contains(test.model, "pinned")) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -25,9 +26,19 @@ const apiKey = "ENGINEBAY_API_KEY"
 
 func (c *config) client() client { return client{"http://" + c.Addr, os.Getenv(apiKey)} }
 
-// call sends a request and returns the body of a good answer. An error answer
-// becomes an error with the server's own sentence.
+// call sends a request and returns the body of a good answer.
 func (c client) call(ctx context.Context, method, path string, body any) ([]byte, error) {
+	resp, err := c.send(ctx, method, path, body)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return io.ReadAll(resp.Body)
+}
+
+// send sends a request and returns a good answer. An error answer becomes an error
+// with the server's own sentence.
+func (c client) send(ctx context.Context, method, path string, body any) (*http.Response, error) {
 	var content io.Reader
 	if body != nil {
 		data, err := json.Marshal(body)
@@ -48,19 +59,46 @@ func (c client) call(ctx context.Context, method, path string, body any) ([]byte
 	if err != nil {
 		return nil, c.unreachable(err)
 	}
+	if resp.StatusCode < 400 {
+		return resp, nil
+	}
 	defer resp.Body.Close()
-	data, err := io.ReadAll(resp.Body)
+	var answer struct{ Error struct{ Message string } }
+	if json.NewDecoder(resp.Body).Decode(&answer) != nil || answer.Error.Message == "" {
+		return nil, fmt.Errorf("the server at %s answered %s", c.base, resp.Status)
+	}
+	return nil, c.refused(resp.StatusCode, answer.Error.Message)
+}
+
+// maxEvent bounds one event of a stream, in bytes.
+const maxEvent = 1 << 20
+
+// stream sends a request and hands on the data of each event of its answer. A
+// stream that ends without [DONE] was broken off.
+func (c client) stream(ctx context.Context, path string, body any, each func(data []byte) error) error {
+	resp, err := c.send(ctx, http.MethodPost, path, body)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if resp.StatusCode >= 400 {
-		var answer struct{ Error struct{ Message string } }
-		if json.Unmarshal(data, &answer) != nil || answer.Error.Message == "" {
-			return nil, fmt.Errorf("the server at %s answered %s", c.base, resp.Status)
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	lines.Buffer(nil, maxEvent)
+	for lines.Scan() {
+		data, ok := bytes.CutPrefix(lines.Bytes(), []byte("data: "))
+		if !ok { // a comment, or what is between events
+			continue
 		}
-		return nil, c.refused(resp.StatusCode, answer.Error.Message)
+		if string(data) == "[DONE]" {
+			return nil
+		}
+		if err := each(data); err != nil {
+			return err
+		}
 	}
-	return data, nil
+	if lines.Err() != nil {
+		return c.unreachable(lines.Err())
+	}
+	return errors.New("the server broke the answer off")
 }
 
 // refused is the error of an answer: the server's own sentence, and where the key

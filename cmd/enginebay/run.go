@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +12,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/openai/openai-go/v3"
-	"github.com/openai/openai-go/v3/option"
 	"github.com/peterh/liner"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -64,17 +63,28 @@ func isTerminal(r io.Reader) bool {
 
 // chat is one conversation.
 type chat struct {
-	client   openai.Client
 	server   client
 	model    string
 	system   string
-	messages []openai.ChatCompletionMessageParamUnion
+	messages []message
 	out      io.Writer
+}
+
+type message struct {
+	Role    string `json:"role"`
+	Content string `json:"content"`
+}
+
+// chunk is what is read of a piece of an answer.
+type chunk struct {
+	Choices []struct {
+		Delta struct{ Content string }
+	}
+	Error *struct{ Message string }
 }
 
 func newChat(c *config, model, system string, out io.Writer) *chat {
 	ch := &chat{model: model, system: system, out: out, server: c.client()}
-	ch.client = openai.NewClient(option.WithBaseURL("http://"+c.Addr+"/v1/"), option.WithAPIKey(firstOf(ch.server.key, "none")), option.WithMaxRetries(0))
 	ch.clear()
 	return ch
 }
@@ -82,46 +92,40 @@ func newChat(c *config, model, system string, out io.Writer) *chat {
 func (ch *chat) clear() {
 	ch.messages = nil
 	if ch.system != "" {
-		ch.messages = append(ch.messages, openai.SystemMessage(ch.system))
+		ch.messages = append(ch.messages, message{"system", ch.system})
 	}
 }
 
 // ask sends a prompt and prints the answer as it comes.
 func (ch *chat) ask(ctx context.Context, prompt string) error {
-	ch.messages = append(ch.messages, openai.UserMessage(prompt))
+	ch.messages = append(ch.messages, message{"user", prompt})
 	loaded := sync.OnceFunc(ch.server.showLoad(ctx, ch.model))
 	defer loaded()
-	stream := ch.client.Chat.Completions.NewStreaming(ctx, openai.ChatCompletionNewParams{Model: ch.model, Messages: ch.messages})
-	defer stream.Close()
 	var answer strings.Builder
-	for stream.Next() {
+	err := ch.server.stream(ctx, "/v1/chat/completions", map[string]any{"model": ch.model, "messages": ch.messages, "stream": true}, func(data []byte) error {
 		loaded()
-		for _, choice := range stream.Current().Choices {
+		var piece chunk
+		if err := json.Unmarshal(data, &piece); err != nil {
+			return err
+		}
+		if piece.Error != nil {
+			return errors.New(piece.Error.Message)
+		}
+		for _, choice := range piece.Choices {
 			answer.WriteString(choice.Delta.Content)
 			fmt.Fprint(ch.out, choice.Delta.Content)
 		}
-	}
-	if answer.Len() > 0 || stream.Err() == nil {
+		return nil
+	})
+	if answer.Len() > 0 || err == nil {
 		fmt.Fprintln(ch.out)
 	}
-	if stream.Err() != nil && answer.Len() == 0 { // as if it had not been asked
+	if err != nil && answer.Len() == 0 { // as if it had not been asked
 		ch.messages = ch.messages[:len(ch.messages)-1]
 	} else {
-		ch.messages = append(ch.messages, openai.AssistantMessage(answer.String()))
+		ch.messages = append(ch.messages, message{"assistant", answer.String()})
 	}
-	return ch.explain(stream.Err())
-}
-
-// explain keeps the server's own sentence of an error.
-func (ch *chat) explain(err error) error {
-	var answer *openai.Error
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &answer) && answer.Message != "":
-		return ch.server.refused(answer.StatusCode, answer.Message)
-	}
-	return ch.server.unreachable(err)
+	return err
 }
 
 // converse reads prompts until the person has enough.

@@ -116,6 +116,9 @@ func TestWaitedForTheLoad(t *testing.T) {
 	if err := h.once("m", core.Ask{}); sdk.CodeOf(err) != sdk.CodeExhausted {
 		t.Errorf("one more than the queue holds got %v", err)
 	}
+	if _, err := h.Start(t.Context(), "m", core.Ask{}, nil); err != nil {
+		t.Errorf("a start, which waits in no queue, got %v", err)
+	}
 	for range 8 {
 		if err := come(t, served); err != nil {
 			t.Errorf("who waited got %v", err)

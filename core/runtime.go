@@ -215,7 +215,7 @@ func (r *Runtime) Start(ctx context.Context, id string, ask Ask, settings map[st
 		return Model{}, err
 	}
 	r.host.Reset(m.Manifest.Engine)
-	ask.Unqueued = true
+	ask.Unqueued, ask.placed = true, true
 	lease, err := r.acquire(ctx, m, ask, settings)
 	if err != nil {
 		return Model{}, err

@@ -83,7 +83,7 @@ func TestMachine(t *testing.T) {
 // drive has the drivers take their steps, and one do something else in the middle.
 // None may be stuck.
 func (m *machine) drive(seed uint64, middle func()) {
-	const drivers, each = 6, 250
+	const drivers, each = 6, 180
 	var wait sync.WaitGroup
 	for n := range uint64(drivers) {
 		wait.Go(func() {

@@ -70,8 +70,9 @@ func run(build string, n size) error {
 	interrupted := make(chan os.Signal, 1)
 	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
 	b := &bench{build: build, home: home, size: n, interrupted: interrupted}
-	defer b.stop()
-	if err := b.measure(); err != nil {
+	err = b.measure()
+	b.stop() // before anything is printed: a closed pipe ends this program at once
+	if err != nil {
 		return err
 	}
 	return b.print()

@@ -150,8 +150,9 @@ func (b *bench) load(model string) ([]target, error) {
 	if err != nil {
 		return nil, err
 	}
+	after = slices.DeleteFunc(after, func(socket string) bool { return slices.Contains(before, socket) })
 	for _, socket := range after {
-		if slices.Contains(before, socket) || answersWhole(socket) {
+		if len(after) > 1 && answersWhole(socket) {
 			continue
 		}
 		proxy, err := b.proxy(socket)
@@ -170,12 +171,13 @@ func (b *bench) sockets() (found []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return found, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(path, ".sock") {
 			found = append(found, path)
 		}
 		return err
 	})
+	return found, err
 }
 
 // put starts or stops a model.

@@ -67,9 +67,7 @@ func (r *Runtime) Effective(ctx context.Context, id string) (Effective, error) {
 
 // running is a model in memory; nil where it is not.
 func (r *Runtime) running(id string) *loaded {
-	r.mu.Lock()
-	res := r.residents[id]
-	r.mu.Unlock()
+	res := r.resident(id)
 	if res == nil {
 		return nil
 	}

@@ -235,8 +235,9 @@ func (r *resident) begin(asked context.Context, m *store.Model, settings map[str
 	go func() {
 		defer cancel()
 		limit := r.runtime.limits.Load().LoadTimeout
-		timed, stop := context.WithTimeoutCause(ctx, limit, errLoadTimeout)
-		defer stop()
+		timed, stop := context.WithCancelCause(ctx) // no deadline: a plugin that learns of it may end the call first
+		defer stop(nil)
+		defer time.AfterFunc(limit, func() { stop(errLoadTimeout) }).Stop()
 		timed, end := span(timed, "load", r.id)
 		in, err := r.runtime.load(toPlugin(timed), r, m, settings, func(p sdk.Progress) { r.progress(l, p) })
 		end(err)

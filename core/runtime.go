@@ -172,15 +172,22 @@ type Status struct {
 }
 
 // Models returns every model in the order of ids.
-func (r *Runtime) Models() []Model {
-	stored := r.store.Models()
-	out := make([]Model, len(stored))
+func (r *Runtime) Models() []Model { return slices.Collect(r.EachModel) }
+
+// EachModel goes over every model in the order of ids.
+func (r *Runtime) EachModel(yield func(Model) bool) {
+	for _, m := range r.store.Models() {
+		if !yield(Model{m, status(m, r.resident(m.ID))}) {
+			return
+		}
+	}
+}
+
+// resident is a model's place in memory; nil where it was never wanted there.
+func (r *Runtime) resident(id string) *resident {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i, m := range stored {
-		out[i] = Model{m, status(m, r.residents[m.ID])}
-	}
-	return out
+	return r.residents[id]
 }
 
 // Model returns one model. [sdk.CodeNotFound]: there is none of that id.
@@ -189,10 +196,7 @@ func (r *Runtime) Model(id string) (Model, error) {
 	if err != nil {
 		return Model{}, err
 	}
-	r.mu.Lock()
-	res := r.residents[m.ID]
-	r.mu.Unlock()
-	return Model{m, status(m, res)}, nil
+	return Model{m, status(m, r.resident(m.ID))}, nil
 }
 
 func status(m *store.Model, res *resident) Status {
@@ -238,9 +242,7 @@ func (r *Runtime) Stop(ctx context.Context, id string) (Model, error) {
 }
 
 func (r *Runtime) unload(ctx context.Context, id string) error {
-	r.mu.Lock()
-	res := r.residents[id]
-	r.mu.Unlock()
+	res := r.resident(id)
 	if res == nil {
 		return nil
 	}

@@ -118,7 +118,7 @@ func fromFiber(err *fiber.Error) *apiError {
 	case http.StatusBadRequest:
 		return fault(err.Code, "This is no request that can be read as HTTP/1.1", "", "malformed_request")
 	case http.StatusNotFound:
-		return fault(err.Code, "There is no such route; see the README for those that there are", "", "unknown_url")
+		return fault(err.Code, "There is no such route; GET /openapi.json describes those that there are", "", "unknown_url")
 	case http.StatusMethodNotAllowed:
 		return fault(err.Code, "This route does not take that method", "", "method_not_allowed")
 	case http.StatusRequestTimeout:

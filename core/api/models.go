@@ -88,10 +88,9 @@ func (s *Server) listModels(c *fiber.Ctx) error {
 	if known := []string{"", core.StateToDownload, core.StateDownloading, core.StateReady, core.StateRunning}; !slices.Contains(known, state) {
 		return fault(http.StatusBadRequest, fmt.Sprintf("There is no state %.40q; the states are %s", state, strings.Join(known[1:], ", ")), "state", "invalid_state")
 	}
-	models := s.runtime.Models()
 	b := c.Response().SwapBody(nil)[:0] // the memory of an answer before
 	b = append(b, `{"object":"list","data":[`...)
-	for _, m := range models {
+	for m := range s.runtime.EachModel {
 		if state != "" && m.State != state {
 			continue
 		}

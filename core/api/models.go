@@ -79,7 +79,8 @@ func appendModel(b []byte, m core.Model) []byte {
 
 func sendJSON(c *fiber.Ctx, body []byte) error {
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
-	return c.Send(body)
+	c.Response().SetBodyRaw(body)
+	return nil
 }
 
 // listModels answers GET /v1/models, and ?state=running and so on.
@@ -88,8 +89,7 @@ func (s *Server) listModels(c *fiber.Ctx) error {
 	if known := []string{"", core.StateToDownload, core.StateDownloading, core.StateReady, core.StateRunning}; !slices.Contains(known, state) {
 		return fault(http.StatusBadRequest, fmt.Sprintf("There is no state %.40q; the states are %s", state, strings.Join(known[1:], ", ")), "state", "invalid_state")
 	}
-	b := c.Response().SwapBody(nil)[:0] // the memory of an answer before
-	b = append(b, `{"object":"list","data":[`...)
+	b := append(make([]byte, 0, s.listSize.Load()), `{"object":"list","data":[`...)
 	for m := range s.runtime.EachModel {
 		if state != "" && m.State != state {
 			continue
@@ -99,9 +99,9 @@ func (s *Server) listModels(c *fiber.Ctx) error {
 		}
 		b = appendModel(b, m)
 	}
-	c.Response().SwapBody(append(b, `]}`...))
-	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
-	return nil
+	b = append(b, `]}`...)
+	s.listSize.Store(int64(len(b) + len(b)/8))
+	return sendJSON(c, b)
 }
 
 // modelID takes the id out of a wildcard route: decoded once, then checked.

@@ -55,6 +55,8 @@ type Server struct {
 	log     hclog.Logger
 	policy  atomic.Pointer[policy]
 	local   atomic.Bool // only this machine reaches the listener
+
+	listSize atomic.Int64 // bytes that the next list of models will need, or so
 }
 
 // New makes a server with all its routes.

@@ -32,7 +32,7 @@ func (r *Runtime) DeploymentContent(ctx context.Context, id string) (map[string]
 	schema, err := r.host.Schema(ctx, e.Plugin)
 	shown := store.Redacted(content)
 	for name := range settingsOf(shown) {
-		if err != nil || schema != nil && schema.Scope(name) == "deployment" {
+		if err != nil || byHandOnly(schema, name) {
 			settingsOf(shown)[name] = store.Hidden
 		}
 	}
@@ -143,6 +143,9 @@ func (r *Runtime) completed(ctx context.Context, id string, content, old map[str
 	}
 	if doc, err = document(content); err != nil {
 		return Deployment{}, err
+	}
+	if len(content) > 0 && schemas.IsFlatDeployment(doc) { // the older form, by which settings would pass by keepByHand
+		return Deployment{}, sdk.Errorf(sdk.CodeInvalid, `The settings of an engine stand under "settings"; beside it there may be %s`, strings.Join(schemas.Deployment().Properties(), ", "))
 	}
 	d := r.deploymentOf(id, doc)
 	if d.Err != nil && !errors.Is(d.Err, ErrSwitchedOff) {

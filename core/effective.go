@@ -117,5 +117,5 @@ func merged(layers ...layer) map[string]Value {
 // visible says whether the API shows a setting: one that the engine knows, and
 // that names no program, address or secret.
 func visible(schema *schemas.Schema, name string) bool {
-	return schema == nil || schema.Scope(name) != "deployment" && schema.Knows("", name)
+	return schema == nil || schema.Knows("", name) && !byHandOnly(schema, name)
 }

@@ -131,12 +131,15 @@ func effective(schema *schemas.Schema, below map[string]any, m *store.Model, sta
 	}{{"the model file", m.Manifest.Settings, false}, {"the start request", start, true}}
 	for _, layer := range layers {
 		for name, value := range layer.values {
-			if layer.strict && schema != nil && !schema.Knows("", name) {
-				return nil, unknownSetting(schema, m.ID, name)
-			}
-			if schema != nil && schema.Scope(name) == "deployment" {
+			if byHandOnly(schema, name) {
 				return nil, sdk.Errorf(sdk.CodeInvalid, "model '%s': the setting %q stands in %s, but only a deployment file (engines/%s.json) may set it",
 					m.ID, name, layer.name, m.Manifest.Engine)
+			}
+			if schema != nil && !schema.Knows("", name) {
+				if layer.strict {
+					return nil, unknownSetting(schema, m.ID, name)
+				}
+				continue // it means nothing to this engine
 			}
 			settings[name] = value
 		}
@@ -148,6 +151,14 @@ func effective(schema *schemas.Schema, below map[string]any, m *store.Model, sta
 		return nil, sdk.Errorf(sdk.CodeInvalid, "model '%s' has a wrong setting: %s", m.ID, oneLine(problems))
 	}
 	return settings, nil
+}
+
+// byHandOnly says whether only a deployment's file may have a setting. Go's JSON
+// takes names in other letters for it too, and a plugin may be written in Go.
+func byHandOnly(schema *schemas.Schema, name string) bool {
+	return schema != nil && slices.ContainsFunc(schema.Properties(), func(known string) bool {
+		return strings.EqualFold(known, name) && schema.Scope(known) == "deployment"
+	})
 }
 
 func oneLine(problems schemas.Problems) string {

@@ -2,8 +2,11 @@ package schemas
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"reflect"
+	"strings"
 )
 
 // Decode reads a file that s describes into v, as [json.Unmarshal] does. name
@@ -20,13 +23,41 @@ func Decode(s *Schema, name string, data []byte, v any) error {
 }
 
 // Decode puts the content of the document into v. Numbers whose type v leaves
-// open stay json.Number.
+// open stay json.Number. The members of a struct are found by their names to the
+// letter: encoding/json takes "Env" for "env", which no schema has checked.
 func (d *Document) Decode(v any) error {
-	text, err := json.Marshal(d.Value)
+	text, err := json.Marshal(exact(reflect.TypeOf(v), d.Value))
 	if err != nil {
 		return fmt.Errorf("%s: %w", d.Name, err)
 	}
 	return Unmarshal(text, v)
+}
+
+// exact is a value without the members that a struct of type t does not name; a
+// field without a tag has its own name in small letters.
+func exact(t reflect.Type, value any) any {
+	switch members, isObject := value.(map[string]any); {
+	case t.Kind() == reflect.Pointer:
+		return exact(t.Elem(), value)
+	case t.Kind() == reflect.Struct && isObject:
+		kept := map[string]any{}
+		for i := range t.NumField() {
+			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+			name = cmp.Or(name, strings.ToLower(t.Field(i).Name))
+			if member, ok := members[name]; ok {
+				kept[name] = exact(t.Field(i).Type, member)
+			}
+		}
+		return kept
+	case t.Kind() == reflect.Slice:
+		list, _ := value.([]any)
+		all := make([]any, len(list))
+		for i, member := range list {
+			all[i] = exact(t.Elem(), member)
+		}
+		return all
+	}
+	return value
 }
 
 // Nearest returns the candidate that name resembles most, and "" where it

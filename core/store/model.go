@@ -145,16 +145,25 @@ func isSecret(name string) bool {
 func Redacted(values map[string]any) map[string]any {
 	out := make(map[string]any, len(values))
 	for name, value := range values {
-		below, isObject := value.(map[string]any)
-		switch {
-		case isSecret(name):
-			value = Hidden
-		case isObject:
-			value = Redacted(below)
+		if out[name] = redacted(value); isSecret(name) {
+			out[name] = Hidden
 		}
-		out[name] = value
 	}
 	return out
+}
+
+func redacted(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		return Redacted(value)
+	case []any:
+		members := make([]any, len(value))
+		for i, member := range value {
+			members[i] = redacted(member)
+		}
+		return members
+	}
+	return value
 }
 
 func orEmptyList[T any](l []T) []T {

@@ -102,6 +102,7 @@ func newRemote(ctx context.Context, url string, headers map[string]string) *remo
 }
 
 func (t *remote) post(ctx context.Context, r Request) (*http.Response, error) {
+	r.Body = bytes.Clone(r.Body) // an answer may come, and r's owner go on, before all of it was sent
 	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(t.ctx, cancel)
 	release := func() { stop(); cancel() }

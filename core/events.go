@@ -38,6 +38,7 @@ type Event struct {
 const (
 	keptEvents     = 1024 // for those who come back
 	waitingEvents  = 256  // for each who listens
+	maxListeners   = 256
 	progressPeriod = 200 * time.Millisecond
 )
 
@@ -65,20 +66,27 @@ type Subscription struct {
 }
 
 // Subscribe returns the events after the one of an id, as far as they are kept,
-// and all that come. 0 is only those that come.
-func (r *Runtime) Subscribe(after uint64) *Subscription {
+// and all that come. 0 is only those that come. [RetryError]: too many listen.
+func (r *Runtime) Subscribe(after uint64) (*Subscription, error) {
 	e := r.events
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	c := make(chan Event, keptEvents+waitingEvents)
+	if len(e.subs) >= maxListeners {
+		return nil, &RetryError{sdk.Errorf(sdk.CodeUnavailable, "%d clients listen to the events already; try again later", maxListeners), retryAfter}
+	}
+	room := waitingEvents
+	if after > 0 {
+		room += keptEvents
+	}
+	c := make(chan Event, room)
 	s := &Subscription{C: c, c: c, events: e}
 	if e.subs == nil { // closed
 		close(c)
-		return s
+		return s, nil
 	}
 	e.subs[s] = struct{}{}
 	if after == 0 {
-		return s
+		return s, nil
 	}
 	known := e.kept
 	if after >= e.next { // of a server whose clock was ahead
@@ -96,7 +104,7 @@ func (r *Runtime) Subscribe(after uint64) *Subscription {
 			c <- event
 		}
 	}
-	return s
+	return s, nil
 }
 
 // Close ends the subscription; further calls do nothing.

@@ -231,3 +231,13 @@ func (j *journal) count(text string) int { return bytes.Count([]byte(j.String())
 func forever() *time.Duration { return span(core.Forever) }
 
 func span(d time.Duration) *time.Duration { return &d }
+
+// listen subscribes to what happens.
+func (h *house) listen(after uint64) *core.Subscription {
+	h.t.Helper()
+	s, err := h.Subscribe(after)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return s
+}

@@ -67,7 +67,7 @@ func TestMachine(t *testing.T) {
 			for _, id := range m.models {
 				m.create(id)
 			}
-			history := m.Subscribe(0)
+			history := m.house.listen(0)
 			if kind == "cut short" {
 				m.drive(seed, m.Close)
 			} else {
@@ -276,7 +276,7 @@ func (m *machine) look(random *rand.Rand) error {
 
 // listen reads a few events, and leaves.
 func (m *machine) listen(random *rand.Rand) error {
-	s := m.Subscribe(uint64(random.IntN(2)))
+	s := m.house.listen(uint64(random.IntN(2)))
 	defer s.Close()
 	var last uint64
 	for range random.IntN(20) {

@@ -43,7 +43,7 @@ func reachable(source sdk.Source) error {
 		return sdk.Errorf(sdk.CodeUnsupported, "%.200s is not the address of a weight file (.gguf, .safetensors), and no importer for it is installed", source.URL)
 	case isURL && !isWeb:
 		return sdk.Errorf(sdk.CodeUnsupported, "no importer for %.40s:// is installed; use the https address of a weight file, or the path of one on this machine", scheme)
-	case source.URL != "" && source.Filename == "":
+	case source.URL != "" && !isURL && !store.IsWeights(source.URL), source.URL != "" && source.Filename == "":
 		return sdk.Errorf(sdk.CodeInvalid, "%.200q is no weight file (.gguf, .safetensors)", source.URL)
 	case source.URL != "" && !isURL && !filepath.IsAbs(source.URL) && !strings.HasPrefix(source.URL, "~/"):
 		return sdk.Errorf(sdk.CodeInvalid, "%.200q is relative to the folder of a model that is not there yet; use the absolute path of the weight file", source.URL)

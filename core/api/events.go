@@ -36,11 +36,18 @@ func (s *Server) events(c *fiber.Ctx) error {
 	if last != "" && err != nil {
 		return fault(http.StatusBadRequest, "The id of the last event must be a number, as in an event's field 'id'", "after", "invalid_value")
 	}
+	if err := streamable(c); err != nil {
+		return err
+	}
+	sub, err := s.runtime.Subscribe(after)
+	if err != nil {
+		return err
+	}
 	ctx, done := clientContext(c.Context().Conn())
 	c.Set(fiber.HeaderContentType, "text/event-stream")
 	c.Set(fiber.HeaderCacheControl, "no-cache")
 	c.Response().ImmediateHeaderFlush = true
-	c.Response().SetBodyStream(&eventStream{ctx: ctx, done: done, conn: c.Context().Conn(), sub: s.runtime.Subscribe(after),
+	c.Response().SetBodyStream(&eventStream{ctx: ctx, done: done, conn: c.Context().Conn(), sub: sub,
 		rest: []byte(": events\n\n")}, -1)
 	return nil
 }

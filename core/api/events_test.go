@@ -3,6 +3,9 @@ package api_test
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -99,4 +102,47 @@ func TestEvents(t *testing.T) {
 	if code, _ := b.do("GET", "/v1/events?after=x", ""); code != 400 {
 		t.Errorf("status %d", code)
 	}
+}
+
+// TestOldClients: what has no end cannot be sent by HTTP/1.0.
+func TestOldClients(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{}`})
+	for request, want := range map[string]string{
+		"GET /v1/events HTTP/1.0\r\nHost: localhost\r\n\r\n": "400 Bad Request",
+		"POST /v1/chat/completions HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 74\r\n\r\n" + chat("m", "hello", `"stream":true`): "400 Bad Request",
+		"POST /v1/chat/completions HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 60\r\n\r\n" + chat("m", "hello"):                  "200 OK",
+	} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprint(conn, request)
+		answer, _ := io.ReadAll(conn)
+		conn.Close()
+		if !strings.Contains(string(answer[:min(len(answer), 40)]), want) || strings.Contains(string(answer), "chunked") {
+			t.Errorf("%.50q is answered %.300s", request, answer)
+		}
+	}
+}
+
+// TestListenersAreBounded: each takes memory.
+func TestListenersAreBounded(t *testing.T) {
+	b := newBay(t, nil)
+	var open []*core.Subscription
+	for len(open) < 10_000 {
+		sub, err := b.runtime.Subscribe(0)
+		if err != nil {
+			break
+		}
+		open = append(open, sub)
+	}
+	resp := b.open("GET", "/v1/events", "")
+	resp.Body.Close()
+	if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("%d listen, and the next one gets status %d", len(open), resp.StatusCode)
+	}
+	for _, sub := range open {
+		sub.Close()
+	}
+	listen(b, t, "")
 }

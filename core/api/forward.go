@@ -31,6 +31,11 @@ func (s *Server) forward(op operation) fiber.Handler {
 		if err != nil {
 			return err
 		}
+		if req.stream {
+			if err := streamable(c); err != nil {
+				return err
+			}
+		}
 		seen.asked = req.model
 		ctx, done := clientContext(c.Context().Conn())
 		ctx = seen.within(ctx)

@@ -42,8 +42,15 @@ func (s *Server) observe(c *fiber.Ctx) error {
 		o.route = route
 	}
 	o.answer(c, err)
+	if cap(c.Request().Body()) > keptBody {
+		c.Request().SwapBody(nil)
+	}
 	return nil
 }
+
+// keptBody is how much memory a connection keeps for the body of its next request;
+// it would keep that of the largest, as long as it is open.
+const keptBody = 256 << 10
 
 // unread answers a request that came to no handler: one that breaks the rules of
 // HTTP, or that is too large.

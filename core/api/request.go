@@ -53,7 +53,7 @@ func parse(body []byte) (request, error) {
 	root.ForEach(func(key, value gjson.Result) bool {
 		name := key.String()
 		if seen[name] {
-			err = fault(http.StatusBadRequest, fmt.Sprintf("The field %.60q stands twice in the body", name), name, "duplicate_field")
+			err = fault(http.StatusBadRequest, fmt.Sprintf("The field %.60q stands twice in the body", name), name[:min(len(name), 60)], "duplicate_field")
 			return false
 		}
 		seen[name] = true

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gofiber/fiber/v2"
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/enginebay/enginebay/core"
@@ -98,5 +99,14 @@ func (s *stream) Close() error {
 		s.end(cmp.Or(s.status, s.seen.left()))
 		_ = s.conn.SetWriteDeadline(time.Time{})
 	})
+	return nil
+}
+
+// streamable refuses a stream to a client that could not read it: HTTP/1.0 has no
+// chunks.
+func streamable(c *fiber.Ctx) error {
+	if !c.Request().Header.IsHTTP11() {
+		return fault(http.StatusBadRequest, "A stream needs HTTP/1.1; ask for a whole answer, or have your proxy speak HTTP/1.1", "stream", "unsupported_http_version")
+	}
 	return nil
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -31,7 +32,7 @@ func (o *observation) beginSpan(c *fiber.Ctx) {
 	}
 	ctx := propagation.TraceContext{}.Extract(context.Background(), headers{&c.Request().Header})
 	_, o.span = o.server.config.Tracer.Start(ctx, o.method, trace.WithTimestamp(o.began), trace.WithSpanKind(trace.SpanKindServer),
-		trace.WithAttributes(attribute.String("http.request.method", o.method), attribute.String("url.path", o.path),
+		trace.WithAttributes(attribute.String("http.request.method", o.method), attribute.String("url.path", strings.Clone(o.path)),
 			attribute.String("enginebay.request_id", o.id)))
 }
 

@@ -84,6 +84,9 @@ func localAddress(address string) string {
 	return strings.ReplaceAll(address, `\`, "/")
 }
 
+// IsWeights says whether a path or address ends in the name of a weight file.
+func IsWeights(address string) bool { return fileName(localAddress(address)) != "" }
+
 func isURL(address string) bool { return strings.Contains(address, "://") }
 
 // isAbsolute tells whether a local address stands for itself: /x, ~/x, C:/x.

@@ -69,15 +69,16 @@ type Request struct {
 // or the pool is closed, the connection is closed: the engine sees that nobody
 // waits any more.
 //
-// A connection that the engine closed while it was idle is no error: another one
-// is taken, as long as nothing of an answer has come.
+// A connection that the engine closed while it was idle is no error: a new one is
+// made, as long as nothing of an answer has come. It is tried once: an engine that
+// worked on the request and then fell looks alike.
 func (p *Pool) Do(ctx context.Context, r Request) (*http.Response, error) {
 	head, err := r.head()
 	if err != nil {
 		return nil, err
 	}
-	for {
-		c, used, err := p.take(ctx)
+	for again := false; ; again = true {
+		c, used, err := p.take(ctx, again)
 		if err != nil {
 			return nil, err
 		}
@@ -110,9 +111,9 @@ func (p *Pool) Close() {
 	}
 }
 
-// take returns a connection, and whether it was used before.
-func (p *Pool) take(ctx context.Context) (c *conn, used bool, err error) {
-	for {
+// take returns a connection, and whether it was used before; fresh wants a new one.
+func (p *Pool) take(ctx context.Context, fresh bool) (c *conn, used bool, err error) {
+	for !fresh {
 		if c, err = p.pop(ctx); err != nil || c == nil {
 			break
 		}

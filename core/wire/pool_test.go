@@ -315,3 +315,42 @@ func (c *canned) Close() error {
 	}
 	return nil
 }
+
+// TestWorkIsNotDoneOverAndOver: an engine that falls over a request gets it at most
+// twice, however many connections are idle.
+func TestWorkIsNotDoneOverAndOver(t *testing.T) {
+	var worked atomic.Int32
+	warm := make(chan struct{})
+	p := engine(t, func(c net.Conn) {
+		in := bufio.NewReader(c)
+		for {
+			r, err := http.ReadRequest(in)
+			if err != nil {
+				return
+			}
+			data, _ := io.ReadAll(r.Body)
+			if string(data) == "fatal" {
+				worked.Add(1)
+				return
+			}
+			<-warm // all at once, so that each has a connection of its own
+			_, _ = io.WriteString(c, ok)
+		}
+	})
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if _, _, err := answer(t.Context(), p, "x"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	close(warm)
+	all.Wait()
+	if _, _, err := answer(t.Context(), p, "fatal"); err == nil {
+		t.Error("no error")
+	}
+	if n := worked.Load(); n > 2 {
+		t.Errorf("the engine worked on it %d times", n)
+	}
+}

@@ -11,12 +11,8 @@ import (
 	"strings"
 )
 
-// maxRequest bounds a request, in bytes: the core's own bound, and room for the
-// defaults that it adds. maxError bounds what is read of a refusal.
-const (
-	maxRequest = 65 << 20
-	maxError   = 64 << 10
-)
+// maxError bounds what is read of a refusal, in bytes.
+const maxError = 64 << 10
 
 // whole answers the requests that do not stream, and the streams that need a
 // change. For the first it asks llama-server for a stream and puts the answer
@@ -54,7 +50,7 @@ func (h *whole) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *whole) serve(w http.ResponseWriter, r *http.Request) error {
 	var b body
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest)).Decode(&b); err != nil || b == nil {
+	if err := json.NewDecoder(r.Body).Decode(&b); err != nil || b == nil { // the core has bounded it
 		return refuse("", "invalid_json", "the body must be a JSON object")
 	}
 	var stream bool

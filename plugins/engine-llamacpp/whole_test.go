@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -134,6 +135,36 @@ func steady(t *testing.T, data []byte) any {
 	}
 	drop(v)
 	return v
+}
+
+// TestLargeRequest: how large one may be is a setting of the core, which has looked.
+func TestLargeRequest(t *testing.T) {
+	h := newWhole(answering(t, func(r *http.Request) any {
+		n, _ := io.Copy(io.Discard, r.Body)
+		return n
+	}))
+	recorder := httptest.NewRecorder()
+	h.ServeHTTP(recorder, httptest.NewRequest("POST", "/v1/embeddings", strings.NewReader(`{"input":"`+strings.Repeat("x", 66<<20)+`"}`)))
+	if got := strings.TrimSpace(recorder.Body.String()); recorder.Code != 200 || got != fmt.Sprint(66<<20+len(`{"input":""}`)) {
+		t.Errorf("status %d: %.200s", recorder.Code, got)
+	}
+}
+
+// answering is the socket of a server that answers with what is told of a request.
+func answering(t *testing.T, tell func(*http.Request) any) string {
+	t.Helper()
+	socket := filepath.Join(t.TempDir(), "s")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(tell(r))
+	})}
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { server.Close() })
+	return socket
 }
 
 // TestBrokenStreams: what is no whole stream is no answer.

@@ -105,5 +105,10 @@ func (h *whole) post(r *http.Request, b body) (*http.Response, error) {
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	for _, name := range []string{"X-Request-Id", "Traceparent"} {
+		if value := r.Header.Get(name); value != "" {
+			req.Header.Set(name, value)
+		}
+	}
 	return h.transport.RoundTrip(req)
 }

@@ -150,6 +150,18 @@ func TestLargeRequest(t *testing.T) {
 	}
 }
 
+// TestNamesOfARequest: llama-server gets those that the core gives out.
+func TestNamesOfARequest(t *testing.T) {
+	h := newWhole(answering(t, func(r *http.Request) any { return []string{r.Header.Get("X-Request-Id"), r.Header.Get("Traceparent")} }))
+	recorder, request := httptest.NewRecorder(), httptest.NewRequest("POST", "/v1/embeddings", strings.NewReader(`{"input":"x"}`))
+	request.Header.Set("X-Request-Id", "req_1")
+	request.Header.Set("Traceparent", "00-1-2-01")
+	h.ServeHTTP(recorder, request)
+	if got := strings.TrimSpace(recorder.Body.String()); got != `["req_1","00-1-2-01"]` {
+		t.Errorf("status %d: %s", recorder.Code, got)
+	}
+}
+
 // answering is the socket of a server that answers with what is told of a request.
 func answering(t *testing.T, tell func(*http.Request) any) string {
 	t.Helper()

@@ -17,8 +17,7 @@ type caller struct {
 	ctx     context.Context // ends when the instance does: what is in flight breaks off
 	cancel  context.CancelCauseFunc
 	streams target
-	whole   target          // of requests that do not stream; the same as streams for most
-	detours map[string]bool // the streams that go to whole
+	whole   target // of requests that do not stream; the same as streams for most
 }
 
 // target is one address of an endpoint.
@@ -39,10 +38,6 @@ func newCaller(e sdk.Endpoint) *caller {
 	c.whole = c.streams
 	if e.WholeSocket != "" {
 		c.whole = newLocal(e.WholeSocket, e.Headers)
-		c.detours = map[string]bool{}
-		for _, which := range e.WholeFor {
-			c.detours[which] = true
-		}
 	}
 	return c
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -51,8 +50,7 @@ func (l *Lease) Can(op sdk.Operation) bool { return slices.Contains(l.Operations
 // Detours says whether the streams of an operation whose body has a field go to
 // the endpoint's Whole; no field is all of them.
 func (l *Lease) Detours(op sdk.Operation, field string) bool {
-	detours := l.loaded.caller.detours
-	return len(detours) > 0 && detours[strings.TrimSuffix(string(op)+" "+field, " ")]
+	return l.loaded.inst.Endpoint().Detours(op, field)
 }
 
 // A Request is what an instance is asked.

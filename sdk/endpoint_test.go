@@ -68,6 +68,29 @@ func TestEndpointIsChecked(t *testing.T) {
 	}
 }
 
+func TestDetours(t *testing.T) {
+	e := sdk.Endpoint{WholeFor: []string{"responses", "chat/completions tools", "messages n"}}
+	for _, test := range []struct {
+		op    sdk.Operation
+		field string
+		want  bool
+	}{
+		{sdk.OpResponses, "", true},
+		{sdk.OpResponses, "input", true},
+		{sdk.OpChat, "", false},
+		{sdk.OpChat, "tools", true},
+		{sdk.OpChat, "tool", false},
+		{sdk.OpChat, "n", false},
+		{sdk.OpCountTokens, "n", false},
+		{"chat", "completions tools", false},
+		{sdk.OpEmbedding, "tools", false},
+	} {
+		if got := e.Detours(test.op, test.field); got != test.want {
+			t.Errorf("%s %s: %t", test.op, test.field, got)
+		}
+	}
+}
+
 // get sends a request to an instance's socket.
 func get(ctx context.Context, inst sdk.Instance) (string, error) {
 	socket := inst.Endpoint().Socket
@@ -122,7 +145,8 @@ func TestWhole(t *testing.T) {
 	answer := func(text string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, text) })
 	}
-	s := serve(t, sdk.Plugin{Engine: with(newInstance(sdk.Endpoint{Handler: answer("pieces"), Whole: answer("whole"), WholeFor: []string{"responses"}}))})
+	s := serve(t, sdk.Plugin{Engine: with(newInstance(sdk.Endpoint{Handler: answer("pieces"), Whole: answer("whole"),
+		Operations: []sdk.Operation{sdk.OpResponses}, WholeFor: []string{"responses"}}))})
 	inst, err := s.Load(t.Context(), sdk.LoadRequest{Model: sdk.Model{ID: "m"}}, nil)
 	if err != nil {
 		t.Fatal(err)

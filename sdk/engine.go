@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/hashicorp/go-hclog"
 )
@@ -146,17 +148,28 @@ type Endpoint struct {
 	// private unix socket, and the core sees that Socket.
 	Handler http.Handler
 
-	// Whole, if set, answers the requests that do not stream, in the plugin's own
-	// process; the others go where the endpoint says. It is for a server that is
-	// wanting in this, as one that computes on when nobody waits for the answer.
-	// The SDK serves it, and the core sees WholeSocket. What the endpoint refuses is
-	// asked of it again, so that it can say in better words what was wrong.
-	Whole       http.Handler
+	// Whole, if set, answers some of the requests in the plugin's own process; the
+	// others go straight to the endpoint. It is for a server that is wanting in
+	// something, as one that computes on when nobody waits for the answer any more.
+	// The path, the body and the headers are those that the endpoint would get,
+	// X-Request-Id and, where the request is traced, Traceparent among them. To it come
+	//
+	//   - the requests that do not ask for a stream,
+	//   - the streams that WholeFor names,
+	//   - the streams that the endpoint has refused, with a status of 400 or above, so
+	//     that it can say in better words what was wrong. Such a request arrives
+	//     twice: at the endpoint, and then here.
+	//
+	// It answers as the body asks: where "stream" is true, with server-sent events.
+	Whole http.Handler
+
+	// WholeSocket is where the SDK serves Whole. An author leaves it empty.
 	WholeSocket string
 
-	// WholeFor names the streams that go to Whole too: all of an operation, as
-	// "responses", or those of one whose body has a field, as
-	// "chat/completions tool_choice".
+	// WholeFor names the streams that go to Whole and not to the endpoint: all of an
+	// operation, as "responses", or those of one whose body has a field at its top
+	// level, as "chat/completions tool_choice". A field that is null does not count.
+	// The operations are among Operations.
 	WholeFor []string
 
 	// Operations are what the instance answers.
@@ -166,6 +179,15 @@ type Endpoint struct {
 	// core lets no more at it, and the others wait with their callers taking turns.
 	// 0 is any number.
 	Parallel int
+}
+
+// Detours says whether the streams of an operation whose body has a field go to
+// Whole; without a field, whether all of the operation's do.
+func (e Endpoint) Detours(op Operation, field string) bool {
+	return slices.ContainsFunc(e.WholeFor, func(which string) bool {
+		of, found := strings.CutPrefix(which, string(op))
+		return found && (of == "" || field != "" && of[0] == ' ' && of[1:] == field)
+	})
 }
 
 // check says what is wrong with an endpoint, for the plugin's author.

@@ -128,7 +128,7 @@ func TestRemoteImages(t *testing.T) {
 			t.Errorf("%s: %v", request, err)
 		}
 	}
-	if !slices.Contains(seeing.detours(), "chat/completions") {
+	if !slices.Contains(seeing.detours([]sdk.Operation{sdk.OpChat}), "chat/completions") {
 		t.Error("streams of a model that sees go past the check")
 	}
 }

@@ -46,25 +46,33 @@ func ask(ctx context.Context, transport *http.Transport) (traits, error) {
 	return t, nil
 }
 
-// detours are the streams that do not come straight from llama-server, because
-// they need a change on the way in or out.
-func (t traits) detours() []string {
-	all := []string{string(sdk.OpResponses), string(sdk.OpCompletion)}
-	for _, op := range []sdk.Operation{sdk.OpChat, sdk.OpMessages} {
-		name := string(op)
-		if t.media {
-			all = append(all, name)
-			continue
+// detours are the streams of operations that do not come straight from
+// llama-server, because they need a change on the way in or out.
+func (t traits) detours(ops []sdk.Operation) []string {
+	var all []string
+	for _, op := range ops {
+		switch {
+		case op == sdk.OpResponses, op == sdk.OpCompletion, t.media && (op == sdk.OpChat || op == sdk.OpMessages):
+			all = append(all, string(op))
+		case op == sdk.OpChat, op == sdk.OpMessages:
+			for _, field := range t.detouring(op) {
+				all = append(all, string(op)+" "+field)
+			}
 		}
-		all = append(all, name+" tool_choice")
-		if !t.tools {
-			all = append(all, name+" tools")
-		}
-	}
-	for _, field := range append([]string{"logprobs", "n"}, forgotten...) {
-		all = append(all, string(sdk.OpChat)+" "+field)
 	}
 	return all
+}
+
+// detouring are the fields of a chat that need a change.
+func (t traits) detouring(op sdk.Operation) []string {
+	fields := []string{"tool_choice"}
+	if !t.tools {
+		fields = append(fields, "tools")
+	}
+	if op == sdk.OpChat {
+		fields = append(append(fields, "logprobs", "n"), forgotten...)
+	}
+	return fields
 }
 
 // instance is a llama-server whose traits are known.
@@ -76,6 +84,6 @@ type instance struct {
 // Endpoint implements sdk.Instance.
 func (i *instance) Endpoint() sdk.Endpoint {
 	e := i.Server.Endpoint()
-	e.Whole, e.WholeFor = i.whole, i.whole.traits.detours()
+	e.Whole, e.WholeFor = i.whole, i.whole.traits.detours(e.Operations)
 	return e
 }

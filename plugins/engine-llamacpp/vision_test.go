@@ -11,9 +11,10 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
+
+	"github.com/enginebay/enginebay/sdk"
 )
 
 // TestVision: a model with a projector takes images as data: URLs, in each API, and
@@ -25,7 +26,7 @@ func TestVision(t *testing.T) {
 	m := tinyGuide(t)
 	m.MMProj = projector(t)
 	e := loadModel(t, m, "")
-	if !slices.Contains(e.WholeFor, "chat/completions") || !slices.Contains(e.WholeFor, "messages") {
+	if !e.Detours(sdk.OpChat, "") || !e.Detours(sdk.OpMessages, "") {
 		t.Errorf("streams go past the check: %q", e.WholeFor)
 	}
 	var picture bytes.Buffer

@@ -43,7 +43,20 @@ func TestEndpointIsChecked(t *testing.T) {
 		"whole socket elsewhere": {func(run string) sdk.Endpoint {
 			return sdk.Endpoint{Socket: run + "/x.sock", WholeSocket: "/run/docker.sock"}
 		}, false},
-		"no scheme": {func(string) sdk.Endpoint { return sdk.Endpoint{URL: "127.0.0.1:8000"} }, false},
+		"no scheme":         {func(string) sdk.Endpoint { return sdk.Endpoint{URL: "127.0.0.1:8000"} }, false},
+		"negative parallel": {func(string) sdk.Endpoint { return sdk.Endpoint{Handler: handler, Parallel: -1} }, false},
+		"detours": {func(string) sdk.Endpoint {
+			return sdk.Endpoint{Handler: handler, Whole: handler, Operations: []sdk.Operation{sdk.OpChat}, WholeFor: []string{"chat/completions tools", "chat/completions"}}
+		}, true},
+		"detours to nowhere": {func(string) sdk.Endpoint {
+			return sdk.Endpoint{Handler: handler, Operations: []sdk.Operation{sdk.OpChat}, WholeFor: []string{"chat/completions"}}
+		}, false},
+		"detour of no operation": {func(string) sdk.Endpoint {
+			return sdk.Endpoint{Handler: handler, Whole: handler, Operations: []sdk.Operation{sdk.OpChat}, WholeFor: []string{"chat/completion tools"}}
+		}, false},
+		"detour of two fields": {func(string) sdk.Endpoint {
+			return sdk.Endpoint{Handler: handler, Whole: handler, Operations: []sdk.Operation{sdk.OpChat}, WholeFor: []string{"chat/completions tools n"}}
+		}, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -201,5 +201,21 @@ func (e Endpoint) check() error {
 	if n != 1 {
 		return fmt.Errorf("endpoint has %d of Socket, URL and Handler; it must have one", n)
 	}
+	if e.Parallel < 0 {
+		return fmt.Errorf("endpoint has a Parallel of %d; it is a number of requests, or 0 for any number", e.Parallel)
+	}
+	return e.checkDetours()
+}
+
+func (e Endpoint) checkDetours() error {
+	if len(e.WholeFor) > 0 && e.Whole == nil && e.WholeSocket == "" {
+		return fmt.Errorf("endpoint has a WholeFor and no Whole that would answer")
+	}
+	for _, which := range e.WholeFor {
+		op, field, one := strings.Cut(which, " ")
+		if !slices.Contains(e.Operations, Operation(op)) || one && (field == "" || strings.Contains(field, " ")) {
+			return fmt.Errorf("endpoint has %q in WholeFor; it must be one of its Operations, or one and a field behind a space", which)
+		}
+	}
 	return nil
 }

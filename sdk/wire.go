@@ -74,7 +74,7 @@ func endpointToWire(e Endpoint) *pluginpb.Endpoint {
 
 func endpointFromWire(w *pluginpb.Endpoint) Endpoint {
 	return Endpoint{Socket: w.GetSocket(), URL: w.GetUrl(), Headers: w.GetHeaders(), WholeSocket: w.GetWholeSocket(), WholeFor: w.GetWholeFor(),
-		Operations: fromStrings[Operation](w.GetOperations()), Parallel: max(0, int(w.GetParallel()))}
+		Operations: fromStrings[Operation](w.GetOperations()), Parallel: int(w.GetParallel())}
 }
 
 func plansToWire(plans []Plan) (*pluginpb.ResolveResponse, error) {

@@ -45,6 +45,8 @@ func TestErrors(t *testing.T) {
 		{"memory is short", "POST", "/v1/chat/completions", chat("short", "x"), 507, "Too large for here.", "exhausted"},
 		{"a wrong setting", "POST", "/v1/chat/completions", chat("wrong", "x"), 400, `models/wrong/model.json:1:61: /settings/ctx_len: expected an integer ≥ 0, got "many"`, "invalid_request"},
 		{"a wrong setting at start", "PUT", "/v1/models/m/start", `{"first_token_ms": -1}`, 400, "/first_token_ms: expected an integer ≥ 0, got -1", "invalid_request"},
+		{"no settings at start", "PUT", "/v1/models/m/start", `[1]`, 400, "The body cannot be read: ", "invalid_json"},
+		{"settings without end at start", "PUT", "/v1/models/m/start", `{"refuse": "` + strings.Repeat("x", 1<<20) + `"}`, 413, "at most 1 MiB", "request_too_large"},
 		{"a model file sets what only a deployment may", "POST", "/v1/chat/completions", chat("powerful", "x"), 400, "only a deployment file", "invalid_request"},
 		{"the plugin panics", "POST", "/v1/chat/completions", chat("panics", "x"), 500, "met a fault of its own", "internal_error"},
 		{"the plugin crashes", "POST", "/v1/chat/completions", chat("crashes", "x"), 503, "ended while it was asked", "unavailable"},

@@ -15,7 +15,6 @@ import (
 
 	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/store"
-	"github.com/enginebay/enginebay/schemas"
 )
 
 // modelStatus is what the API adds to a manifest.
@@ -204,7 +203,7 @@ func (s *Server) startModel(c *fiber.Ctx) error {
 }
 
 func (s *Server) start(c *fiber.Ctx, id string) error {
-	settings, keep, err := startSettings(c.Request().Body())
+	settings, keep, err := startSettings(c)
 	if err != nil {
 		return err
 	}
@@ -219,13 +218,13 @@ func (s *Server) start(c *fiber.Ctx, id string) error {
 
 // startSettings reads the body of a start request: settings, how long the model
 // is to stay, or nothing.
-func startSettings(body []byte) (settings map[string]any, keep *time.Duration, err error) {
-	if len(bytes.TrimSpace(body)) == 0 {
+func startSettings(c *fiber.Ctx) (settings map[string]any, keep *time.Duration, err error) {
+	if len(bytes.TrimSpace(c.Request().Body())) == 0 {
 		return nil, nil, nil
 	}
-	doc, err := schemas.Parse("body", bytes.Clone(body))
+	doc, err := document(c)
 	if err != nil {
-		return nil, nil, fault(http.StatusBadRequest, "The body must be a JSON object of settings: "+err.Error(), "", "invalid_json")
+		return nil, nil, err
 	}
 	settings = doc.Value
 	if value, ok := settings["keep_alive"]; ok {

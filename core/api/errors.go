@@ -123,8 +123,6 @@ func fromFiber(err *fiber.Error) *apiError {
 		return fault(err.Code, "This route does not take that method", "", "method_not_allowed")
 	case http.StatusRequestTimeout:
 		return fault(err.Code, "The request did not arrive whole in time", "", "request_timeout")
-	case http.StatusRequestEntityTooLarge:
-		return fault(err.Code, "The request is too large; who runs the server raises the limit with max_body", "", "request_too_large")
 	case http.StatusRequestHeaderFieldsTooLarge:
 		return fault(err.Code, "The request's headers are too large; 16 KiB is the limit", "", "headers_too_large")
 	}

@@ -23,16 +23,16 @@ func (s *Server) aliases() []route {
 		)
 		for _, method := range []string{"PUT", "POST"} {
 			all = append(all,
-				route{method, above + "/models/start", keyed, s.named(s.start)},
-				route{method, above + "/models/stop", keyed, s.named(s.stop)},
+				route{method, above + "/models/start", keyed, s.ofBody(s.start)},
+				route{method, above + "/models/stop", keyed, s.ofBody(s.stop)},
 			)
 		}
 	}
 	return all
 }
 
-// named takes the id of the model out of the body.
-func (s *Server) named(do func(c *fiber.Ctx, id string) error) fiber.Handler {
+// ofBody takes the id of the model out of the body.
+func (s *Server) ofBody(do func(c *fiber.Ctx, id string) error) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		doc, err := document(c)
 		if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -43,7 +44,7 @@ type chatRequest struct {
 func (h *handler) chat(w http.ResponseWriter, r *http.Request) {
 	var req chatRequest
 	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
-		refuse(w, err)
+		refuse(w, http.StatusBadRequest, err)
 		return
 	}
 	h.log.Debug("asked", "request_id", r.Header.Get("X-Request-Id"), "traceparent", r.Header.Get("Traceparent"))
@@ -54,6 +55,10 @@ func (h *handler) chat(w http.ResponseWriter, r *http.Request) {
 	if h.settings.HangOn == "request" {
 		<-r.Context().Done()
 		h.left()
+		return
+	}
+	if h.settings.Status != 0 {
+		refuse(w, h.settings.Status, errors.New("no, as asked"))
 		return
 	}
 	words := h.answer(req)
@@ -70,10 +75,10 @@ func (h *handler) chat(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// refuse answers a request that cannot be read.
-func refuse(w http.ResponseWriter, err error) {
+// refuse answers with an error.
+func refuse(w http.ResponseWriter, status int, err error) {
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusBadRequest)
+	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{
 		"message": err.Error(), "type": "invalid_request_error", "param": nil, "code": nil}})
 }
@@ -156,7 +161,7 @@ func (h *handler) embed(w http.ResponseWriter, r *http.Request) {
 		Input any `json:"input"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
-		refuse(w, err)
+		refuse(w, http.StatusBadRequest, err)
 		return
 	}
 	texts, ok := req.Input.([]any)
@@ -177,7 +182,7 @@ func (h *handler) embed(w http.ResponseWriter, r *http.Request) {
 func (h *handler) other(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		refuse(w, err)
+		refuse(w, http.StatusBadRequest, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -27,6 +27,7 @@ type settings struct {
 	Refuse          string          `json:"refuse"`
 	RefuseCode      string          `json:"refuse_code"`
 	Memory          uint64          `json:"memory"`
+	Status          int             `json:"status"`
 	CrashAfter      int             `json:"crash_after"`
 	CrashOn         string          `json:"crash_on"`
 	PanicOn         string          `json:"panic_on"`

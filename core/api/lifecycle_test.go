@@ -125,6 +125,17 @@ func TestNoRoom(t *testing.T) {
 	<-used
 }
 
+// TestTheEngineSaysLater: a refusal of the engine's own has a time to come again too.
+func TestTheEngineSaysLater(t *testing.T) {
+	b := newBay(t, map[string]string{"busy": `{"status": 429}`, "away": `{"status": 503}`})
+	for model, status := range map[string]int{"busy": 429, "away": 503} {
+		got := <-b.background(chat(model, "x"))
+		if got.status != status || got.header.Get("Retry-After") != "1" {
+			t.Errorf("%d, Retry-After %q: %s", got.status, got.header.Get("Retry-After"), got.body)
+		}
+	}
+}
+
 // TestKeepAliveOfARequest: it counts from the end of the request, and is told.
 func TestKeepAliveOfARequest(t *testing.T) {
 	b := newBay(t, map[string]string{"m": `{}`})

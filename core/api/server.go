@@ -145,7 +145,7 @@ func (s *Server) fail(c *fiber.Ctx, err error) {
 	if answer.status == http.StatusUnauthorized {
 		c.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="enginebay"`)
 	}
-	if answer.after > 0 || answer.status == http.StatusServiceUnavailable {
+	if answer.status == http.StatusTooManyRequests || answer.status == http.StatusServiceUnavailable { // an engine's too
 		c.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(answer.after.Seconds())))))
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)

@@ -148,12 +148,34 @@ func (b *bay) conforms(t *testing.T, router routers.Router, method, path, body, 
 // strict forbids what is not described, where the document leaves it open: a field
 // that somebody adds is to be described too.
 func strict(doc *openapi3.T) {
-	closed := false
 	for _, schema := range doc.Components.Schemas {
-		if v := schema.Value; v.AdditionalProperties.Has == nil && len(v.Properties) > 0 {
-			v.AdditionalProperties.Has = &closed
+		shut(schema)
+	}
+	for _, item := range doc.Paths.Map() {
+		for _, op := range item.Operations() {
+			for _, response := range op.Responses.Map() {
+				for _, content := range response.Value.Content {
+					shut(content.Schema)
+				}
+			}
 		}
 	}
+}
+
+// shut closes a schema and those that are written into it.
+func shut(schema *openapi3.SchemaRef) {
+	if schema == nil || schema.Ref != "" { // which is a component, and closed as such
+		return
+	}
+	v := schema.Value
+	if v.AdditionalProperties.Has == nil && v.AdditionalProperties.Schema == nil && len(v.Properties) > 0 {
+		closed := false
+		v.AdditionalProperties.Has = &closed
+	}
+	for _, within := range v.Properties {
+		shut(within)
+	}
+	shut(v.Items)
 }
 
 // TestAnswersAreAsDescribed tries what the examples do not reach.

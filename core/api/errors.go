@@ -33,7 +33,9 @@ func (e *apiError) body() []byte {
 
 // messagesBody is the answer as Anthropic's clients read it; those of OpenAI do too.
 func (e *apiError) messagesBody() []byte {
-	return append([]byte(`{"type":"error",`), e.body()[1:]...)
+	theirs := *e
+	theirs.Type = messagesTypeOf(e.status)
+	return append([]byte(`{"type":"error",`), theirs.body()[1:]...)
 }
 
 // fault makes an error; param and code may be empty.
@@ -61,6 +63,21 @@ func typeOf(status int) string {
 		return "server_error"
 	}
 	return "invalid_request_error"
+}
+
+// messagesTypeOf is what Anthropic calls the kind of an error.
+func messagesTypeOf(status int) string {
+	switch {
+	case status == http.StatusNotFound:
+		return "not_found_error"
+	case status == http.StatusRequestEntityTooLarge:
+		return "request_too_large"
+	case status == http.StatusServiceUnavailable, status == 529: // their own, for the same
+		return "overloaded_error"
+	case status >= 500:
+		return "api_error"
+	}
+	return typeOf(status)
 }
 
 // statusClientGone is nginx's number for a client that left; it only ever

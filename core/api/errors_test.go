@@ -78,6 +78,31 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestMessagesErrors: Anthropic's clients go by the type.
+func TestMessagesErrors(t *testing.T) {
+	b := newBay(t, map[string]string{"short": `{"refuse": "x", "refuse_code": "exhausted"}`, "away": `{"refuse": "x", "refuse_code": "unavailable"}`, "m": `{}`})
+	for _, test := range []struct {
+		body   string
+		status int
+		kind   string
+	}{
+		{chat("nope", "x", `"max_tokens":5`), 404, "not_found_error"},
+		{chat("m", "x", `"max_tokens":5`), 400, "invalid_request_error"}, // it answers no messages
+		{chat("away", "x", `"max_tokens":5`), 503, "overloaded_error"},
+		{chat("short", "x", `"max_tokens":5`), 507, "api_error"},
+		{"{", 400, "invalid_request_error"},
+	} {
+		status, body := b.do("POST", "/v1/messages", test.body)
+		if status != test.status || !strings.HasPrefix(body, `{"type":"error","error":{`) || !strings.Contains(body, `"type":"`+test.kind+`"`) {
+			t.Errorf("status %d, want %d and %s: %s", status, test.status, test.kind, body)
+		}
+	}
+	status, body := b.do("POST", "/v1/messages", strings.Repeat(" ", 65<<20))
+	if status != 413 || !strings.Contains(body, `"type":"request_too_large"`) {
+		t.Errorf("status %d: %s", status, body)
+	}
+}
+
 // halfGGUF is a real model of which only the first half arrived.
 func halfGGUF(t *testing.T) string {
 	t.Helper()

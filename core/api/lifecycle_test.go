@@ -68,16 +68,8 @@ func TestShutdown(t *testing.T) {
 	for range 5 {
 		waiting = append(waiting, b.background(chat("m", "x")), b.background(chat("slow", "x")))
 	}
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
-		m, _ := b.runtime.Model("m")
-		slow, _ := b.runtime.Model("slow")
-		if m.Waiting == 5 && slow.Waiting == 5 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d and %d requests wait", m.Waiting, slow.Waiting)
-		}
-	}
+	queued(t, b, "m", 5)
+	queued(t, b, "slow", 5)
 	began := time.Now()
 	b.close()
 	if took := time.Since(began); took > 10*time.Second {
@@ -93,6 +85,20 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
+// queued waits until so many requests wait for a model.
+func queued(t *testing.T, b *bay, id string, n int) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		m, _ := b.runtime.Model(id)
+		if m.Waiting == n {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d requests wait for %s, want %d", m.Waiting, id, n)
+		}
+	}
+}
+
 func TestQueueIsFull(t *testing.T) {
 	b := newBay(t, map[string]string{"m": `{"n_parallel": 1, "first_token_ms": 60000}`})
 	b.runtime.SetLimits(core.Limits{QueuePerSlot: 2})
@@ -101,9 +107,7 @@ func TestQueueIsFull(t *testing.T) {
 	for range 3 {
 		all = append(all, b.background(chat("m", "x")))
 	}
-	for m, _ := b.runtime.Model("m"); m.Waiting < 2; m, _ = b.runtime.Model("m") {
-		time.Sleep(time.Millisecond)
-	}
+	queued(t, b, "m", 2)
 	retryable(t, <-b.background(chat("m", "x")), 429, "queue_full")
 	b.do("PUT", "/v1/models/m/stop", "")
 	for _, c := range all {

@@ -3,6 +3,8 @@ package api
 import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
+
+	"github.com/enginebay/enginebay/sdk"
 )
 
 // Registered is every route that answers, as Fiber has it: method and path.
@@ -34,4 +36,21 @@ func (s *Server) AddEmpty() {
 func (s *Server) Handle() fasthttp.RequestHandler {
 	s.app.Handler() // it puts new routes in place
 	return s.app.Server().Handler
+}
+
+// With is a request's body with the defaults that it lacks.
+func With(body string, defaults map[string]any) ([]byte, error) {
+	r, err := parse([]byte(body))
+	if err != nil {
+		return nil, err
+	}
+	return r.with(defaults), nil
+}
+
+// Fit makes an engine's text one that a client may see.
+func Fit(said string) string { return fit(said) }
+
+// EngineFailed finds an error in the events of an operation's stream.
+func EngineFailed(op sdk.Operation, events string) (at int, e *apiError) {
+	return engineFailed(operation{Operation: op}, "m", []byte(events))
 }

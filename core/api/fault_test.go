@@ -1,8 +1,9 @@
-package api
+package api_test
 
 import (
 	"testing"
 
+	"github.com/enginebay/enginebay/core/api"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -15,7 +16,7 @@ func TestFit(t *testing.T) {
 		"POST /v1/chat/completions wants a model":                                           "POST /v1/chat/completions wants a model",
 		"see https://docs.example/api/errors, and use 1/2 of it":                            "see https://docs.example/api/errors, and use 1/2 of it",
 	} {
-		if got := fit(said); got != want {
+		if got := api.Fit(said); got != want {
 			t.Errorf("%q\n got %q\nwant %q", said, got, want)
 		}
 	}
@@ -35,7 +36,7 @@ func TestEngineFailed(t *testing.T) {
 		{sdk.OpMessages, "event: error\n" + `data: {"code":500,"message":"no"}` + "\n\n", 0, "no"},
 		{sdk.OpResponses, "event: error\n" + `data: {"type":"error","message":"no"}` + "\n\n", 0, ""},
 	} {
-		at, e := engineFailed(operation{Operation: test.op}, "m", []byte(test.events))
+		at, e := api.EngineFailed(test.op, test.events)
 		if at != test.at || (e == nil) != (test.says == "") || e != nil && (e.Message != test.says || e.Code != nil) {
 			t.Errorf("%q: %d, %v", test.events, at, e)
 		}

@@ -1,10 +1,12 @@
-package api
+package api_test
 
 import (
 	"encoding/json"
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/enginebay/enginebay/core/api"
 )
 
 // TestWith: defaults fill in what a body lacks, and change nothing else of it.
@@ -20,17 +22,17 @@ func TestWith(t *testing.T) {
 		"space and nesting":           {" {\n \"model\" : \"m\" , \"messages\" : [ { \"a\" : {} } ] } ", `{"model":"m","messages":[{"a":{}}],"temperature":0.5,"stop":["<end>"],"max_tokens":9}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, err := parse([]byte(test.body))
+			body, err := api.With(test.body, defaults)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var got, want any
-			if err := json.Unmarshal(r.with(defaults), &got); err != nil {
-				t.Fatalf("%v: %s", err, r.with(defaults))
+			if err := json.Unmarshal(body, &got); err != nil {
+				t.Fatalf("%v: %s", err, body)
 			}
 			_ = json.Unmarshal([]byte(test.want), &want)
 			if !reflect.DeepEqual(got, want) {
-				t.Errorf("got %s, want %s", r.with(defaults), test.want)
+				t.Errorf("got %s, want %s", body, test.want)
 			}
 		})
 	}
@@ -41,7 +43,7 @@ func TestWith(t *testing.T) {
 func TestDeepBodies(t *testing.T) {
 	for _, depth := range []int{9_000, 20_000_000} {
 		body := `{"model":"m","a":` + strings.Repeat("[", depth) + strings.Repeat("]", depth) + `}`
-		if _, err := parse([]byte(body)); (err != nil) != (depth > 10_000) {
+		if _, err := api.With(body, nil); (err != nil) != (depth > 10_000) {
 			t.Errorf("depth %d: %v", depth, err)
 		}
 	}

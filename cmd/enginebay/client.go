@@ -171,15 +171,15 @@ type model struct {
 	Error       string         `json:"error"`
 	Warnings    []string       `json:"warnings"`
 	Settings    map[string]any `json:"settings"`
-	Parameters  map[string]any `json:"parameters"`
 	Metadata    map[string]any `json:"metadata"`
 	GGUF        map[string]any `json:"gguf"`
 	Sources     []struct {
 		Filename, URL string
 	} `json:"sources"`
-	Effective *struct {
-		Settings   map[string]origin `json:"settings"`
+	Effective struct {
+		Settings   map[string]origin `json:"settings"` // nil where Error says why they cannot be told
 		Parameters map[string]origin `json:"parameters"`
+		Error      string            `json:"error"`
 	} `json:"effective"`
 	Running *struct {
 		Engine     string         `json:"engine"`

@@ -26,11 +26,7 @@ and where each comes from: a default, the engine's file or the model's.`,
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var m model
-		path := modelPath(args[0])
-		printed, err := c.fetch(cmd, path+"?effective=true", *asJSON, &m)
-		if err != nil { // an engine that is not installed, say: the model can be shown all the same
-			printed, err = c.fetch(cmd, path, *asJSON, &m)
-		}
+		printed, err := c.fetch(cmd, modelPath(args[0])+"?effective=true", *asJSON, &m)
 		if !printed && err == nil {
 			printModel(cmd.OutOrStdout(), m)
 		}
@@ -47,7 +43,7 @@ func printModel(w io.Writer, m model) {
 		}
 	}
 	add("transition", m.Transition)
-	add("error", m.Error)
+	add("error", firstOf(m.Error, m.Effective.Error))
 	add("engine", m.Engine)
 	add("format", m.Format)
 	add("version", m.Version)
@@ -62,13 +58,11 @@ func printModel(w io.Writer, m model) {
 		add("answers", strings.Join(m.Running.Operations, ", "))
 	}
 	table(w, []string{"id", m.ID}, rows)
-	if m.Effective != nil {
-		layered(w, "SETTING", m.Effective.Settings)
-		layered(w, "PARAMETER", m.Effective.Parameters)
-	} else {
+	if m.Effective.Settings == nil { // its engine could not be asked
 		section(w, "settings", m.Settings)
-		section(w, "parameters", m.Parameters)
 	}
+	layered(w, "SETTING", m.Effective.Settings)
+	layered(w, "PARAMETER", m.Effective.Parameters)
 	section(w, "metadata", m.Metadata)
 	section(w, "weights", m.GGUF)
 	for _, warning := range m.Warnings {

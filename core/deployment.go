@@ -22,7 +22,7 @@ type Deployment struct {
 	pluginhost.Deployment
 	Description string
 	Parameters  map[string]any // defaults of requests, under those of the model
-	IdleUnload  *time.Duration // how long a model stays after its last request; nil is for ever
+	KeepAlive   *time.Duration // how long a model stays after its last request; below 0 is for ever, nil leaves it to the server
 	File        string         // absolute path; empty for an implicit one
 	Err         error          // why it cannot be used
 }
@@ -122,7 +122,8 @@ func (r *Runtime) deploymentOf(id string, doc *schemas.Document) Deployment {
 		Secrets, Env        map[string]string
 		Enabled             *bool
 		Limits              struct {
-			IdleUnload string `json:"idle_unload"`
+			KeepAlive  string `json:"keep_alive"`
+			IdleUnload string `json:"idle_unload"` // the older name
 		}
 	}
 	err := doc.Validate(schemas.Deployment()).Err()
@@ -141,8 +142,8 @@ func (r *Runtime) deploymentOf(id string, doc *schemas.Document) Deployment {
 	}
 	d.Description, d.Settings, d.Parameters, d.Env = content.Description, content.Settings, content.Parameters, content.Env
 	d.Secrets, d.Err = secrets(content.Secrets)
-	if idle, err := time.ParseDuration(content.Limits.IdleUnload); err == nil { // the schema has checked the form
-		d.IdleUnload = &idle
+	if keep, err := ParseKeepAlive(cmp.Or(content.Limits.KeepAlive, content.Limits.IdleUnload)); err == nil { // the schema has checked the form
+		d.KeepAlive = &keep
 	}
 	if content.Enabled != nil && !*content.Enabled {
 		d.Err = ErrSwitchedOff

@@ -121,7 +121,7 @@ func waitFor(t *testing.T, b *bay, id string) {
 
 func TestIdleModelIsUnloaded(t *testing.T) {
 	b := newBay(t, nil)
-	b.write("engines/echo.json", `{"limits": {"idle_unload": "100ms"}}`)
+	b.write("engines/echo.json", `{"limits": {"keep_alive": "100ms"}}`)
 	b.write("models/m/model.json", `{"engine":"echo","format":"api","settings":{"first_token_ms":300}}`)
 	waitFor(t, b, "m")
 	for range 2 { // a request that takes longer than the limit is not cut off, and the model comes back

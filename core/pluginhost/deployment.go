@@ -1,7 +1,6 @@
 package pluginhost
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,9 +20,6 @@ const (
 	crashWindow = time.Minute
 	// firstBackoff doubles with every crash in the window; the first restart is at once.
 	firstBackoff = 250 * time.Millisecond
-	// probePeriod is between two looks whether a plugin still answers, and how long
-	// it may take to.
-	probePeriod = 15 * time.Second
 	// probeTimeout is how long a plugin that works may take to say what it is.
 	probeTimeout = 2 * time.Second
 )
@@ -213,7 +209,8 @@ func (s *supervised) launch(ctx context.Context, config Deployment) (p *Process,
 	if err != nil {
 		return nil, false, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("it was not up within %v", startTimeout))
+	limit := s.host.bounds.start
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it was not up within %v", limit))
 	defer cancel()
 	p, err = s.host.launch(ctx, plugin, config, s.log)
 	return p, err != nil && sdk.CodeOf(err) != sdk.CodeInvalid, err
@@ -231,7 +228,7 @@ func (s *supervised) watch(p *Process) {
 // does not answer twice is killed: it hangs, and its models with it.
 func (s *supervised) probe(p *Process) {
 	missed := 0
-	tick := time.NewTicker(cmp.Or(s.host.config.ProbePeriod, probePeriod))
+	tick := time.NewTicker(s.host.bounds.probe)
 	defer tick.Stop()
 	for {
 		select {
@@ -253,7 +250,7 @@ func (s *supervised) probe(p *Process) {
 }
 
 func (s *supervised) answers(p *Process) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(s.host.config.ProbePeriod, probePeriod))
+	ctx, cancel := context.WithTimeout(context.Background(), s.host.bounds.probe)
 	defer cancel()
 	_, err := p.Describe(ctx)
 	return err == nil

@@ -151,13 +151,11 @@ func TestAPluginThatNeverComesUpIsEnded(t *testing.T) {
 
 // The longest start of all: twenty seconds, whatever the plugin does.
 func TestAStartHasADeadline(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes twenty seconds")
-	}
 	t.Parallel()
 	var all sync.WaitGroup
 	for _, how := range []string{"mute", "unheard", "hang"} {
 		host, _ := newHost(t)
+		host.SetBounds(2*time.Second, 10*time.Second, time.Minute)
 		all.Go(func() {
 			_, err := host.Connect(t.Context(), rogue(how))
 			refused(t, err, sdk.CodeUnavailable, "plugin rogue did not start")

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -22,9 +21,6 @@ type Config struct {
 	Env     []string     // names of further variables of the core's environment that plugins may see
 	Log     hclog.Logger // the level of its Named(deployment) is that of the deployment's plugin
 
-	// ProbePeriod is between two looks whether a plugin still answers; 0 is 15 seconds.
-	ProbePeriod time.Duration
-
 	// Changed, if set, is called when a deployment's process comes up or ends. It
 	// must not block, and not call the Host.
 	Changed func(deployment string, st Status)
@@ -33,6 +29,7 @@ type Config struct {
 // A Host runs plugins. All methods may be called concurrently.
 type Host struct {
 	config  Config
+	bounds  bounds
 	run     *runFolder
 	closing chan struct{}
 
@@ -48,7 +45,7 @@ func New(c Config) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{config: c, run: run, closing: make(chan struct{}), deployments: map[string]*supervised{}, schemas: map[string]known{}}
+	h := &Host{config: c, bounds: usual, run: run, closing: make(chan struct{}), deployments: map[string]*supervised{}, schemas: map[string]known{}}
 	return h, nil
 }
 

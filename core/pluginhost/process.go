@@ -17,13 +17,14 @@ import (
 	"github.com/enginebay/enginebay/sdk/process"
 )
 
-const (
-	// startTimeout is how long a plugin has from exec to its handshake.
-	startTimeout = 20 * time.Second
-	// stopTimeout is how long it has to close its instances after SIGTERM; the
-	// SDK takes eight seconds at most.
-	stopTimeout = 10 * time.Second
-)
+// bounds are how long plugins may take.
+type bounds struct {
+	start time.Duration // from exec to the settings
+	stop  time.Duration // to close its instances after SIGTERM; the SDK takes eight seconds at most
+	probe time.Duration // between two looks whether a plugin still answers, and to answer
+}
+
+var usual = bounds{start: 20 * time.Second, stop: 10 * time.Second, probe: 15 * time.Second}
 
 // A Process is a running plugin, configured for one deployment.
 type Process struct {
@@ -34,6 +35,7 @@ type Process struct {
 	Started     time.Time
 
 	dir    string
+	grace  time.Duration     // to end after SIGTERM
 	config sdk.Configuration // as it has it
 	done   chan struct{}
 	err    error // why it ended, set before done is closed
@@ -77,7 +79,7 @@ func (h *Host) exec(ctx context.Context, plugin Plugin, d Deployment, log hclog.
 		return nil, nil, err
 	}
 	sink := newSink(log)
-	p := &Process{dir: dir, done: make(chan struct{}), Started: time.Now()}
+	p := &Process{dir: dir, grace: h.bounds.stop, done: make(chan struct{}), Started: time.Now()}
 	p.Plugin, err = process.StartPlugin(ctx, process.PluginConfig{
 		Path: plugin.Entry, Dir: dir, Env: environment(h.config.Env, d.Env), Line: sink.line})
 	if err != nil {
@@ -176,7 +178,7 @@ func (p *Process) stop() {
 	select {
 	case <-p.done:
 		return
-	case <-time.After(stopTimeout):
+	case <-time.After(p.grace):
 	}
 	p.Kill()
 	<-p.done

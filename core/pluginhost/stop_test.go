@@ -71,11 +71,9 @@ func TestCloseEndsEveryPlugin(t *testing.T) {
 // go-plugin's own Kill and Ping hang for ever on a stopped plugin. The bound is
 // the ten seconds that a plugin has to close its instances.
 func TestCloseIsBounded(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes ten seconds")
-	}
 	t.Parallel()
 	host, _ := newHost(t)
+	host.SetBounds(time.Minute, 3*time.Second, time.Minute)
 	stopped := connect(t, host, pluginhost.Deployment{ID: "stopped", Plugin: "echo"})
 	deaf := connect(t, host, pluginhost.Deployment{ID: "deaf", Plugin: "echo", Settings: map[string]any{"ignore_sigterm": true}})
 	quick := connect(t, host, echo(nil))
@@ -89,10 +87,10 @@ func TestCloseIsBounded(t *testing.T) {
 	}
 	select {
 	case <-closed:
-	case <-time.After(13 * time.Second):
+	case <-time.After(6 * time.Second):
 		t.Fatal("Close hangs")
 	}
-	if took := time.Since(start); took < 9*time.Second {
+	if took := time.Since(start); took < 3*time.Second {
 		t.Errorf("all ended after %v: they had no time to close their instances", took)
 	}
 	for _, p := range []*pluginhost.Process{stopped, deaf} {
@@ -193,9 +191,9 @@ func TestHungPluginIsFound(t *testing.T) {
 	t.Parallel()
 	told := make(chan pluginhost.Status, 8)
 	host, _ := newHost(t, func(c *pluginhost.Config) {
-		c.ProbePeriod = 200 * time.Millisecond
 		c.Changed = func(_ string, st pluginhost.Status) { told <- st }
 	})
+	host.SetBounds(time.Minute, time.Minute, 200*time.Millisecond)
 	p := connect(t, host, echo(nil))
 	halt(t, p.Pid())
 	select {

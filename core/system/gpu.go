@@ -33,7 +33,7 @@ const (
 )
 
 // GPUs returns the cards, and why some may be missing.
-func (m *Machine) GPUs() (gpus []GPU, note string) {
+func (m *machine) GPUs() (gpus []GPU, note string) {
 	gpus, err := m.smi.ask()
 	switch {
 	case err == nil:
@@ -53,6 +53,8 @@ func (m *Machine) GPUs() (gpus []GPU, note string) {
 
 // smi asks nvidia-smi, one question at a time.
 type smi struct {
+	limit time.Duration // for an answer
+
 	mu   sync.Mutex
 	at   time.Time
 	gpus []GPU
@@ -63,25 +65,25 @@ func (s *smi) ask() ([]GPU, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.at.IsZero() || time.Since(s.at) > fresh {
-		s.gpus, s.err = askNVIDIA()
+		s.gpus, s.err = askNVIDIA(s.limit)
 		s.at = time.Now()
 	}
 	return s.gpus, s.err
 }
 
-func askNVIDIA() ([]GPU, error) {
+func askNVIDIA(limit time.Duration) ([]GPU, error) {
 	program, err := exec.LookPath("nvidia-smi")
 	if err != nil {
 		return nil, exec.ErrNotFound
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, "--query-gpu=name,driver_version,memory.total,memory.free", "--format=csv,noheader,nounits")
 	cmd.WaitDelay = time.Second
 	out, err := cmd.Output()
 	switch {
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("nvidia-smi did not answer within %v; a card may hang", askTimeout)
+		return nil, fmt.Errorf("nvidia-smi did not answer within %v; a card may hang", limit)
 	case err != nil:
 		return nil, fmt.Errorf("nvidia-smi: %s", reason(out, err))
 	}
@@ -117,7 +119,7 @@ func mebibytes(text string) uint64 {
 }
 
 // nvidiaCards are those that the driver lists, for a machine without nvidia-smi.
-func (m *Machine) nvidiaCards() []GPU {
+func (m *machine) nvidiaCards() []GPU {
 	files, _ := fs.Glob(m.root, "proc/driver/nvidia/gpus/*/information")
 	var gpus []GPU
 	for _, file := range files {
@@ -136,7 +138,7 @@ func (m *Machine) nvidiaCards() []GPU {
 var vendors = map[string]string{"0x1002": "amd", "0x8086": "intel"}
 
 // drmCards are the cards of AMD and Intel, as Linux lists them.
-func (m *Machine) drmCards() []GPU {
+func (m *machine) drmCards() []GPU {
 	cards, _ := fs.Glob(m.root, "sys/class/drm/card[0-9]*")
 	var gpus []GPU
 	for _, card := range cards {
@@ -161,7 +163,7 @@ func (m *Machine) drmCards() []GPU {
 	return gpus
 }
 
-func (m *Machine) text(dir, name string) string {
+func (m *machine) text(dir, name string) string {
 	text, _ := fs.ReadFile(m.root, path.Join(dir, name))
 	return strings.TrimSpace(string(text))
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // Memory is [Memory] of a machine.
-func (m *Machine) Memory() (total, available uint64) {
+func (m *machine) Memory() (total, available uint64) {
 	if all, err := mem.VirtualMemory(); err == nil {
 		total, available = all.Total, all.Available
 	}
@@ -46,7 +46,7 @@ var (
 // groups returns the control groups that this process is in, with those above
 // them: each may set a limit. A container often sees its own as the topmost one,
 // whatever path it is told.
-func (m *Machine) groups() []group {
+func (m *machine) groups() []group {
 	text, err := fs.ReadFile(m.root, "proc/self/cgroup")
 	if err != nil {
 		return nil
@@ -77,7 +77,7 @@ func upwards(mount, below string, names groupNames) []group {
 }
 
 // number reads a file that holds one number; "max" is none.
-func (m *Machine) number(dir, name string) (uint64, bool) {
+func (m *machine) number(dir, name string) (uint64, bool) {
 	text, err := fs.ReadFile(m.root, path.Join(dir, name))
 	if err != nil {
 		return 0, false
@@ -87,7 +87,7 @@ func (m *Machine) number(dir, name string) (uint64, bool) {
 }
 
 // cached is what of a group's memory can be had back.
-func (m *Machine) cached(g group) uint64 {
+func (m *machine) cached(g group) uint64 {
 	text, _ := fs.ReadFile(m.root, path.Join(g.dir, "memory.stat"))
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
 		if value, ok := strings.CutPrefix(lines.Text(), g.names.inactive+" "); ok {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/enginebay/enginebay/core/system"
 )
@@ -26,7 +27,7 @@ func TestNVIDIA(t *testing.T) {
 		{"no driver", `echo 'NVIDIA-SMI has failed because it could not communicate with the NVIDIA driver.'; exit 9`,
 			[]system.GPU{}, "could not communicate with the NVIDIA driver"},
 		{"another form", `echo nonsense`, []system.GPU{}, "in a form that is not known"},
-		{"a card that hangs", `exec sleep 60`, []system.GPU{}, "did not answer within 3s"},
+		{"a card that hangs", `exec sleep 60`, []system.GPU{}, "did not answer within 1s"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -34,7 +35,7 @@ func TestNVIDIA(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Setenv("PATH", dir+":/usr/bin:/bin")
-			gpus, note := system.NewMachine(fstest.MapFS{}).GPUs()
+			gpus, note := system.NewMachine(fstest.MapFS{}, time.Second).GPUs()
 			if !reflect.DeepEqual(gpus, test.want) || !strings.Contains(note, test.note) || (test.note == "") != (note == "") {
 				t.Errorf("%+v, note %q; want %+v, %q", gpus, note, test.want, test.note)
 			}

@@ -47,17 +47,14 @@ type Process struct {
 	RSS uint64 `json:"rss"` // resident memory, without that of plugins and engines
 }
 
-// A Machine is one whose kernel shows its files below root.
-type Machine struct {
+// A machine is one whose kernel shows its files below root.
+type machine struct {
 	root fs.FS
 	smi  smi
 }
 
-// NewMachine returns a machine; other than this one only for tests.
-func NewMachine(root fs.FS) *Machine { return &Machine{root: root} }
-
 // here is this machine.
-var here = NewMachine(os.DirFS("/"))
+var here = &machine{root: os.DirFS("/"), smi: smi{limit: askTimeout}}
 
 // Read looks at this machine; home is a folder of the disk that counts. It takes
 // some milliseconds, and up to three seconds where a GPU does not answer.
@@ -68,7 +65,7 @@ func Read(home string) System { return here.Read(home) }
 func Memory() (total, available uint64) { return here.Memory() }
 
 // Read is [Read] of a machine.
-func (m *Machine) Read(home string) System {
+func (m *machine) Read(home string) System {
 	s := System{OS: runtime.GOOS, Arch: runtime.GOARCH, CPU: processor(), Process: Process{Pid: os.Getpid()}}
 	s.Memory.Total, s.Memory.Available = m.Memory()
 	s.GPUs, s.GPUNote = m.GPUs()

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/enginebay/enginebay/core/system"
 )
@@ -32,7 +33,7 @@ func TestRead(t *testing.T) {
 func file(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
 
 func TestMemoryOfControlGroups(t *testing.T) {
-	total, available := system.NewMachine(fstest.MapFS{}).Memory()
+	total, available := system.NewMachine(fstest.MapFS{}, time.Second).Memory()
 	const limit = 64 << 20 // less than any machine has
 	for _, test := range []struct {
 		name  string
@@ -62,13 +63,13 @@ func TestMemoryOfControlGroups(t *testing.T) {
 		}, limit, limit},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			total, available := system.NewMachine(test.files).Memory()
+			total, available := system.NewMachine(test.files, time.Second).Memory()
 			if total != test.total || available != test.avail {
 				t.Errorf("%d of %d, want %d of %d", available, total, test.avail, test.total)
 			}
 		})
 	}
-	if again, _ := system.NewMachine(fstest.MapFS{"proc/self/cgroup": file("0::/\n"), "sys/fs/cgroup/memory.max": file("max\n")}).Memory(); again != total || available == 0 {
+	if again, _ := system.NewMachine(fstest.MapFS{"proc/self/cgroup": file("0::/\n"), "sys/fs/cgroup/memory.max": file("max\n")}, time.Second).Memory(); again != total || available == 0 {
 		t.Errorf("without a limit %d, and %d without groups", again, total)
 	}
 }
@@ -85,7 +86,7 @@ func TestCards(t *testing.T) {
 		"sys/class/drm/card2/device/vendor":              file("0x8086\n"),
 		"sys/class/drm/card2/device/device":              file("0x56a0\n"),
 		"proc/driver/nvidia/gpus/0000:01/information":    file("Model: \t\t NVIDIA H200\nIRQ: 1\n"),
-	}).GPUs()
+	}, time.Second).GPUs()
 	want := []system.GPU{{Name: "NVIDIA H200", Vendor: "nvidia"}, {Name: "Radeon RX 7900", Vendor: "amd", Memory: system.Amounts{Total: 1000, Available: 600}},
 		{Name: "intel 0x56a0", Vendor: "intel"}}
 	if !reflect.DeepEqual(gpus, want) || !strings.Contains(note, "nvidia-smi is not on the PATH") {

@@ -265,8 +265,8 @@ func (m *machine) remove(random *rand.Rand) error {
 // look reads what there is to be seen.
 func (m *machine) look(random *rand.Rand) error {
 	for _, model := range m.Models() {
-		if model.State == core.StateRunning && model.Transition != "" {
-			return fmt.Errorf("%s is running and %s", model.ID, model.Transition)
+		if model.Slots > 0 && model.Requests > model.Slots {
+			return fmt.Errorf("%s works on %d requests, and has %d slots", model.ID, model.Requests, model.Slots)
 		}
 	}
 	m.Engines()

@@ -41,3 +41,13 @@ func (r *resident) count(c *Counts) {
 		r.loaded.gate.mu.Unlock()
 	}
 }
+
+// RanOut is what the idle clock of a loaded model does when it has run out, be it
+// a moment too late.
+func (r *Runtime) RanOut(id string) {
+	res := r.resident(id)
+	res.mu.Lock()
+	in := res.loaded
+	res.mu.Unlock()
+	res.expire(in)
+}

@@ -126,7 +126,15 @@ func (h *house) use(id string) {
 	h.acquire(id, core.Ask{}).Release()
 }
 
-// once is the same, in any goroutine.
+// start is what a person does; crashes before it are forgiven, so that it waits for none.
+func (h *house) start(id string) {
+	h.t.Helper()
+	if _, err := h.Start(h.t.Context(), id, core.Ask{}, nil); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// once is like use, in any goroutine.
 func (h *house) once(id string, ask core.Ask) error {
 	lease, err := h.Acquire(h.t.Context(), id, ask)
 	if err == nil {

@@ -132,21 +132,13 @@ func TestKeepAliveChanges(t *testing.T) {
 // TestClockThatRanOut: limits that change in the moment of an idle clock's end
 // do not unload what now stays.
 func TestClockThatRanOut(t *testing.T) {
-	h := open(t, core.Limits{}, map[string]string{"m": ""})
-	for range 300 {
-		h.SetLimits(core.Limits{KeepAlive: span(time.Millisecond)})
-		h.use("m")
-		for began := time.Now(); time.Since(began) < time.Millisecond; {
-			continue
-		}
-		h.SetLimits(core.Limits{})
-		m, _ := h.Model("m")
-		if m.State != core.StateRunning {
-			continue // it was earlier
-		}
-		h.use("m")
+	h := open(t, core.Limits{KeepAlive: span(time.Hour)}, map[string]string{"m": ""})
+	h.use("m")
+	for name, limits := range map[string]core.Limits{"stopped": {}, "set anew": {KeepAlive: span(2 * time.Hour)}} {
+		h.SetLimits(limits)
+		h.RanOut("m")
 		if !h.is("m", core.StateRunning) {
-			t.Fatal("a model left that stays for ever")
+			t.Fatalf("a model left whose clock was %s", name)
 		}
 	}
 }
@@ -289,7 +281,7 @@ func TestEngineDies(t *testing.T) {
 	t.Run("while it is idle", func(t *testing.T) {
 		h := open(t, core.Limits{MaxLoaded: 1}, map[string]string{"m": `"pinned": true`})
 		for range 3 {
-			h.use("m")
+			h.start("m")
 			h.kill()
 			h.becomes("m", core.StateReady)
 			if m, _ := h.Model("m"); m.Status.Err == nil {
@@ -326,7 +318,7 @@ func TestEngineDies(t *testing.T) {
 	t.Run("while it leaves", func(t *testing.T) {
 		h := open(t, core.Limits{}, map[string]string{"m": ""})
 		for range 5 {
-			h.use("m")
+			h.start("m")
 			done := make(chan error, 1)
 			go func() {
 				_, err := h.Stop(t.Context(), "m")

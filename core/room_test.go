@@ -32,7 +32,7 @@ func TestRoom(t *testing.T) {
 		"not one in use":                     {core.Limits{MaxLoaded: 3}, nil, "a1* b1 c1", "d1", "a1 c1"},
 		"not a pinned one":                   {core.Limits{MaxLoaded: 3}, map[string]string{"a1": pinned}, "a1 b1 c1", "d1", "a1 c1"},
 		"not one that the server pins":       {core.Limits{MaxLoaded: 3, Pinned: []string{"a1", "b1"}}, nil, "a1 b1 c1", "d1", "a1 b1"},
-		"the one that is back at once":       {core.Limits{MaxLoaded: 2}, map[string]string{"a1": `"settings": {"load_ms": 900, "memory": 1}, `}, "a1 b1", "c1", "a1"},
+		"the one that is back at once":       {core.Limits{MaxLoaded: 2}, map[string]string{"a1": `"settings": {"load_ms": 500, "memory": 1}, `}, "a1 b1", "c1", "a1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := open(t, test.limits, nil)

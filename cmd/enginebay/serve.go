@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -105,6 +106,7 @@ func (c *config) openKeys(addr net.Addr, log hclog.Logger) (*keys.Ring, error) {
 func run(ctx context.Context, log hclog.Logger, listener net.Listener, server *api.Server, runtime *core.Runtime) error {
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
+	debug.FreeOSMemory() // what the start left behind: a server that idles has no occasion to
 	var err error
 	select {
 	case <-ctx.Done():

@@ -35,6 +35,9 @@ func (s *Server) Apply(p Policy) {
 // knows says whether a Host header names this server: any IP address (no name
 // was needed to get here, so none was rebound), localhost, or a configured name.
 func (p *policy) knows(host string) bool {
+	if name, _, _ := strings.Cut(host, ":"); p.hosts[name] { // nearly all
+		return true
+	}
 	if _, err := netip.ParseAddrPort(host); err == nil {
 		return true
 	}

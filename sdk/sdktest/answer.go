@@ -23,6 +23,9 @@ func (e *engine) answers(t *testing.T) {
 			if streams(op) {
 				t.Run("stream", func(t *testing.T) { e.answer(t, inst, e.Model.ID, op, true) })
 			}
+			for _, field := range detouring(inst.Endpoint(), op) {
+				t.Run("stream with "+field, func(t *testing.T) { e.detour(t, inst, op, field) })
+			}
 			t.Run("nonsense", func(t *testing.T) { nonsense(t, inst, op) })
 		})
 	}
@@ -174,9 +177,17 @@ func nonsense(t *testing.T, inst sdk.Instance, op sdk.Operation) {
 		t.Fatalf("POST /v1/%s: %v", op, err)
 	}
 	defer resp.Body.Close()
-	var m message
-	err = json.NewDecoder(resp.Body).Decode(&m)
-	if resp.StatusCode < 400 || resp.StatusCode > 499 || err != nil || m.Error.Message == "" {
-		t.Errorf("nonsense is answered with status %d and the error message %q; want a 4xx and {\"error\":{\"message\":…}}", resp.StatusCode, m.Error.Message)
+	if err := refusal(resp); err != nil {
+		t.Errorf("nonsense: %v", err)
 	}
+}
+
+// refusal: the client is told what it did wrong.
+func refusal(resp *http.Response) error {
+	var m message
+	err := json.NewDecoder(resp.Body).Decode(&m)
+	if resp.StatusCode < 400 || resp.StatusCode > 499 || err != nil || m.Error.Message == "" {
+		return fmt.Errorf("it is answered with status %d and the error message %q; want a 4xx and {\"error\":{\"message\":…}}", resp.StatusCode, m.Error.Message)
+	}
+	return nil
 }

@@ -60,15 +60,37 @@ func (e *engine) body(t *testing.T, op sdk.Operation, model string, stream bool)
 	return merge(t, further, request)
 }
 
-// post sends a request as the core does: one that does not stream, or whose stream
-// is among those of WholeFor, goes to the WholeSocket, if there is one.
+// post sends a request as the core does: where the endpoint has a Whole, one that
+// does not stream goes there, and so does a stream that it is to answer, or that the
+// endpoint refused.
 func post(ctx context.Context, e sdk.Endpoint, op sdk.Operation, body []byte) (*http.Response, error) {
-	var request struct{ Stream bool }
-	_ = json.Unmarshal(body, &request) // nonsense does not stream
-	socket := e.Socket
-	if e.WholeSocket != "" && (!request.Stream || slices.Contains(e.WholeFor, string(op))) {
-		socket = e.WholeSocket
+	if e.WholeSocket == "" {
+		return send(ctx, e, e.Socket, op, body)
 	}
+	if straight(e, op, body) {
+		resp, err := send(ctx, e, e.Socket, op, body)
+		if err != nil || resp.StatusCode < http.StatusBadRequest {
+			return resp, err
+		}
+		resp.Body.Close()
+	}
+	return send(ctx, e, e.WholeSocket, op, body)
+}
+
+// straight says whether a request is a stream that makes no detour.
+func straight(e sdk.Endpoint, op sdk.Operation, body []byte) bool {
+	var fields map[string]json.RawMessage
+	_ = json.Unmarshal(body, &fields) // nonsense does not stream
+	for name, value := range fields {
+		if string(value) != "null" && e.Detours(op, name) {
+			return false
+		}
+	}
+	return string(fields["stream"]) == "true"
+}
+
+// send sends a request to a socket of the endpoint, or to its URL.
+func send(ctx context.Context, e sdk.Endpoint, socket string, op sdk.Operation, body []byte) (*http.Response, error) {
 	transport := &http.Transport{DisableKeepAlives: true}
 	base := strings.TrimSuffix(e.URL, "/")
 	if socket != "" {
@@ -91,7 +113,9 @@ func post(ctx context.Context, e sdk.Endpoint, op sdk.Operation, body []byte) (*
 // ask sends the case's request and reads the whole answer.
 func (e *engine) ask(t *testing.T, inst sdk.Instance, op sdk.Operation, stream bool) (status int, err error) {
 	t.Helper()
-	resp, err := post(t.Context(), inst.Endpoint(), op, e.body(t, op, e.Model.ID, stream))
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	resp, err := post(ctx, inst.Endpoint(), op, e.body(t, op, e.Model.ID, stream))
 	if err != nil {
 		return 0, err
 	}

@@ -42,6 +42,7 @@ func Engine(t *testing.T, s Subject, c Case) {
 	t.Run("inspect", e.inspect)
 	t.Run("load", e.loads)
 	t.Run("answer", e.answers)
+	t.Run("parallel", e.parallel)
 	t.Run("leave", e.leave)
 	t.Run("close", e.closes)
 	t.Run("several", e.several)

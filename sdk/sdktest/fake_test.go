@@ -27,6 +27,7 @@ type fake struct {
 	config     sdk.Configuration
 	configured int
 	living     int
+	busy       sync.Mutex // held by a request, where the fault is that there may be one
 }
 
 func (f *fake) Configure(_ context.Context, c sdk.Configuration) error {
@@ -133,7 +134,7 @@ type instance struct {
 }
 
 func (i *instance) Endpoint() sdk.Endpoint {
-	e := sdk.Endpoint{Handler: i, Operations: []sdk.Operation{sdk.OpChat}}
+	e := sdk.Endpoint{Handler: i, Whole: i, WholeFor: []string{"chat/completions tool_choice"}, Operations: []sdk.Operation{sdk.OpChat}, Parallel: 4}
 	if i.server != nil {
 		e.Handler, e.Socket = nil, i.file+".sock"
 	}
@@ -168,7 +169,18 @@ func (i *instance) Close(context.Context) error {
 
 // ServeHTTP answers a chat.
 func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var req struct{ Stream bool }
+	if i.fake.fault == "one request at a time" {
+		if !i.fake.busy.TryLock() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		defer i.fake.busy.Unlock()
+		<-time.After(100 * time.Millisecond)
+	}
+	var req struct {
+		Stream bool
+		Choice any `json:"tool_choice"`
+	}
 	body, _ := io.ReadAll(r.Body)
 	if err := json.Unmarshal(body, &req); err != nil && i.fake.fault != "takes nonsense" {
 		w.WriteHeader(http.StatusBadRequest)
@@ -179,7 +191,7 @@ func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if i.fake.fault == "other name" {
 		model = "/models/weights.gguf"
 	}
-	if !req.Stream {
+	if !req.Stream || req.Choice != nil && i.fake.fault == "a detour that is no stream" {
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprintf(w, `{"object":"chat.completion","model":%q,"choices":[{"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}],"usage":{"total_tokens":2}}`, model)
 		return

@@ -44,8 +44,11 @@ func (e *engine) answer(t *testing.T, inst sdk.Instance, model string, op sdk.Op
 		t.Fatalf("POST /v1/%s: status %d: %s", op, resp.StatusCode, text)
 	}
 	check := whole
-	if stream {
+	switch {
+	case stream:
 		check = pieces
+	case op == sdk.OpSpeech:
+		check = sound
 	}
 	if err := check(resp, op, model); err != nil {
 		t.Errorf("POST /v1/%s: %v", op, err)

@@ -28,6 +28,7 @@ var bodies = map[sdk.Operation]json.RawMessage{
 	sdk.OpDetokenize:  json.RawMessage(`{"tokens":[1,2,3]}`),
 	sdk.OpModeration:  json.RawMessage(`{"input":"Hello, who are you?"}`),
 	sdk.OpImage:       json.RawMessage(`{"prompt":"A cat"}`),
+	sdk.OpSpeech:      json.RawMessage(`{"input":"Hello, who are you?","voice":"alloy"}`),
 }
 
 // anyOperation is the one that a test uses which needs just one.
@@ -46,6 +47,9 @@ func anyOperation(e sdk.Endpoint) sdk.Operation {
 // body is a request of the case, for a model.
 func (e *engine) body(t *testing.T, op sdk.Operation, model string, stream bool) []byte {
 	t.Helper()
+	if takesForm(op) {
+		return recording(model)
+	}
 	request, ok := e.Requests[op]
 	if !ok {
 		request, ok = bodies[op]
@@ -103,7 +107,7 @@ func send(ctx context.Context, e sdk.Endpoint, socket string, op sdk.Operation, 
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Content-Type", contentType(op))
 	for name, value := range e.Headers {
 		req.Header.Set(name, value)
 	}

@@ -18,7 +18,8 @@ type Case struct {
 	Settings json.RawMessage
 
 	// Requests are the bodies to send, without "model" and "stream", which the
-	// suite sets. An operation that sdk names has a default here.
+	// suite sets. An operation that sdk names has a default here; transcriptions and
+	// translations are always asked for with a second of silence.
 	Requests map[sdk.Operation]json.RawMessage
 
 	// BadSettings lie over Settings and are wrong: Load must refuse them.

@@ -134,7 +134,8 @@ type instance struct {
 }
 
 func (i *instance) Endpoint() sdk.Endpoint {
-	e := sdk.Endpoint{Handler: i, Whole: i, WholeFor: []string{"chat/completions tool_choice"}, Operations: []sdk.Operation{sdk.OpChat}, Parallel: 4}
+	e := sdk.Endpoint{Handler: i, Whole: i, WholeFor: []string{"chat/completions tool_choice"}, Parallel: 4,
+		Operations: []sdk.Operation{sdk.OpChat, sdk.OpSpeech, sdk.OpTranscription}}
 	if i.server != nil {
 		e.Handler, e.Socket = nil, i.file+".sock"
 	}
@@ -167,8 +168,12 @@ func (i *instance) Close(context.Context) error {
 	return nil
 }
 
-// ServeHTTP answers a chat.
+// ServeHTTP answers a chat, speaks and listens.
 func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == sdk.OpTranscription.Path() {
+		i.listen(w, r)
+		return
+	}
 	if i.fake.fault == "one request at a time" {
 		if !i.fake.busy.TryLock() {
 			w.WriteHeader(http.StatusServiceUnavailable)
@@ -187,6 +192,11 @@ func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"error":{"message":"no JSON"}}`)
 		return
 	}
+	if r.URL.Path == sdk.OpSpeech.Path() && i.fake.fault != "speech that is text" {
+		w.Header().Set("Content-Type", "audio/wav")
+		fmt.Fprint(w, "RIFF")
+		return
+	}
 	model := i.model
 	if i.fake.fault == "other name" {
 		model = "/models/weights.gguf"
@@ -201,6 +211,19 @@ func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if i.fake.fault != "no end" {
 		fmt.Fprint(w, "data: [DONE]\n\n")
 	}
+}
+
+// listen writes down what is said: nothing.
+func (i *instance) listen(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	file, _, err := r.FormFile("file")
+	if err != nil || r.FormValue("model") != i.model || i.fake.fault == "hears nothing" {
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"error":{"message":"no file, or not of this model"}}`)
+		return
+	}
+	file.Close()
+	fmt.Fprint(w, `{"text":""}`)
 }
 
 // catalogue is an importer as it should be, but for one fault.

@@ -82,6 +82,8 @@ func TestSuiteFindsFaults(t *testing.T) {
 		"no end":                     "engine/answer/chat/completions/stream",
 		"takes nonsense":             "engine/answer/chat/completions/nonsense",
 		"a detour that is no stream": "engine/answer/chat/completions/stream_with_tool_choice",
+		"speech that is text":        "engine/answer/audio/speech",
+		"hears nothing":              "engine/answer/audio/transcriptions",
 		"one request at a time":      "engine/parallel",
 		"wait returns":               "engine/close",
 		"leaves a goroutine":         "engine/close",

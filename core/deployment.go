@@ -75,7 +75,7 @@ func (r *Runtime) Engines() []Engine {
 // Deployment returns the deployment that a model's engine names.
 // [sdk.CodeUnavailable]: there is neither a file nor a plugin of that name.
 func (r *Runtime) Deployment(id string) (Deployment, error) {
-	if !(store.ValidID(id) && !strings.Contains(id, "/")) {
+	if !isEngineID(id) {
 		return Deployment{}, sdk.Errorf(sdk.CodeInvalid, "%q is no engine name", id)
 	}
 	d := r.readDeployment(filepath.Join(r.deployments, id+".json"))

@@ -36,6 +36,49 @@ type layer struct {
 	values map[string]any
 }
 
+// layered are values with the layers that they come from.
+type layered map[string]Value
+
+func merged(layers ...layer) layered {
+	all := layered{}
+	for _, l := range layers {
+		for name, value := range l.values {
+			all[name] = Value{value, l.origin}
+		}
+	}
+	return all
+}
+
+// plain are the values alone.
+func (l layered) plain() map[string]any {
+	values := make(map[string]any, len(l))
+	for name, value := range l {
+		values[name] = value.Value
+	}
+	return values
+}
+
+// redacted are the values without secrets.
+func (l layered) redacted() layered {
+	all := layered{}
+	for name, value := range store.Redacted(l.plain()) {
+		all[name] = Value{value, l[name].Origin}
+	}
+	return all
+}
+
+// visible are the settings that the API shows: those that the engine knows, and
+// none that names a program, an address or a secret.
+func (l layered) visible(schema *schemas.Schema) layered {
+	settings := l.redacted()
+	if schema != nil {
+		maps.DeleteFunc(settings, func(name string, _ Value) bool {
+			return byHandOnly(schema, name) || !schema.Knows("", name)
+		})
+	}
+	return settings
+}
+
 // Effective returns the settings and parameters of a model with their origins:
 // those that it runs with, where it is loaded. Else nothing is loaded, but the
 // engine's plugin may be started for a moment, once, to learn its defaults.
@@ -46,22 +89,20 @@ func (r *Runtime) Effective(ctx context.Context, id string) (Effective, error) {
 		return Effective{}, err
 	}
 	if in := r.running(m.ID); in != nil {
-		d := in.plan.deployment
-		return Effective{Parameters: parametersFrom(d, m),
-			Settings: settingsFrom(in.plan.process.Schema, d, layer{OriginModel, in.from.Manifest.Settings}, layer{OriginRequest, in.settings})}, nil
+		return Effective{Settings: in.plan.visible(), Parameters: parameters(in.plan.deployment, m).redacted()}, nil
 	}
 	d, err := r.Deployment(m.Manifest.Engine)
+	e := Effective{Parameters: parameters(d, m).redacted(), Err: err}
 	if err != nil {
-		return Effective{Parameters: parametersFrom(Deployment{}, m), Err: err}, nil
+		return e, nil
 	}
-	e := Effective{Parameters: parametersFrom(d, m)}
 	schema, err := r.host.Schema(ctx, d.Plugin)
 	if err != nil {
 		e.Err = err
 		return e, nil
 	}
-	e.Settings = settingsFrom(schema, d, layer{OriginModel, m.Manifest.Settings})
-	_, e.Err = effective(schema, belowModel(schema, d), m, nil)
+	settings, err := effective(schema, d, m, nil)
+	e.Settings, e.Err = settings.visible(schema), err
 	return e, nil
 }
 
@@ -76,46 +117,12 @@ func (r *Runtime) running(id string) *loaded {
 	return res.loaded
 }
 
-// belowModel are the settings without those of a model.
-func belowModel(schema *schemas.Schema, d Deployment) map[string]any {
-	settings := map[string]any{}
-	if schema != nil {
-		settings = schema.Defaults()
-	}
-	maps.Copy(settings, d.Settings)
-	return settings
-}
-
-func settingsFrom(schema *schemas.Schema, d Deployment, above ...layer) map[string]Value {
-	layers := []layer{{OriginEngine, d.Settings}}
-	if schema != nil {
-		layers = []layer{{OriginDefault, schema.Defaults()}, {OriginEngine, d.Settings}}
-	}
-	settings := merged(append(layers, above...)...)
-	maps.DeleteFunc(settings, func(name string, _ Value) bool { return !visible(schema, name) })
-	return settings
-}
-
-// parametersFrom are defaults of a request; see [loaded.parametersOf].
-func parametersFrom(d Deployment, m *store.Model) map[string]Value {
-	parameters := merged(layer{OriginEngine, d.Parameters}, layer{OriginModel, m.Manifest.Parameters})
-	delete(parameters, "stream")
-	delete(parameters, "stream_options")
-	return parameters
-}
-
-func merged(layers ...layer) map[string]Value {
-	all := map[string]Value{}
-	for _, l := range layers {
-		for name, value := range store.Redacted(l.values) {
-			all[name] = Value{value, l.origin}
-		}
-	}
+// parameters are the defaults of a request: the deployment's, under those that the
+// model's file has now. Whether an answer streams, a client's library must know
+// before it asks: no file decides upon that.
+func parameters(d Deployment, m *store.Model) layered {
+	all := merged(layer{OriginEngine, d.Parameters}, layer{OriginModel, m.Manifest.Parameters})
+	delete(all, "stream")
+	delete(all, "stream_options")
 	return all
-}
-
-// visible says whether the API shows a setting: one that the engine knows, and
-// that names no program, address or secret.
-func visible(schema *schemas.Schema, name string) bool {
-	return schema == nil || schema.Knows("", name) && !byHandOnly(schema, name)
 }

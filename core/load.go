@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -20,20 +19,10 @@ import (
 type plan struct {
 	deployment Deployment
 	process    *pluginhost.Process
-	settings   map[string]any // effective
+	settings   layered
 }
 
-// shown are the settings that the API shows: those that the engine knows, and none
-// that names a program, an address or a secret.
-func (p plan) shown() map[string]any {
-	settings := store.Redacted(p.settings)
-	for name := range settings {
-		if !visible(p.process.Schema, name) {
-			delete(settings, name)
-		}
-	}
-	return settings
-}
+func (p plan) visible() layered { return p.settings.visible(p.process.Schema) }
 
 // load loads a model. A plugin that ended before it was asked, and was not found
 // out yet, is no reason to fail: the load is tried once more, by a new process.
@@ -89,7 +78,7 @@ func (r *Runtime) tryLoad(ctx context.Context, res *resident, m *store.Model, st
 
 // request is what the engine is asked.
 func (p plan) request(m *store.Model) (sdk.LoadRequest, error) {
-	settings, err := json.Marshal(p.settings)
+	settings, err := json.Marshal(p.settings.plain())
 	if err != nil {
 		return sdk.LoadRequest{}, fmt.Errorf("settings of %s: %w", m.ID, err)
 	}
@@ -109,46 +98,39 @@ func (r *Runtime) plan(ctx context.Context, m *store.Model, start map[string]any
 	if !slices.Contains(process.Description.Kinds, sdk.KindEngine) {
 		return plan{}, sdk.Errorf(sdk.CodeInvalid, "plugin %s of model '%s' is no engine", d.Plugin, m.ID)
 	}
-	settings, err := effective(process.Schema, process.Settings, m, start)
+	settings, err := effective(process.Schema, d, m, start)
 	if err != nil {
 		return plan{}, err
 	}
 	return plan{deployment: d, process: process, settings: settings}, nil
 }
 
-// effective merges the settings of a model, in rising order: below (the schema's
-// defaults and the deployment's), the model file, the start request. What the
-// merge gives is checked before anything starts.
-func effective(schema *schemas.Schema, below map[string]any, m *store.Model, start map[string]any) (map[string]any, error) {
-	settings := maps.Clone(below)
-	if settings == nil {
-		settings = map[string]any{}
+// effective merges the settings of a model, in rising order: the schema's defaults,
+// the deployment's, the model file's, the start request's. What the merge gives is
+// checked before anything starts, and is returned with the error as well.
+func effective(schema *schemas.Schema, d Deployment, m *store.Model, start map[string]any) (layered, error) {
+	layers := []layer{{OriginEngine, d.Settings}, {OriginModel, m.Manifest.Settings}, {OriginRequest, start}}
+	if schema == nil {
+		return merged(layers...), nil
 	}
-	layers := []struct {
-		name   string
-		values map[string]any
-		strict bool // older files have settings of other engines
-	}{{"the model file", m.Manifest.Settings, false}, {"the start request", start, true}}
-	for _, layer := range layers {
-		for name, value := range layer.values {
-			if byHandOnly(schema, name) {
-				return nil, sdk.Errorf(sdk.CodeInvalid, "model '%s': the setting %q stands in %s, but only a deployment file (engines/%s.json) may set it",
-					m.ID, name, layer.name, m.Manifest.Engine)
-			}
-			if schema != nil && !schema.Knows("", name) {
-				if layer.strict {
-					return nil, unknownSetting(schema, m.ID, name)
-				}
-				continue // it means nothing to this engine
-			}
-			settings[name] = value
+	settings := merged(append([]layer{{OriginDefault, schema.Defaults()}}, layers...)...)
+	for name := range start { // in a model file it may be one of another engine
+		if !schema.Knows("", name) {
+			return settings, unknownSetting(schema, m.ID, name)
 		}
 	}
-	if schema == nil {
-		return settings, nil
+	for name, value := range settings {
+		place, above := map[string]string{OriginModel: "the model file", OriginRequest: "the start request"}[value.Origin]
+		switch {
+		case above && byHandOnly(schema, name):
+			return settings, sdk.Errorf(sdk.CodeInvalid, "model '%s': the setting %q stands in %s, but only a deployment file (engines/%s.json) may set it",
+				m.ID, name, place, m.Manifest.Engine)
+		case above && !schema.Knows("", name): // it means nothing to this engine, and is not sent
+			delete(settings, name)
+		}
 	}
-	if problems := schema.Validate(settings); len(problems) > 0 {
-		return nil, sdk.Errorf(sdk.CodeInvalid, "model '%s' has a wrong setting: %s", m.ID, oneLine(problems))
+	if problems := schema.Validate(settings.plain()); len(problems) > 0 {
+		return settings, sdk.Errorf(sdk.CodeInvalid, "model '%s' has a wrong setting: %s", m.ID, oneLine(problems))
 	}
 	return settings, nil
 }

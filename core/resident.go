@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"reflect"
 	"sync"
@@ -75,16 +74,11 @@ type loaded struct {
 	parameters map[string]any // defaults of a request
 }
 
-// parametersOf are the defaults of a request: the deployment's, under those that
-// the model's file has now. Whether an answer streams, a client's library must
-// know before it asks: no file decides upon that. Called with the resident's mu held.
+// parametersOf are the defaults of a request, made once for what the model's file
+// says now. Called with the resident's mu held.
 func (in *loaded) parametersOf(m *store.Model) map[string]any {
 	if in.model != m {
-		in.model, in.parameters = m, map[string]any{}
-		maps.Copy(in.parameters, in.plan.deployment.Parameters)
-		maps.Copy(in.parameters, m.Manifest.Parameters)
-		delete(in.parameters, "stream")
-		delete(in.parameters, "stream_options")
+		in.model, in.parameters = m, parameters(in.plan.deployment, m).plain()
 	}
 	return in.parameters
 }
@@ -395,7 +389,7 @@ func (r *resident) describe(m *store.Model, st *Status) {
 	case r.loaded != nil:
 		st.State = StateRunning
 		st.Deployment = r.loaded.plan.deployment.ID
-		st.Settings = r.loaded.plan.shown()
+		st.Settings = r.loaded.plan.visible().plain()
 		st.Operations = r.loaded.inst.Endpoint().Operations
 		st.Requests, st.Waiting = r.loaded.gate.counts()
 		st.Slots = r.loaded.gate.slots

@@ -1,16 +1,140 @@
 package core
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/enginebay/enginebay/core/pluginhost"
+	"github.com/enginebay/enginebay/core/store"
+	"github.com/enginebay/enginebay/schemas"
+	"github.com/enginebay/enginebay/sdk"
 )
 
 // ErrSwitchedOff is the Err of a deployment whose file says that it is not used.
 var ErrSwitchedOff = errors.New(`it is switched off ("enabled": false)`)
 
-// ReadDeployment reads a file engines/ID.json without a Runtime. Its Err says why
-// it cannot be used; the settings are for its plugin to judge.
-func ReadDeployment(file string) Deployment {
-	return (&Runtime{log: hclog.NewNullLogger()}).readDeployment(file)
+// Deployments returns those with a file in dir, and an implicit one for each engine
+// plugin without, in the order of ids. Their Err says why a file cannot be used; the
+// settings are for the plugin to judge.
+func Deployments(dir string, plugins []pluginhost.Plugin, log hclog.Logger) []Deployment {
+	byID := map[string]Deployment{}
+	for _, p := range plugins {
+		if p.Is(sdk.KindEngine) {
+			byID[p.Name] = implicit(p.Name)
+		}
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		log.Warn("deployments not read", "error", err)
+	}
+	for _, file := range files {
+		if id, ok := strings.CutSuffix(file.Name(), ".json"); ok && !strings.HasPrefix(id, ".") {
+			byID[id] = readDeployment(filepath.Join(dir, file.Name()), log)
+		}
+	}
+	return slices.SortedFunc(maps.Values(byID), func(a, b Deployment) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+func readDeployment(file string, log hclog.Logger) Deployment {
+	id := strings.TrimSuffix(filepath.Base(file), ".json")
+	d := implicit(id)
+	doc, err := store.ReadFile(file, "engines/"+filepath.Base(file))
+	if err != nil {
+		d.Err = err
+	} else {
+		d = deploymentOf(id, doc, log)
+	}
+	d.File = file
+	return d
+}
+
+// deploymentOf is what the content of a file engines/ID.json says.
+func deploymentOf(id string, doc *schemas.Document, log hclog.Logger) Deployment {
+	d := implicit(id)
+	if schemas.IsFlatDeployment(doc) { // the older form: nothing but settings
+		d.Settings = doc.Value
+		return d
+	}
+	var content struct {
+		Engine, Description string
+		Settings            map[string]any
+		Parameters          map[string]any
+		Secrets, Env        map[string]string
+		Enabled             *bool
+		Limits              struct {
+			KeepAlive  string `json:"keep_alive"`
+			IdleUnload string `json:"idle_unload"` // the older name
+		}
+	}
+	err := doc.Validate(schemas.Deployment()).Err()
+	if err == nil {
+		err = doc.Decode(&content)
+	}
+	if err != nil {
+		d.Err = err
+		return d
+	}
+	for _, hint := range append(doc.Warnings, doc.Hints(schemas.Deployment())...) {
+		log.Warn("deployment file", "warning", hint.Error())
+	}
+	if content.Engine != "" {
+		d.Plugin = content.Engine
+	}
+	d.Description, d.Settings, d.Parameters, d.Env = content.Description, content.Settings, content.Parameters, content.Env
+	d.Secrets, d.Err = secrets(content.Secrets)
+	if keep, err := ParseKeepAlive(cmp.Or(content.Limits.KeepAlive, content.Limits.IdleUnload)); err == nil { // the schema has checked the form
+		d.KeepAlive = &keep
+	}
+	if content.Enabled != nil && !*content.Enabled {
+		d.Err = ErrSwitchedOff
+	}
+	return d
+}
+
+// secrets resolves references: env:NAME and file:PATH. What a reference gives
+// goes to the plugin, and appears in no message.
+func secrets(refs map[string]string) (map[string]string, error) {
+	if len(refs) == 0 {
+		return nil, nil
+	}
+	resolved := map[string]string{}
+	for name, ref := range refs {
+		scheme, rest, _ := strings.Cut(ref, ":")
+		switch scheme {
+		case "env":
+			value, ok := os.LookupEnv(rest)
+			if !ok {
+				return nil, fmt.Errorf("secret %q: the environment variable %s is not set", name, rest)
+			}
+			resolved[name] = value
+		case "file":
+			data, err := os.ReadFile(homePath(rest))
+			if err != nil {
+				return nil, fmt.Errorf("secret %q: its file cannot be read", name)
+			}
+			resolved[name] = strings.TrimSpace(string(data))
+		default:
+			return nil, fmt.Errorf("secret %q: %s references are not supported; use env:NAME or file:PATH", name, scheme)
+		}
+	}
+	return resolved, nil
+}
+
+// homePath puts the user's home in the place of a leading ~.
+func homePath(path string) string {
+	rest, ok := strings.CutPrefix(path, "~/")
+	home, err := os.UserHomeDir()
+	if !ok || err != nil {
+		return path
+	}
+	return filepath.Join(home, rest)
 }

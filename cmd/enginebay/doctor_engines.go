@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,10 +43,10 @@ func (e *examination) plugins() {
 	}
 	defer host.Close()
 	e.installed(host)
-	all := e.deployments(host)
-	for _, id := range slices.Sorted(maps.Keys(all)) {
-		e.engines[id] = true
-		e.engine(host, all[id])
+	whole := slices.DeleteFunc(host.Plugins(), func(p pluginhost.Plugin) bool { return p.Err != nil })
+	for _, d := range core.Deployments(filepath.Join(e.config.home, "engines"), whole, hclog.NewNullLogger()) {
+		e.engines[d.ID] = true
+		e.engine(host, d)
 	}
 }
 
@@ -63,23 +62,6 @@ func (e *examination) installed(host *pluginhost.Host) {
 		}
 		e.ok("plugin "+p.Name, "version %s in %s", p.Version, p.Dir)
 	}
-}
-
-// deployments are those with a file, and an implicit one for each engine plugin
-// without, as the server has them.
-func (e *examination) deployments(host *pluginhost.Host) map[string]core.Deployment {
-	all := map[string]core.Deployment{}
-	for _, p := range host.Plugins() {
-		if p.Err == nil && p.Is(sdk.KindEngine) {
-			all[p.Name] = core.Deployment{Deployment: pluginhost.Deployment{ID: p.Name, Plugin: p.Name}}
-		}
-	}
-	files, _ := filepath.Glob(filepath.Join(e.config.home, "engines", "[^.]*.json"))
-	for _, file := range files {
-		d := core.ReadDeployment(file)
-		all[d.ID] = d
-	}
-	return all
 }
 
 func (e *examination) engine(host *pluginhost.Host, d core.Deployment) {

@@ -23,7 +23,7 @@ type Metrics struct {
 	open     atomic.Int64 // requests in flight
 
 	mu     sync.RWMutex
-	series map[Key]*Series
+	series map[Key]*series
 }
 
 // families are the metrics that have a series for each [Key].
@@ -37,7 +37,7 @@ type families struct {
 
 // New returns the metrics of a runtime; version is the program's.
 func New(r *core.Runtime, version string) *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry(), runtime: r, series: map[Key]*Series{}}
+	m := &Metrics{registry: prometheus.NewRegistry(), runtime: r, series: map[Key]*series{}}
 	labels := []string{"method", "route", "model"}
 	histogram := func(name, help string, buckets ...float64) *prometheus.HistogramVec {
 		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)

@@ -11,16 +11,16 @@ import (
 // closed set: Model is empty, or the id of a model that there is.
 type Key struct{ Method, Route, Model string }
 
-// A Series counts the requests of one Key.
-type Series struct {
+// A series counts the requests of one Key.
+type series struct {
 	classes       [6]func() prometheus.Counter // by the first digit of the status
 	duration      prometheus.Observer
 	first, rate   func() prometheus.Observer
 	input, output func() prometheus.Counter
 }
 
-// Of returns the series of a key.
-func (m *Metrics) Of(k Key) *Series {
+// of returns the series of a key.
+func (m *Metrics) of(k Key) *series {
 	m.mu.RLock()
 	s, ok := m.series[k]
 	m.mu.RUnlock()
@@ -38,14 +38,14 @@ func (m *Metrics) Of(k Key) *Series {
 
 // of resolves the labels once. What a kind of request never has (an embedding has
 // no first token) gets no line.
-func (f families) of(k Key) *Series {
+func (f families) of(k Key) *series {
 	counter := func(of *prometheus.CounterVec, last string) func() prometheus.Counter {
 		return sync.OnceValue(func() prometheus.Counter { return of.WithLabelValues(k.Method, k.Route, k.Model, last) })
 	}
 	observer := func(of *prometheus.HistogramVec) func() prometheus.Observer {
 		return sync.OnceValue(func() prometheus.Observer { return of.WithLabelValues(k.Method, k.Route, k.Model) })
 	}
-	s := &Series{duration: f.duration.WithLabelValues(k.Method, k.Route, k.Model), first: observer(f.first), rate: observer(f.rate),
+	s := &series{duration: f.duration.WithLabelValues(k.Method, k.Route, k.Model), first: observer(f.first), rate: observer(f.rate),
 		input: counter(f.tokens, "input"), output: counter(f.tokens, "output")}
 	for class := range s.classes {
 		s.classes[class] = counter(f.requests, string(rune('0'+class))+"xx")
@@ -59,7 +59,7 @@ func (m *Metrics) Began() { m.open.Add(1) }
 // Ended counts a request in its series.
 func (m *Metrics) Ended(k Key, a Answer) {
 	m.open.Add(-1)
-	m.Of(k).count(a)
+	m.of(k).count(a)
 }
 
 // An Answer is what is counted of one request.
@@ -70,7 +70,7 @@ type Answer struct {
 	Input, Output int           // tokens; 0 where nobody knows
 }
 
-func (s *Series) count(a Answer) {
+func (s *series) count(a Answer) {
 	s.classes[min(max(a.Status/100, 0), len(s.classes)-1)]().Inc()
 	s.duration.Observe(a.Took.Seconds())
 	if a.Input > 0 {

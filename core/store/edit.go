@@ -93,7 +93,7 @@ func (m *Model) sealed() bool {
 // copied is a manifest that may be changed.
 func copied(m sdk.Manifest) (sdk.Manifest, error) {
 	var c sdk.Manifest
-	text, err := WriteManifest(m)
+	text, err := writeManifest(m)
 	if err == nil {
 		err = json.Unmarshal(text, &c)
 	}

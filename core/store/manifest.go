@@ -30,9 +30,9 @@ func ReadManifest(doc *schemas.Document) (m sdk.Manifest, warnings schemas.Probl
 	return m, slices.Concat(doc.Warnings, doc.Locate(d.warnings), hints), nil
 }
 
-// WriteManifest returns the canonical form of m as the text of a model file. It
+// writeManifest returns the canonical form of m as the text of a model file. It
 // reads back as it was.
-func WriteManifest(m sdk.Manifest) ([]byte, error) {
+func writeManifest(m sdk.Manifest) ([]byte, error) {
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)

@@ -14,7 +14,7 @@ import (
 // [schemas.Problems]: what the schema refuses, and an older name of a value beside
 // its present one.
 func Patch(m sdk.Manifest, patch map[string]any) (sdk.Manifest, error) {
-	text, err := WriteManifest(m)
+	text, err := writeManifest(m)
 	if err != nil {
 		return m, err
 	}
@@ -22,7 +22,7 @@ func Patch(m sdk.Manifest, patch map[string]any) (sdk.Manifest, error) {
 	if err := schemas.Unmarshal(text, &whole); err != nil {
 		return m, err
 	}
-	if text, err = json.Marshal(Merge(whole, patch)); err != nil {
+	if text, err = json.Marshal(merge(whole, patch)); err != nil {
 		return m, err
 	}
 	doc, err := schemas.Parse("", text)
@@ -37,8 +37,8 @@ func Patch(m sdk.Manifest, patch map[string]any) (sdk.Manifest, error) {
 	return patched, Unplaced(twice.Err())
 }
 
-// Merge applies a merge patch (RFC 7386) to target, which it changes and returns.
-func Merge(target, patch map[string]any) map[string]any {
+// merge applies a merge patch (RFC 7386) to target, which it changes and returns.
+func merge(target, patch map[string]any) map[string]any {
 	for name, value := range patch {
 		members, isObject := value.(map[string]any)
 		switch {
@@ -50,7 +50,7 @@ func Merge(target, patch map[string]any) map[string]any {
 			if there == nil {
 				there = map[string]any{}
 			}
-			target[name] = Merge(there, members)
+			target[name] = merge(there, members)
 		default:
 			target[name] = value
 		}

@@ -11,7 +11,7 @@ import (
 
 // write writes a model file: whole or not at all, and only what can be read again.
 func (s *Store) write(file string, manifest sdk.Manifest) error {
-	data, err := WriteManifest(manifest)
+	data, err := writeManifest(manifest)
 	if err != nil {
 		return err
 	}

@@ -100,15 +100,14 @@ func (r *resident) expire(in *loaded) {
 }
 
 // evict has an instance leave that nobody uses; it returns before it has left.
-func (r *resident) evict(in *loaded) bool {
+func (r *resident) evict(in *loaded) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.loaded != in || r.busy(in) {
-		return false
+		return
 	}
 	r.history.Evictions++
 	go r.leave(in, r.depart(), errUnloaded, nil)
-	return true
 }
 
 // depart makes what is loaded leave: the caller has to call leave. Called with mu held.

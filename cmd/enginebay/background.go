@@ -38,7 +38,7 @@ func (c *config) withServer(commands ...*cobra.Command) []*cobra.Command {
 // this machine and nobody is there. Whatever else is wrong with the address, the
 // command itself will tell.
 func (c *config) ensureServer(cmd *cobra.Command) error {
-	if c.startsNone() || !isLoopback(c.Addr) || !refused(c.Addr) {
+	if c.startsNone() || !isLoopback(c.Addr) || !nobodyAt(c.Addr) {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Join(c.home, "logs"), 0o700); err != nil {
@@ -50,7 +50,7 @@ func (c *config) ensureServer(cmd *cobra.Command) error {
 		return fmt.Errorf("lock the start of a server: %w", err)
 	}
 	defer lock.Close()
-	if !refused(c.Addr) { // another command was faster
+	if !nobodyAt(c.Addr) { // another command was faster
 		return nil
 	}
 	if err := c.makeRoom(cmd.Context()); err != nil {
@@ -85,7 +85,7 @@ func (c *config) makeRoom(ctx context.Context) error {
 	switch {
 	case !ok:
 		return nil
-	case owner.Addr != c.Addr && !refused(owner.Addr):
+	case owner.Addr != c.Addr && !nobodyAt(owner.Addr):
 		return fmt.Errorf("no server answers at http://%s; that of %s is at http://%s: use it with --addr %s", c.Addr, c.home, owner.Addr, owner.Addr)
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
@@ -138,8 +138,8 @@ func isLoopback(addr string) bool {
 	return port != "0" && (host == "localhost" || err == nil && ip.IsLoopback())
 }
 
-// refused says whether nobody listens at an address of this machine.
-func refused(addr string) bool {
+// nobodyAt says whether nobody listens at an address of this machine.
+func nobodyAt(addr string) bool {
 	conn, err := net.DialTimeout("tcp", addr, time.Second)
 	if err == nil {
 		conn.Close()

@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"github.com/enginebay/enginebay/schemas"
 )
 
@@ -31,7 +29,7 @@ type config struct {
 func (c *config) file() string { return filepath.Join(c.home, configFile) }
 
 // load fills in what the flags left open.
-func (c *config) load(*cobra.Command) (err error) {
+func (c *config) load() (err error) {
 	if err := c.findHome(); err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ const leastDisk = 2 << 30
 
 func (e *examination) settings() {
 	file := e.config.file()
-	err := e.config.load(e.cmd)
+	err := e.config.load()
 	_, missing := os.Stat(file)
 	switch {
 	case err != nil:
@@ -128,7 +128,7 @@ func amount(bytes uint64) string { return bytesText(float64(bytes)) }
 func (e *examination) server() {
 	c := e.config
 	o, runs := serverOf(c.home)
-	if refused(c.Addr) {
+	if nobodyAt(c.Addr) {
 		e.free(o, runs)
 		return
 	}

@@ -167,7 +167,7 @@ func newKeyRevoke(c *config) *cobra.Command {
 		Args: oneKey("one key, as in: %s laptop"),
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			var names []string
-			if len(args) == 0 && c.load(cmd) == nil {
+			if len(args) == 0 && c.load() == nil {
 				all, _ := keys.List(c.keyFile()) // who completes sees no error
 				for _, k := range all {
 					names = append(names, k.Name)

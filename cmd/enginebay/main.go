@@ -77,7 +77,7 @@ Start the server, then talk to it from another terminal or from any OpenAI clien
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return c.load(cmd)
+			return c.load()
 		},
 	}
 	root.PersistentFlags().StringVar(&c.home, "home", "", "data folder: models, engines, plugins (default $ENGINEBAY_HOME, else ~/.enginebay)")

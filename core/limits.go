@@ -12,7 +12,7 @@ const Forever time.Duration = -1
 // Limits bound what is in memory and what may wait. They may change while the
 // runtime works.
 type Limits struct {
-	KeepAlive    *time.Duration // how long a model stays after its last request, where nothing nearer says so; nil, or below 0, is for ever
+	KeepAlive    *time.Duration // how long a model stays after its last request, where nothing nearer says so; nil is Forever
 	MaxLoaded    int            // models in memory at the same time; 0 is any number
 	Memory       uint64         // bytes of all models, by their engines' estimates; 0 is any number
 	QueuePerSlot int            // requests that wait for each that an engine works on; 0 is 64

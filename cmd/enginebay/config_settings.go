@@ -61,15 +61,12 @@ func needsRestart(key string) bool {
 // settingVariable is the name of a setting in the environment.
 func settingVariable(key string) string { return "ENGINEBAY_" + strings.ToUpper(key) }
 
-// lasting is a length of time; nil lasts for ever.
-type lasting struct{ *time.Duration }
+// lasting is a length of time, or [core.Forever].
+type lasting time.Duration
 
 func (l *lasting) UnmarshalText(text []byte) error {
-	if l.Duration = nil; string(text) == "forever" {
-		return nil
-	}
-	d, err := time.ParseDuration(string(text))
-	l.Duration = &d
+	d, err := core.ParseKeepAlive(string(text))
+	*l = lasting(d)
 	return err
 }
 
@@ -115,8 +112,9 @@ func (b budget) of(total uint64) uint64 {
 // limits are what the runtime keeps to.
 func (s settings) limits() core.Limits {
 	total, _ := system.Memory()
-	return core.Limits{KeepAlive: s.KeepAlive.Duration, MaxLoaded: s.MaxLoaded, Memory: s.MemoryBudget.of(total),
-		QueuePerSlot: s.QueuePerSlot, LoadTimeout: *s.LoadTimeout.Duration, Pinned: s.Pinned}
+	keep := time.Duration(s.KeepAlive)
+	return core.Limits{KeepAlive: &keep, MaxLoaded: s.MaxLoaded, Memory: s.MemoryBudget.of(total),
+		QueuePerSlot: s.QueuePerSlot, LoadTimeout: time.Duration(s.LoadTimeout), Pinned: s.Pinned}
 }
 
 // policy is what the server keeps to.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/schemas"
 )
 
@@ -57,7 +58,6 @@ func TestSettingsExample(t *testing.T) {
 
 // TestSettingsFromText reads flags and variables of the environment.
 func TestSettingsFromText(t *testing.T) {
-	minute, never := time.Minute, (*time.Duration)(nil)
 	for _, test := range []struct {
 		key, text string
 		want      any    // of the field
@@ -74,8 +74,8 @@ func TestSettingsFromText(t *testing.T) {
 		{"log_levels", "api=debug,plugin.x=warn", map[string]string{"api": "debug", "plugin.x": "warn"}, ""},
 		{"log_levels", "api", nil, "expected one of"},
 		{"log_level", "loud", nil, `expected one of "trace", "debug", "info", "warn", "error", got "loud"`},
-		{"keep_alive", "1m", lasting{&minute}, ""},
-		{"keep_alive", "forever", lasting{never}, ""},
+		{"keep_alive", "1m", lasting(time.Minute), ""},
+		{"keep_alive", "forever", lasting(core.Forever), ""},
 		{"keep_alive", "999999h", nil, "expected a time"},
 		{"keep_alive", "-1m", nil, "expected a time such as 30m, or forever"},
 		{"load_timeout", "forever", nil, "expected a time such as 10m"},

@@ -69,10 +69,6 @@ func testKill(t *testing.T, victim, phase string) {
 	}
 }
 
-func question(more string) string {
-	return `{"model":"tiny-guide","temperature":0,"messages":[{"role":"user","content":"What is Engine Bay?"}],` + more + `}`
-}
-
 // slowServer is a llama-server that takes ten seconds to start.
 func slowServer(t *testing.T, home string) string {
 	t.Helper()

@@ -86,3 +86,7 @@ func begin(t *testing.T, b *bay, more string) (leave func()) {
 	}
 	return func() { cancel(); <-done }
 }
+
+func question(more string) string {
+	return `{"model":"tiny-guide","temperature":0,"messages":[{"role":"user","content":"What is Engine Bay?"}],` + more + `}`
+}

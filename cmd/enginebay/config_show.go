@@ -34,13 +34,11 @@ of "enginebay serve", to show what they would do.`,
   enginebay config show --json | jq -r .memory_budget.value`,
 		Args: cobra.NoArgs,
 	}
-	asJSON := show.Flags().Bool("json", false, "print the settings as JSON, for scripts")
+	asJSON := jsonFlag(show)
 	c.addFlags(show.Flags(), serverKeys()...)
 	show.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *asJSON {
-			enc := json.NewEncoder(cmd.OutOrStdout())
-			enc.SetIndent("", "  ")
-			return enc.Encode(c.values)
+			return printJSON(cmd.OutOrStdout(), c.values)
 		}
 		return printSettings(cmd.OutOrStdout(), c.values)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -19,18 +18,16 @@ is not. Each engine is started once, apart from a server that may run.
 
 The exit status is 1 when something fails; warnings alone are no failure.`,
 		Example: `  enginebay doctor
-  enginebay doctor --json | jq '.[] | select(.status == "fail")'`,
+  enginebay doctor --json | jq '.data[] | select(.status == "fail")'`,
 		Args:              cobra.NoArgs,
 		PersistentPreRunE: c.homeOnly, // wrong settings are a finding
 	}
-	asJSON := cmd.Flags().Bool("json", false, "print the checks as JSON, for scripts")
+	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		e := &examination{config: c, cmd: cmd, out: cmd.OutOrStdout(), engines: map[string]bool{}, findings: []diagnosis{}, silent: *asJSON}
+		e := &examination{config: c, cmd: cmd, out: cmd.OutOrStdout(), engines: map[string]bool{}, silent: *asJSON}
 		e.run()
 		if *asJSON {
-			enc := json.NewEncoder(e.out)
-			enc.SetIndent("", "  ")
-			if err := enc.Encode(e.findings); err != nil {
+			if err := printList(e.out, e.findings); err != nil {
 				return err
 			}
 		}

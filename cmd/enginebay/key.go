@@ -1,10 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -31,7 +29,6 @@ wants a key of everybody, on this machine too.`
 
 func newKeyCreate(c *config) *cobra.Command {
 	var expires string
-	var asJSON bool
 	key := keys.Key{}
 	cmd := &cobra.Command{
 		Use:   "create NAME",
@@ -47,7 +44,7 @@ The limits count requests to models, not lists and other management.`,
 	cmd.Flags().IntVar(&key.RPM, "rpm", 0, "requests a minute (default no limit)")
 	cmd.Flags().IntVar(&key.Concurrency, "concurrency", 0, "requests at once (default no limit)")
 	cmd.Flags().StringVar(&expires, "expires", "", "how long it is good for: 90d, 12h (default for ever)")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, for scripts")
+	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		key.Name = args[0]
 		if key.Expires, err = expiry(expires, time.Now()); err != nil {
@@ -60,7 +57,7 @@ The limits count requests to models, not lists and other management.`,
 		if err != nil {
 			return err
 		}
-		if asJSON {
+		if *asJSON {
 			made.Hash = ""
 			return printJSON(cmd.OutOrStdout(), struct {
 				Secret string `json:"key"`
@@ -97,7 +94,6 @@ func expiry(text string, now time.Time) (time.Time, error) {
 }
 
 func newKeyList(c *config) *cobra.Command {
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
@@ -106,7 +102,7 @@ func newKeyList(c *config) *cobra.Command {
   enginebay key list --json | jq -r '.data[].name'`,
 		Args: cobra.NoArgs,
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, for scripts")
+	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		all, err := keys.List(c.keyFile())
 		if err != nil {
@@ -115,8 +111,8 @@ func newKeyList(c *config) *cobra.Command {
 		for i := range all {
 			all[i].Hash = ""
 		}
-		if asJSON {
-			return printJSON(cmd.OutOrStdout(), map[string]any{"object": "list", "data": append([]keys.Key{}, all...)})
+		if *asJSON {
+			return printList(cmd.OutOrStdout(), all)
 		}
 		if len(all) == 0 {
 			fmt.Fprintln(cmd.OutOrStdout(), "No API keys: the server answers this machine only. To make one: enginebay key create NAME")
@@ -198,12 +194,4 @@ func oneKey(says string) cobra.PositionalArgs {
 		}
 		return fmt.Errorf("name "+says, cmd.CommandPath())
 	}
-}
-
-func printJSON(w io.Writer, v any) error {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	return printRaw(w, data)
 }

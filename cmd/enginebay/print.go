@@ -32,9 +32,23 @@ func printRaw(w io.Writer, data []byte) error {
 	return err
 }
 
+// printJSON prints a value for scripts.
+func printJSON(w io.Writer, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return printRaw(w, data)
+}
+
+// printList prints what is not the API's in the form of the API's lists.
+func printList[T any](w io.Writer, data []T) error {
+	return printJSON(w, map[string]any{"object": "list", "data": append([]T{}, data...)})
+}
+
 // jsonFlag adds --json.
 func jsonFlag(cmd *cobra.Command) *bool {
-	return cmd.Flags().Bool("json", false, "print the API's answer, for scripts")
+	return cmd.Flags().Bool("json", false, "print JSON, for scripts")
 }
 
 // bytesText is a size as people read it: 1.2 GB.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -25,14 +24,14 @@ commas and missing outer braces of JSON are read with a warning.
 
 The exit status is 1 when a file has errors; warnings alone are no error.`,
 		Example: `  enginebay validate models/*/model.json
-  enginebay validate --json engines/llamacpp.json | jq .`,
+  enginebay validate --json engines/llamacpp.json | jq '.data[].errors'`,
 		Args:              cobra.MinimumNArgs(1),
 		PersistentPreRunE: withoutSettings,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return []string{"json", "yml", "yaml"}, cobra.ShellCompDirectiveFilterFileExt
 		},
 	}
-	asJSON := cmd.Flags().Bool("json", false, "print the findings as JSON, for scripts")
+	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		findings := make([]finding, len(args))
 		bad := false
@@ -124,9 +123,7 @@ func problems(err error) []problem {
 
 func report(w io.Writer, findings []finding, asJSON bool) error {
 	if asJSON {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		return enc.Encode(findings)
+		return printList(w, findings)
 	}
 	for _, f := range findings {
 		for _, p := range f.Errors {

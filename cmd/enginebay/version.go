@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime"
 
@@ -19,10 +18,10 @@ func newVersion() *cobra.Command {
 		Args:              cobra.NoArgs,
 		PersistentPreRunE: withoutSettings,
 	}
-	asJSON := cmd.Flags().Bool("json", false, "print it as JSON, for scripts")
+	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *asJSON {
-			return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"version": version, "go": runtime.Version(),
+			return printJSON(cmd.OutOrStdout(), map[string]any{"version": version, "go": runtime.Version(),
 				"os": runtime.GOOS, "arch": runtime.GOARCH, "protocol": sdk.ProtocolVersion})
 		}
 		_, err := fmt.Fprintf(cmd.OutOrStdout(), "enginebay %s (%s, %s/%s, plugin protocol %d)\n",

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -36,46 +37,50 @@ and then the folder goes with them.`,
 	asJSON := jsonFlag(cmd)
 	purge := cmd.Flags().Bool("purge", false, "remove the model's folder with all that is in it")
 	yes := cmd.Flags().BoolP("yes", "y", false, "ask nothing")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		var answers []json.RawMessage
 		for _, id := range args {
-			lost, err := c.lost(cmd, id)
-			if err == nil && lost != "" && !*yes {
-				err = confirm(cmd, lost)
+			var answer json.RawMessage
+			if answer, err = c.remove(cmd, id, *purge, *yes); err != nil {
+				break
 			}
-			if err == nil { // the server removes an only copy only with its folder
-				err = c.remove(cmd, id, *purge || lost != "", *asJSON)
-			}
-			if err != nil {
-				return err
+			if answers = append(answers, answer); !*asJSON {
+				printRemoved(cmd.OutOrStdout(), answer)
 			}
 		}
-		return nil
+		if *asJSON { // also of those before one that could not be removed
+			err = errors.Join(printList(cmd.OutOrStdout(), answers), err)
+		}
+		return err
 	}
 	return cmd
 }
 
-func (c *config) remove(cmd *cobra.Command, id string, purge, asJSON bool) error {
+// remove asks first where something would be lost, unless yes is said already, and
+// returns the server's answer.
+func (c *config) remove(cmd *cobra.Command, id string, purge, yes bool) ([]byte, error) {
+	lost, err := c.lost(cmd, id)
+	if err == nil && lost != "" && !yes {
+		err = confirm(cmd, lost)
+	}
+	if err != nil {
+		return nil, err
+	}
 	path := modelPath(id)
-	if purge {
+	if purge || lost != "" { // the server removes an only copy only with its folder
 		path += "?purge=true"
 	}
-	data, err := c.client().call(cmd.Context(), http.MethodDelete, path, nil)
-	if err != nil {
-		return err
-	}
-	if asJSON {
-		return printRaw(cmd.OutOrStdout(), data)
-	}
+	return c.client().call(cmd.Context(), http.MethodDelete, path, nil)
+}
+
+func printRemoved(w io.Writer, data []byte) {
 	var answer struct{ ID, State string }
-	if err := json.Unmarshal(data, &answer); err != nil {
-		return err
-	}
+	_ = json.Unmarshal(data, &answer) // it is of our own server
 	if answer.State == "" {
-		fmt.Fprintf(cmd.OutOrStdout(), "%s is removed\n", answer.ID)
-		return nil
+		fmt.Fprintf(w, "%s is removed\n", answer.ID)
+		return
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "the weights of %s are removed; its model file stays (%s)\n", answer.ID, answer.State)
-	return nil
+	fmt.Fprintf(w, "the weights of %s are removed; its model file stays (%s)\n", answer.ID, answer.State)
 }
 
 // lost says what nobody could get again; "" where that is nothing.

@@ -63,22 +63,31 @@ func end(ctx context.Context, home string, o owner) error {
 }
 
 func newServeStatus(c *config) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		PersistentPreRunE: c.homeOnly,
 
-		Use:     "status",
-		Short:   "Say whether a server of this home runs",
-		Long:    "Say whether a server of this home runs. The exit status is 1 when there is none.",
-		Example: `  enginebay serve status`,
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			o, ok := serverOf(c.home)
-			if !ok {
-				fmt.Fprintf(cmd.OutOrStdout(), "no server of %s runs\n", c.home)
-				return quietError{}
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "a server of %s runs at http://%s (pid %d, version %s, for %s)\n", c.home, o.Addr, o.Pid, o.Version, ago(o.Started))
-			return nil
-		},
+		Use:   "status",
+		Short: "Say whether a server of this home runs",
+		Long:  "Say whether a server of this home runs. The exit status is 1 when there is none.",
+		Example: `  enginebay serve status
+  enginebay serve status --json | jq -r .addr`,
+		Args: cobra.NoArgs,
 	}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		out := cmd.OutOrStdout()
+		o, ok := serverOf(c.home)
+		switch {
+		case ok && *asJSON:
+			return printJSON(out, o)
+		case *asJSON: // the exit status says it
+			return quietError{}
+		case !ok:
+			fmt.Fprintf(out, "no server of %s runs\n", c.home)
+			return quietError{}
+		}
+		fmt.Fprintf(out, "a server of %s runs at http://%s (pid %d, version %s, for %s)\n", c.home, o.Addr, o.Pid, o.Version, ago(o.Started))
+		return nil
+	}
+	return cmd
 }

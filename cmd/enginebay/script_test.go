@@ -32,6 +32,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("ENGINEBAY_NO_START", "1")
 			env.Setenv("BUILD", build)
 			env.Setenv("WEIGHTS", mustAbs(root+"/examples/models/tiny-guide/tiny-guide.gguf"))
+			env.Setenv("EXAMPLES", mustAbs(root+"/examples"))
 			env.Setenv("SERVER", b.addr())
 			env.Setenv("OTHER_PROGRAM", other.Listener.Addr().String())
 			env.Setenv("FREE_ADDR", freeAddr(t))

@@ -3,12 +3,13 @@ package core
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/dustin/go-humanize"
 
 	"github.com/enginebay/enginebay/sdk"
 )
@@ -84,7 +85,7 @@ func tooLarge(limits *Limits, id string, memory uint64) error {
 		return nil
 	}
 	return sdk.Errorf(sdk.CodeExhausted, "The model '%s' needs about %s of memory, and the memory budget is %s; lower its ctx_len or n_parallel, take a smaller quantization, or raise memory_budget",
-		id, bytesText(memory), bytesText(limits.Memory))
+		id, humanize.SIWithDigits(float64(memory), 1, "B"), humanize.SIWithDigits(float64(limits.Memory), 1, "B"))
 }
 
 // usage is what a set of claims comes to.
@@ -217,9 +218,4 @@ func (rm *room) trim() {
 	rm.over.Store(!fits(&limits, rm.sum(stays), 0))
 	rm.mu.Unlock()
 	rm.notify()
-}
-
-// bytesText is a size as people read it.
-func bytesText(n uint64) string {
-	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
 }

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 )
 
@@ -57,16 +58,7 @@ func bytesText(v any) string {
 	if !ok || n <= 0 {
 		return "-"
 	}
-	const units = "kMGTP"
-	if n < 1000 {
-		return fmt.Sprintf("%.0f B", n)
-	}
-	i := -1
-	for n >= 1000 && i < len(units)-1 {
-		n /= 1000
-		i++
-	}
-	return fmt.Sprintf("%.1f %cB", n, units[i])
+	return humanize.SIWithDigits(n, 1, "B")
 }
 
 // ago is how long something has been.

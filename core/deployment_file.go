@@ -117,7 +117,11 @@ func secrets(refs map[string]string) (map[string]string, error) {
 			}
 			resolved[name] = value
 		case "file":
-			data, err := os.ReadFile(homePath(rest))
+			path, err := store.ExpandHome(rest)
+			var data []byte
+			if err == nil {
+				data, err = os.ReadFile(path)
+			}
 			if err != nil {
 				return nil, fmt.Errorf("secret %q: its file cannot be read", name)
 			}
@@ -127,14 +131,4 @@ func secrets(refs map[string]string) (map[string]string, error) {
 		}
 	}
 	return resolved, nil
-}
-
-// homePath puts the user's home in the place of a leading ~.
-func homePath(path string) string {
-	rest, ok := strings.CutPrefix(path, "~/")
-	home, err := os.UserHomeDir()
-	if !ok || err != nil {
-		return path
-	}
-	return filepath.Join(home, rest)
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/schemas"
 )
 
@@ -39,22 +40,12 @@ func (c *config) load() (err error) {
 
 // findHome fills in the home folder where the flags left it open.
 func (c *config) findHome() error {
-	home, err := expandHome(firstOf(c.home, os.Getenv("ENGINEBAY_HOME"), "~/.enginebay")) // --home=~/x, which a shell leaves as it is
+	home, err := store.ExpandHome(firstOf(c.home, os.Getenv("ENGINEBAY_HOME"), "~/.enginebay")) // --home=~/x, which a shell leaves as it is
 	if err != nil {
 		return fmt.Errorf("no home folder: %w; name one with --home DIR", err)
 	}
 	c.home, err = filepath.Abs(home)
 	return err
-}
-
-// expandHome puts the user's home in the place of a leading ~.
-func expandHome(path string) (string, error) {
-	rest, tilde := strings.CutPrefix(path, "~/")
-	if !tilde {
-		return path, nil
-	}
-	user, err := os.UserHomeDir()
-	return filepath.Join(user, rest), err
 }
 
 // A value is that of one setting, and where it comes from.
@@ -127,7 +118,7 @@ func (v values) settings() (s settings, err error) {
 	}
 	s.Addr = strings.TrimSuffix(strings.TrimPrefix(s.Addr, "http://"), "/")
 	for i, dir := range s.PluginDirs {
-		if s.PluginDirs[i], err = expandHome(dir); err != nil {
+		if s.PluginDirs[i], err = store.ExpandHome(dir); err != nil {
 			return s, err
 		}
 	}

@@ -274,13 +274,18 @@ func localURL(dir, source string) (string, bool) {
 }
 
 func local(dir, name string) string {
-	if rest, ok := strings.CutPrefix(name, "~/"); ok {
-		if home, err := os.UserHomeDir(); err == nil {
-			return filepath.Join(home, rest)
-		}
-	}
-	if filepath.IsAbs(name) {
-		return filepath.Clean(name)
+	if path, err := ExpandHome(name); err == nil && filepath.IsAbs(path) {
+		return filepath.Clean(path)
 	}
 	return filepath.Join(dir, filepath.FromSlash(name))
+}
+
+// ExpandHome puts the user's home in the place of a leading ~.
+func ExpandHome(path string) (string, error) {
+	rest, tilde := strings.CutPrefix(path, "~/")
+	if !tilde {
+		return path, nil
+	}
+	home, err := os.UserHomeDir()
+	return filepath.Join(home, rest), err
 }

@@ -109,13 +109,3 @@ func (r *resident) evict(in *loaded) {
 	r.history.Evictions++
 	go r.leave(in, r.depart(), errUnloaded, nil)
 }
-
-// depart makes what is loaded leave: the caller has to call leave. Called with mu held.
-func (r *resident) depart() (leaving chan struct{}) {
-	leaving = make(chan struct{})
-	r.loaded.halt()
-	r.loaded.claim.leaving.Store(true)
-	r.loaded, r.leaving = nil, leaving
-	r.tell()
-	return leaving
-}

@@ -2,8 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"math"
 	"reflect"
 	"sync"
@@ -12,9 +10,6 @@ import (
 	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/sdk"
 )
-
-// unloadTimeout bounds how long a model may take to leave.
-const unloadTimeout = 20 * time.Second
 
 // A resident is one model's place in memory. It owns all that changes:
 //
@@ -38,17 +33,6 @@ type resident struct {
 	err     error         // what happened last; nil after a load that went well
 	history History       // but for the waits
 	waits   waits
-}
-
-// loading is a load that is under way; everybody who wants the model waits for it.
-type loading struct {
-	cancel   context.CancelFunc
-	done     chan struct{}
-	settings map[string]any // of the start request
-	err      error          // set before done is closed
-	stopped  bool           // unload called it off; set before done is closed
-	progress sdk.Progress
-	told     time.Time // when progress was told last
 }
 
 // loaded is a model in memory.
@@ -184,191 +168,8 @@ func (r *resident) attend(ctx context.Context, ask *Ask, over <-chan struct{}) e
 	}
 }
 
-// reload loads the model with other settings; wrong ones leave it as it runs.
-// Nothing comes in between: who waits for the model gets it with these. mu is held
-// before and after, and not meanwhile.
-func (r *resident) reload(ctx context.Context, m *store.Model, settings map[string]any) error {
-	in := r.loaded
-	r.mu.Unlock()
-	err := r.tryOut(ctx, m, settings)
-	r.mu.Lock()
-	if err != nil || r.loaded != in {
-		return err
-	}
-	leaving := r.depart()
-	r.mu.Unlock()
-	r.leave(in, leaving, errReloaded, func() { r.begin(ctx, m, settings) })
-	r.mu.Lock()
-	return nil
-}
-
-// tryOut says what is wrong with settings, as far as that is known without a load.
-func (r *resident) tryOut(ctx context.Context, m *store.Model, settings map[string]any) error {
-	p, err := r.runtime.plan(ctx, m, settings)
-	if err != nil {
-		return err
-	}
-	req, err := p.request(m)
-	if err != nil {
-		return err
-	}
-	memory, err := p.inspect(ctx, req)
-	if err != nil {
-		return err
-	}
-	return tooLarge(r.runtime.limits.Load(), r.id, memory)
-}
-
-// begin starts a load, with mu held. It belongs to nobody who asked: it goes on
-// when they leave, and only unload calls it off.
-func (r *resident) begin(asked context.Context, m *store.Model, settings map[string]any) *loading {
-	ctx, cancel := context.WithCancel(sameTrace(asked))
-	l := &loading{cancel: cancel, done: make(chan struct{}), settings: settings, progress: sdk.Progress{Fraction: -1}}
-	r.loading = l
-	r.tell()
-	go func() {
-		defer cancel()
-		limit := r.runtime.limits.Load().LoadTimeout
-		timed, stop := context.WithCancelCause(ctx) // no deadline: a plugin that learns of it may end the call first
-		defer stop(nil)
-		defer time.AfterFunc(limit, func() { stop(errLoadTimeout) }).Stop()
-		timed, end := span(timed, "load", r.id)
-		in, err := r.runtime.load(toPlugin(timed), r, m, settings, func(p sdk.Progress) { r.progress(l, p) })
-		end(err)
-		if err != nil && ctx.Err() == nil && context.Cause(timed) == errLoadTimeout {
-			err = &RetryError{&sdk.Error{Code: sdk.CodeUnavailable, Cause: err,
-				Message: fmt.Sprintf("The model '%s' was not loaded within %v: other models were in use, or its engine is slow; try again, or raise load_timeout", r.id, limit)}, retryAfter}
-		}
-		r.arrive(ctx, l, in, err)
-		if _, err := r.runtime.store.Model(r.id); err != nil { // its folder went while it loaded
-			r.runtime.gone(r.id)
-		}
-	}()
-	return l
-}
-
-var errLoadTimeout = errors.New("load timeout")
-
-// arrive is the end of a load.
-func (r *resident) arrive(ctx context.Context, l *loading, in *loaded, err error) {
-	r.mu.Lock()
-	defer r.unlock() // all who wanted it may have left
-	defer close(l.done)
-	r.loading, r.err, l.err = nil, err, err
-	switch {
-	case err != nil && ctx.Err() != nil: // unload called it off: no fault of the model
-		l.stopped = true
-		r.err, l.err = nil, sdk.Errorf(sdk.CodeUnavailable, "The model '%s' was stopped while it loaded", r.id)
-	case err != nil:
-		r.history.Failures++
-		r.runtime.log.Warn("model not loaded", "model", r.id, "error", err)
-	default:
-		r.loaded, r.slots = in, in.gate.slots
-		r.history.Loads++
-		r.history.Loading += in.took
-		r.runtime.log.Info("model loaded", "model", r.id, "engine", in.plan.deployment.ID, "took", in.took.Round(time.Millisecond))
-		go r.watch(in)
-	}
-	r.tell()
-}
-
-// watch notices the end of an instance, also when nobody uses it.
-func (r *resident) watch(in *loaded) {
-	err := in.inst.Wait()
-	if !r.lost(in, err) {
-		return
-	}
-	in.caller.close(nil) // after lost: who saw the end must not find the instance again
-	ctx, cancel := context.WithTimeout(context.Background(), unloadTimeout)
-	defer cancel()
-	_ = in.inst.Close(ctx) // the plugin, if it lives, forgets it
-	r.runtime.room.free(in.claim)
-}
-
-// lost says whether the instance ended by itself, and not by unload.
-func (r *resident) lost(in *loaded, err error) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.loaded != in {
-		return false
-	}
-	r.loaded, r.err = nil, err
-	r.history.Ends++
-	in.halt()
-	in.claim.leaving.Store(true)
-	r.tell()
-	r.runtime.log.Error("model ended by itself; the next request loads it again", "model", r.id, "engine", in.plan.deployment.ID, "error", err)
-	return true
-}
-
-// unload takes the model out of memory and waits until it is. Requests that are
-// in flight break off.
-func (r *resident) unload(ctx context.Context) error {
-	r.mu.Lock()
-	load, in, leaving := r.loading, r.loaded, r.leaving
-	switch {
-	case load != nil:
-		load.cancel()
-		r.mu.Unlock()
-		select {
-		case <-load.done:
-			return r.unload(ctx) // it may just have been loaded
-		case <-ctx.Done():
-			return callerLeft(ctx)
-		}
-	case in != nil:
-		leaving = r.depart()
-		r.mu.Unlock()
-		r.leave(in, leaving, errUnloaded, nil)
-		return nil
-	case leaving != nil:
-		r.mu.Unlock()
-		select {
-		case <-leaving:
-			return nil
-		case <-ctx.Done():
-			return callerLeft(ctx)
-		}
-	}
-	r.err = nil
-	r.mu.Unlock()
-	return nil
-}
-
 func callerLeft(ctx context.Context) error {
 	return &sdk.Error{Code: sdk.CodeCanceled, Message: "the caller left", Cause: ctx.Err()}
-}
-
-// shut unloads the model for good.
-func (r *resident) shut(ctx context.Context) error {
-	r.mu.Lock()
-	r.closed = true
-	r.mu.Unlock()
-	return r.unload(ctx)
-}
-
-// leave has an instance leave, and does what is to be next, with mu held, in the
-// same moment. It goes on when the caller has left: half an unload helps nobody. A
-// plugin that does not answer is killed: only its end frees the memory then.
-func (r *resident) leave(in *loaded, leaving chan struct{}, why error, next func()) {
-	ctx, cancel := context.WithTimeout(context.Background(), unloadTimeout)
-	defer cancel()
-	in.caller.close(why)
-	if err := in.inst.Close(ctx); err != nil && !in.plan.ended(err) {
-		r.runtime.log.Error("model not unloaded; its plugin is killed", "model", r.id, "engine", in.plan.deployment.ID, "error", err)
-		in.plan.process.Kill()
-		<-in.plan.process.Done()
-	}
-	r.runtime.room.free(in.claim)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.leaving, r.err = nil, nil
-	close(leaving)
-	r.tell()
-	r.runtime.log.Info("model unloaded", "model", r.id, "engine", in.plan.deployment.ID)
-	if next != nil && !r.closed {
-		next()
-	}
 }
 
 // describe fills in what the resident knows of its model's status.

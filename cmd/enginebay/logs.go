@@ -12,7 +12,6 @@ import (
 )
 
 func newLogs(c *config) *cobra.Command {
-	var want wanted
 	var level string
 	var since time.Duration
 	cmd := &cobra.Command{
@@ -39,17 +38,12 @@ lines.`,
 	flags.DurationVar(&since, "since", 0, "only lines of the last 10m, 24h …")
 	asJSON := flags.Bool("json", false, "print the lines as they are in the file, for scripts")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if want.level = hclog.LevelFromString(level); want.level == hclog.NoLevel {
-			return fmt.Errorf("log level %q is none of trace, debug, info, warn, error", level)
+		want, err := wantedOf(level, since, args)
+		if err != nil {
+			return err
 		}
-		if *lines < 0 || since < 0 {
-			return errors.New("-n and --since want no number below 0")
-		}
-		if since > 0 {
-			want.since = time.Now().Add(-since)
-		}
-		if len(args) > 0 {
-			want.name = args[0]
+		if *lines < 0 {
+			return errors.New("-n wants no number below 0")
 		}
 		log, err := openLogs(c.logFile())
 		if err != nil {
@@ -73,6 +67,23 @@ lines.`,
 		return nil
 	}
 	return cmd
+}
+
+// wantedOf is what the flags and the argument ask for.
+func wantedOf(level string, since time.Duration, args []string) (want wanted, err error) {
+	if want.level = hclog.LevelFromString(level); want.level == hclog.NoLevel {
+		return want, fmt.Errorf("log level %q is none of trace, debug, info, warn, error", level)
+	}
+	if since < 0 {
+		return want, errors.New("--since wants no time below 0")
+	}
+	if since > 0 {
+		want.since = time.Now().Add(-since)
+	}
+	if len(args) > 0 {
+		want.name = args[0]
+	}
+	return want, nil
 }
 
 // printer prints entries as the server does on standard error, or as they are.

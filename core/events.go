@@ -65,6 +65,13 @@ type Subscription struct {
 	events *events
 }
 
+// last is the id of the event that happened last.
+func (e *events) last() uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.next - 1
+}
+
 // Subscribe returns the events after the one of an id, as far as they are kept,
 // and all that come. 0 is only those that come. [RetryError]: too many listen.
 func (r *Runtime) Subscribe(after uint64) (*Subscription, error) {

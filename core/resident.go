@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"hash/maphash"
 	"math"
 	"reflect"
 	"sync"
@@ -202,4 +203,26 @@ func (r *resident) describe(m *store.Model, st *Status) {
 		}
 		st.Changed = r.loaded.from != m
 	}
+}
+
+// stamp is made of what describe shows and no event tells of.
+func (r *resident) stamp(seed maphash.Seed) uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := struct {
+		id            string
+		busy, waiting int
+		progress      float64
+		expires       int64
+		pinned        bool
+	}{id: r.id, waiting: r.waiting}
+	switch {
+	case r.loading != nil:
+		now.progress = r.loading.progress.Fraction
+	case r.loaded != nil:
+		now.busy, now.waiting = r.loaded.gate.counts()
+		now.expires = r.loaded.expires.Unix()
+		now.pinned = r.pinned(r.loaded, r.runtime.limits.Load())
+	}
+	return maphash.Comparable(seed, now)
 }

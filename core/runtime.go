@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"os"
 	"path/filepath"
@@ -39,6 +40,7 @@ type Runtime struct {
 	limits      atomic.Pointer[Limits]
 	room        *room
 	events      *events
+	seed        maphash.Seed
 	preloading  sync.WaitGroup
 
 	mu        sync.Mutex
@@ -52,7 +54,7 @@ func Open(c Config) (*Runtime, error) {
 	if err := os.MkdirAll(c.Home, 0o700); err != nil {
 		return nil, fmt.Errorf("make home folder: %w", err)
 	}
-	r := &Runtime{log: c.Log.Named("runtime"), deployments: filepath.Join(c.Home, "engines"), residents: map[string]*resident{}, events: newEvents()}
+	r := &Runtime{log: c.Log.Named("runtime"), deployments: filepath.Join(c.Home, "engines"), residents: map[string]*resident{}, events: newEvents(), seed: maphash.MakeSeed()}
 	r.limits.Store(c.Limits.filled())
 	r.room = newRoom(&r.limits)
 	host, err := pluginhost.New(pluginhost.Config{
@@ -181,6 +183,18 @@ func (r *Runtime) EachModel(yield func(Model) bool) {
 			return
 		}
 	}
+}
+
+// Stamp is another number whenever Models would return something else. It costs a
+// look at those models that were ever loaded.
+func (r *Runtime) Stamp() uint64 {
+	stamp := r.events.last()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, res := range r.residents { // in any order: they are added up
+		stamp += res.stamp(r.seed)
+	}
+	return stamp
 }
 
 // resident is a model's place in memory; nil where it was never wanted there.

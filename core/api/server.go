@@ -56,7 +56,7 @@ type Server struct {
 	policy  atomic.Pointer[policy]
 	local   atomic.Bool // only this machine reaches the listener
 
-	listSize atomic.Int64 // bytes that the next list of models will need, or so
+	listing atomic.Pointer[listing]
 }
 
 // New makes a server with all its routes.

@@ -103,6 +103,9 @@ func (r *resident) arrive(ctx context.Context, l *loading, in *loaded, err error
 		r.loaded, r.slots = in, in.gate.slots
 		r.history.Loads++
 		r.history.Loading += in.took
+		for _, ignored := range in.plan.ignored(in.from) {
+			r.runtime.log.Warn("setting not used", "model", r.id, "why", ignored)
+		}
 		r.runtime.log.Info("model loaded", "model", r.id, "engine", in.plan.deployment.ID, "took", in.took.Round(time.Millisecond))
 		go r.watch(in)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,26 @@ type plan struct {
 	deployment Deployment
 	process    *pluginhost.Process
 	settings   layered
+}
+
+// ignored says of each setting in the model's file that the engine does not know
+// it: older files have those of other engines, but most are misspelt.
+func (p plan) ignored(m *store.Model) []string {
+	var said []string
+	for _, name := range slices.Sorted(maps.Keys(m.Manifest.Settings)) {
+		if schema := p.process.Schema; schema != nil && !schema.Knows("", name) {
+			said = append(said, fmt.Sprintf("engine %s has no setting %.60q%s; it is not used", p.deployment.ID, name, meant(name, schema.Properties())))
+		}
+	}
+	return said
+}
+
+// meant is what somebody may have meant who wrote name.
+func meant(name string, known []string) string {
+	if near := schemas.Nearest(name, known); near != "" {
+		return " (did you mean " + near + "?)"
+	}
+	return ""
 }
 
 func (p plan) visible() layered { return p.settings.visible(p.process.Schema) }

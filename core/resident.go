@@ -202,6 +202,7 @@ func (r *resident) describe(m *store.Model, st *Status) {
 			st.Expires = r.loaded.expires.Unix()
 		}
 		st.Changed = r.loaded.from != m
+		st.Ignored = r.loaded.plan.ignored(r.loaded.from)
 	}
 }
 

@@ -161,15 +161,16 @@ type Status struct {
 	Deployment string        // that has it loaded
 	Settings   map[string]any
 	Operations []sdk.Operation
-	Requests   int    // that the engine works on
-	Waiting    int    // requests in the queue
-	Slots      int    // requests that the engine works on at the same time; 0 is any number
-	Memory     uint64 // bytes, by the engine's estimate; 0 where unknown
-	Since      int64  // Unix seconds: loaded since
-	Expires    int64  // Unix seconds: when it is unloaded if nobody asks; 0 while it is in use, or stays
-	Pinned     bool   // it stays until somebody stops it
-	Changed    bool   // the model's folder is not as it was loaded; stop it to apply
-	Err        error  // what happened last, and what to do
+	Requests   int      // that the engine works on
+	Waiting    int      // requests in the queue
+	Slots      int      // requests that the engine works on at the same time; 0 is any number
+	Memory     uint64   // bytes, by the engine's estimate; 0 where unknown
+	Since      int64    // Unix seconds: loaded since
+	Expires    int64    // Unix seconds: when it is unloaded if nobody asks; 0 while it is in use, or stays
+	Pinned     bool     // it stays until somebody stops it
+	Changed    bool     // the model's folder is not as it was loaded; stop it to apply
+	Ignored    []string // a sentence for each setting of its file that the engine does not know
+	Err        error    // what happened last, and what to do
 	History    History
 }
 
@@ -350,7 +351,7 @@ func usable(m *store.Model) error {
 	case m.Err != nil:
 		return sdk.Errorf(sdk.CodeInvalid, "The model '%s' cannot be used: %v", m.ID, m.Err)
 	case !m.Ready:
-		return sdk.Errorf(sdk.CodeNotFound, "The model '%s' is not downloaded: %s is not here yet", m.ID, cmp.Or(first(m.Missing), "its weight file"))
+		return sdk.Errorf(sdk.CodeNotFound, "The model '%s' is not downloaded: %s is not here yet; put it into the model's folder", m.ID, cmp.Or(first(m.Missing), "its weight file"))
 	}
 	return nil
 }

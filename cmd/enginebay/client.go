@@ -192,6 +192,7 @@ type model struct {
 		Operations []string       `json:"operations"`
 		Settings   map[string]any `json:"settings"`
 		Changed    bool           `json:"changed"`
+		Ignored    []string       `json:"ignored"`
 	} `json:"running"`
 }
 

@@ -61,6 +61,9 @@ func printModels(cmd *cobra.Command, models []model) {
 		if m.Running != nil && m.Running.Changed {
 			fmt.Fprintf(cmd.ErrOrStderr(), "\n%s: changed since it was loaded; to apply it: enginebay stop %s\n", m.ID, m.ID)
 		}
+		if m.Running != nil {
+			m.Warnings = append(m.Warnings, m.Running.Ignored...)
+		}
 		for _, warning := range m.Warnings {
 			fmt.Fprintf(cmd.ErrOrStderr(), "\n%s: warning: %s\n", m.ID, warning)
 		}

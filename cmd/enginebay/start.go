@@ -75,6 +75,9 @@ func change(cmd *cobra.Command, c *config, id, verb string, settings map[string]
 		return err
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%s is %s\n", m.ID, m.State)
+	for _, warning := range m.Warnings {
+		fmt.Fprintln(cmd.ErrOrStderr(), "warning:", warning)
+	}
 	return nil
 }
 

@@ -38,6 +38,7 @@ type runningDetails struct {
 	Waiting    int            `json:"waiting"`
 	Operations []string       `json:"operations"`
 	Changed    bool           `json:"changed,omitempty"` // the model's folder is not as it was loaded
+	Ignored    []string       `json:"ignored,omitempty"` // a sentence for each setting of its file that the engine does not know
 	Settings   map[string]any `json:"settings"`
 }
 
@@ -64,7 +65,7 @@ func appendModel(b []byte, m core.Model) []byte {
 	}
 	if m.State == core.StateRunning {
 		st.Running = &runningDetails{Engine: m.Deployment, Since: m.Since, Pinned: m.Pinned, Memory: m.Memory, Slots: m.Slots,
-			Requests: m.Requests, Waiting: m.Waiting, Operations: routed(m.Operations), Changed: m.Changed, Settings: m.Status.Settings}
+			Requests: m.Requests, Waiting: m.Waiting, Operations: routed(m.Operations), Changed: m.Changed, Ignored: m.Ignored, Settings: m.Status.Settings}
 		if m.Expires > 0 {
 			st.Running.Expires = &m.Expires
 		}
@@ -226,7 +227,11 @@ func (s *Server) start(c *fiber.Ctx, id string) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(stateOf(m.ID, m.State))
+	answer := stateOf(m.ID, m.State)
+	if len(m.Ignored) > 0 {
+		answer["warnings"] = m.Ignored
+	}
+	return c.JSON(answer)
 }
 
 // startSettings reads the body of a start request: settings, how long the model

@@ -164,15 +164,16 @@ func TestChangedSinceItWasLoaded(t *testing.T) {
 
 // TestMisspeltSettings are refused where nobody else could have meant them.
 func TestMisspeltSettings(t *testing.T) {
-	b := newBay(t, map[string]string{"m": `{"settings_of_another_engine": 1}`, "n": `{}`})
+	b := newBay(t, map[string]string{"m": `{"settings_of_another_engine": 1, "tokns": 2}`, "n": `{}`})
 	if status, body := b.do("PUT", "/v1/models/m/start", `{"tokns": 1}`); status != 400 || !strings.Contains(body, `has no setting \"tokns\"; did you mean tokens?`) {
 		t.Errorf("%d %s", status, body)
 	}
-	if status, body := b.do("PUT", "/v1/models/m/start", ""); status != 200 {
+	const ignored = `["engine echo has no setting \"settings_of_another_engine\"; it is not used","engine echo has no setting \"tokns\" (did you mean tokens?); it is not used"]`
+	if status, body := b.do("PUT", "/v1/models/m/start", ""); status != 200 || !strings.Contains(body, `"warnings":`+ignored) {
 		t.Errorf("%d %s", status, body)
 	}
-	if _, body := b.do("GET", "/v1/models?state=running", ""); strings.Count(body, "settings_of_another_engine") != 1 {
-		t.Errorf("shown as if it were in force: %s", body)
+	if _, body := b.do("GET", "/v1/models?state=running", ""); !strings.Contains(body, `"ignored":`+ignored) || strings.Count(body, "tokns") != 2 {
+		t.Errorf("not told, or shown as if it were in force: %s", body)
 	}
 	b.write("engines/second.json", `{"engine": "echo", "settings": {"tokns": 1}}`)
 	b.write("models/s/model.json", `{"engine":"second","format":"api"}`)

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"os"
+	"reflect"
 	"sync"
 	"syscall"
 	"time"
@@ -56,8 +57,8 @@ type entry[T any] struct {
 	value *T
 }
 
-// of returns what read makes of a file, or made of it before: then it is the
-// same pointer. The error that read returns beside its value is not passed on.
+// of returns what read makes of a file, or made of it before; it is the same
+// pointer as long as the same comes of it. The error that read returns beside its value is not passed on.
 func (k *memory[T]) of(file string, read func(os.FileInfo) (*T, error)) (*T, error) {
 	info, err := os.Stat(file)
 	if err != nil {
@@ -81,6 +82,9 @@ func (k *memory[T]) of(file string, read func(os.FileInfo) (*T, error)) (*T, err
 	defer k.mu.Unlock()
 	if k.known == nil {
 		k.known = map[string]*entry[T]{}
+	}
+	if ok && reflect.DeepEqual(value, e.value) { // read again for fear of a change that was none
+		value = e.value
 	}
 	k.known[file] = &entry[T]{info: info, read: now, asked: true, value: value}
 	return value, nil

@@ -142,6 +142,16 @@ func TestSameModel(t *testing.T) {
 	}
 }
 
+// TestSameModelReadAgain: so is one that is read again because it was new.
+func TestSameModelReadAgain(t *testing.T) {
+	s := open(t, plant(t, tree{"a/model.json": `{"settings": {"ctx_len": 7}}`, "a/x.gguf": weights}))
+	before := s.Models()
+	must(t, s.Scan())
+	if after := s.Models(); before[0] != after[0] {
+		t.Error("it changed")
+	}
+}
+
 // TestSameSizeSameTime: a change is found although the file keeps size and time.
 func TestSameSizeSameTime(t *testing.T) {
 	models := plant(t, tree{"a/model.json": `{"name": "one"}`})

@@ -35,7 +35,8 @@ run: build llamacpp ## build all, and start the server with a tiny real model
 	@mkdir -p -m 700 $(HOME_DIR) && mkdir -p $(HOME_DIR)/models/tiny-guide
 	@test -e $(HOME_DIR)/models/tiny-guide/model.json || cp examples/models/tiny-guide/*.gguf examples/models/tiny-guide/model.json $(HOME_DIR)/models/tiny-guide/
 	@echo
-	@echo '  In another terminal:    build/enginebay run $(if $(filter-out 127.0.0.1:1337,$(ADDR)),--addr $(ADDR) )tiny-guide "What is Engine Bay?"'
+	@echo '  In another terminal:    export ENGINEBAY_HOME=$(abspath $(HOME_DIR))'
+	@echo '                          build/enginebay run $(if $(filter-out 127.0.0.1:1337,$(ADDR)),--addr $(ADDR) )tiny-guide "What is Engine Bay?"'
 	@echo '  With any OpenAI client: base URL http://$(ADDR)/v1, model tiny-guide'
 	@echo
 	@exec build/enginebay serve --home $(HOME_DIR) --addr $(ADDR)

@@ -35,7 +35,7 @@ func (c *config) names(cmd *cobra.Command, path string) []string {
 	var list struct{ Data []struct{ ID, Name string } }
 	ctx, cancel := context.WithTimeout(cmd.Context(), completeTimeout)
 	defer cancel()
-	if c.load() != nil || c.client().get(ctx, path, &list) != nil {
+	if !usable(c.load()) || c.client().get(ctx, path, &list) != nil {
 		return nil
 	}
 	var names []string

@@ -57,15 +57,14 @@ type value struct {
 // values are those of all settings by key.
 type values map[string]value
 
-// read brings the layers together. c is not changed: it may be in use.
+// read brings the layers together. c is not changed: it may be in use. With a
+// [fileFault] comes all that is not at fault.
 func (c *config) read() (values, settings, error) {
 	all := values{}
 	for key, standard := range schemas.Config().Defaults() {
 		all[key] = value{standard, "default"}
 	}
-	if err := all.file(c.file()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, settings{}, err
-	}
+	fault := all.file(c.file())
 	for _, key := range settingKeys() {
 		if text := os.Getenv(settingVariable(key)); text != "" {
 			v, err := fromText(key, text)
@@ -79,11 +78,14 @@ func (c *config) read() (values, settings, error) {
 		}
 	}
 	s, err := all.settings()
+	if err == nil && fault != nil && !errors.Is(fault, fs.ErrNotExist) {
+		err = fileFault{fault}
+	}
 	return all, s, err
 }
 
 // file reads enginebay.yaml strictly: a misspelt key would be a setting that is
-// silently not there.
+// silently not there. The settings that are right are read all the same.
 func (v values) file(file string) error {
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -93,14 +95,13 @@ func (v values) file(file string) error {
 	if err != nil {
 		return err
 	}
-	if err := doc.Validate(schemas.Config()).Err(); err != nil {
-		return err
-	}
 	for key, content := range doc.Value {
-		line, _ := doc.Place(schemas.Pointer(key))
-		v[key] = value{content, fmt.Sprintf("%s:%d", file, line)}
+		if len(schemas.Config().Validate(map[string]any{key: content})) == 0 {
+			line, _ := doc.Place(schemas.Pointer(key))
+			v[key] = value{content, fmt.Sprintf("%s:%d", file, line)}
+		}
 	}
-	return nil
+	return doc.Validate(schemas.Config()).Err()
 }
 
 // settings are the values with Go's types. The schema has checked their forms.

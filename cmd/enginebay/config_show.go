@@ -32,7 +32,8 @@ of "enginebay serve", to show what they would do.`,
 		Example: `  enginebay config show
   ENGINEBAY_LOG_LEVEL=debug enginebay config show --keep-alive 1h
   enginebay config show --json | jq -r .memory_budget.value`,
-		Args: cobra.NoArgs,
+		Args:              cobra.NoArgs,
+		PersistentPreRunE: c.strictly,
 	}
 	asJSON := jsonFlag(show)
 	c.addFlags(show.Flags(), serverKeys()...)

@@ -163,7 +163,7 @@ func newKeyRevoke(c *config) *cobra.Command {
 		Args: oneKey("one key, as in: %s laptop"),
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			var names []string
-			if len(args) == 0 && c.load() == nil {
+			if len(args) == 0 && usable(c.load()) {
 				all, _ := keys.List(c.keyFile()) // who completes sees no error
 				for _, k := range all {
 					names = append(names, k.Name)

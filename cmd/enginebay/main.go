@@ -73,12 +73,10 @@ Start the server, then talk to it from another terminal or from any OpenAI clien
 		Example: `  enginebay serve                       # http://127.0.0.1:1337
   enginebay list
   enginebay run tiny-guide "What is Engine Bay?"`,
-		Version:       version,
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return c.load()
-		},
+		Version:           version,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		PersistentPreRunE: c.leniently,
 	}
 	root.PersistentFlags().StringVar(&c.home, "home", "", "data folder: models, engines, plugins (default $ENGINEBAY_HOME, else ~/.enginebay)")
 	root.PersistentFlags().BoolVar(&c.noStart, "no-start", false, "start no server in the background where none answers (default $ENGINEBAY_NO_START)")

@@ -37,8 +37,9 @@ An address that other machines can reach needs an API key: enginebay key create.
 		Example: `  enginebay serve
   enginebay serve --home /srv/models --addr 127.0.0.1:8080
   ENGINEBAY_LOG_LEVEL=debug enginebay serve`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), c) },
+		Args:              cobra.NoArgs,
+		PersistentPreRunE: c.strictly,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), c) },
 	}
 	c.addFlags(cmd.Flags(), serverKeys()...)
 	cmd.AddCommand(newServeStop(c), newServeStatus(c))

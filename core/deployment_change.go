@@ -111,8 +111,8 @@ func (r *Runtime) completed(ctx context.Context, id string, content, old map[str
 		content[name] = revealed(value, old[name])
 	}
 	doc, err := document(content)
-	if err == nil {
-		err = doc.Validate(schemas.Deployment()).Err()
+	if err == nil { // in a file a misspelt key is only warned of; here nobody would see it
+		err = append(doc.Validate(schemas.Deployment()), doc.Hints(schemas.Deployment())...).Err()
 	}
 	if err != nil {
 		return Deployment{}, sdk.Errorf(sdk.CodeInvalid, "The engine cannot be written so: %v", store.Unplaced(err))

@@ -60,7 +60,7 @@ func (c *config) ensureServer(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "started a server in the background (pid %d); to stop it: %s\n", pid, c.stopCommand(cmd))
+	fmt.Fprintf(cmd.ErrOrStderr(), "started a server in the background (pid %d); to stop it: %s\n", pid, c.inHome("enginebay serve stop"))
 	return nil
 }
 
@@ -71,11 +71,13 @@ func (c *config) startsNone() bool {
 	return c.noStart || no || err != nil && value != ""
 }
 
-func (c *config) stopCommand(cmd *cobra.Command) string {
-	if f := cmd.Flag("home"); f != nil && f.Changed {
-		return "enginebay serve stop --home " + c.home
+// inHome is a command with --home where it would have another home without.
+func (c *config) inHome(command string) string {
+	var usual config
+	if usual.findHome() == nil && usual.home == c.home {
+		return command
 	}
-	return "enginebay serve stop"
+	return command + " --home " + c.home
 }
 
 // makeRoom waits for a server of this home that is about to end, and refuses
@@ -91,7 +93,7 @@ func (c *config) makeRoom(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if err := waitEnd(ctx, c.home); err != nil {
-		return fmt.Errorf("the server of %s (pid %d) does not answer, and does not end either; to stop it: enginebay serve stop", c.home, owner.Pid)
+		return fmt.Errorf("the server of %s (pid %d) does not answer, and does not end either; to stop it: %s", c.home, owner.Pid, c.inHome("enginebay serve stop"))
 	}
 	return nil
 }

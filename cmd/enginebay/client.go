@@ -18,13 +18,18 @@ import (
 )
 
 // client calls the server's API.
-type client struct{ base, key string }
+type client struct {
+	base, key string
+	start     string // the command that starts the server
+}
 
 // apiKey is the environment variable that the commands take their key from. The key
 // of the server's own machine is no exception: the server holds no key to read.
 const apiKey = "ENGINEBAY_API_KEY"
 
-func (c *config) client() client { return client{"http://" + c.Addr, os.Getenv(apiKey)} }
+func (c *config) client() client {
+	return client{"http://" + c.Addr, os.Getenv(apiKey), c.inHome("enginebay serve")}
+}
 
 // call sends a request and returns the body of a good answer.
 func (c client) call(ctx context.Context, method, path string, body any) ([]byte, error) {
@@ -115,7 +120,7 @@ func (c client) refused(status int, message string) error {
 
 func (c client) unreachable(err error) error {
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return fmt.Errorf("no server answers at %s; start one with: enginebay serve", c.base)
+		return fmt.Errorf("no server answers at %s; start one with: %s", c.base, c.start)
 	}
 	var request *url.Error
 	if errors.As(err, &request) {

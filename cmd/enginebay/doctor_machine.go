@@ -141,7 +141,7 @@ func (e *examination) server() {
 	case !runs:
 		e.warn("server", "choose one with --home, or another address with --addr", "the server at http://%s is one of another home", c.Addr)
 	case health.Version != version:
-		e.warn("server", "start it anew: enginebay serve stop", "the server at http://%s (pid %d) is version %s, and this program %s", c.Addr, o.Pid, health.Version, version)
+		e.warn("server", "start it anew: "+c.inHome("enginebay serve stop"), "the server at http://%s (pid %d) is version %s, and this program %s", c.Addr, o.Pid, health.Version, version)
 	default:
 		e.ok("server", "answers at http://%s (pid %d, version %s, for %s)", c.Addr, o.Pid, version, ago(o.Started))
 	}
@@ -154,7 +154,7 @@ func (e *examination) free(o owner, runs bool) {
 	case runs && o.Addr != addr:
 		e.warn("server", "use it with --addr "+o.Addr, "the server of this home is at http://%s (pid %d), and not at %s", o.Addr, o.Pid, addr)
 	case runs:
-		e.fail("server", "enginebay serve stop", "the server (pid %d) does not answer at http://%s", o.Pid, addr)
+		e.fail("server", e.config.inHome("enginebay serve stop"), "the server (pid %d) does not answer at http://%s", o.Pid, addr)
 	case err != nil:
 		e.fail("port", "choose another address with --addr or addr in enginebay.yaml", "%v", err)
 	default:

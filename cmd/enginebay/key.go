@@ -69,11 +69,21 @@ The limits count requests to models, not lists and other management.`,
 This is the key %s. Keep it: it cannot be shown again.
   These commands read it from ENGINEBAY_API_KEY.
   OpenAI clients take it as api_key, any other as the header Authorization: Bearer KEY.
-From now on the server wants a key of everybody, on this machine too.
-`, made.Name)
+It is in %s: %s
+wants a key of everybody from now on, on this machine too.
+`, made.Name, c.keyFile(), c.keysServer())
 		return nil
 	}
 	return cmd
+}
+
+// keysServer names the server that the keys are for: whoever answers elsewhere
+// may be one of another home.
+func (c *config) keysServer() string {
+	if o, ok := serverOf(c.home); ok {
+		return "the server at http://" + o.Addr
+	}
+	return "a server of this home (none runs)"
 }
 
 // expiry is when a key ends that is good for so long from now.
@@ -115,7 +125,7 @@ func newKeyList(c *config) *cobra.Command {
 			return printList(cmd.OutOrStdout(), all)
 		}
 		if len(all) == 0 {
-			fmt.Fprintln(cmd.OutOrStdout(), "No API keys: the server answers this machine only. To make one: enginebay key create NAME")
+			fmt.Fprintf(cmd.OutOrStdout(), "No API keys in %s: %s answers this machine only. To make one: %s\n", c.keyFile(), c.keysServer(), c.inHome("enginebay key create NAME"))
 			return nil
 		}
 		var rows [][]string
@@ -179,7 +189,7 @@ func newKeyRevoke(c *config) *cobra.Command {
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%s is revoked (%s, …%s)\n", gone.Name, gone.ID, gone.Last4)
 		if all, err := keys.List(c.keyFile()); err == nil && len(all) == 0 {
-			fmt.Fprintln(cmd.ErrOrStderr(), "That was the last key: the server is open to this machine again, and to no other.")
+			fmt.Fprintf(cmd.ErrOrStderr(), "That was the last key in %s: %s is open to this machine again, and to no other.\n", c.keyFile(), c.keysServer())
 		}
 		return nil
 	}

@@ -51,7 +51,7 @@ func serve(ctx context.Context, c *config) error {
 	listener, err := net.Listen("tcp", c.Addr)
 	if err != nil {
 		if o, ok := serverOf(c.home); ok && o.Addr == c.Addr {
-			return fmt.Errorf("a server runs at %s already (pid %d); to stop it: enginebay serve stop", o.Addr, o.Pid)
+			return fmt.Errorf("a server runs at %s already (pid %d); to stop it: %s", o.Addr, o.Pid, c.inHome("enginebay serve stop"))
 		}
 		if errors.Is(err, syscall.EADDRINUSE) {
 			return fmt.Errorf("%s is taken; is a server running already? Choose another address with --addr HOST:PORT", c.Addr)

@@ -34,7 +34,7 @@ this over the network.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, ok := serverOf(c.home)
 			if !ok {
-				fmt.Fprintf(cmd.OutOrStdout(), "no server of %s runs\n", c.home)
+				fmt.Fprintf(cmd.OutOrStdout(), "no server of %s runs; another home is named with --home DIR\n", c.home)
 				return nil
 			}
 			if err := end(cmd.Context(), c.home, o); err != nil {
@@ -83,7 +83,7 @@ func newServeStatus(c *config) *cobra.Command {
 		case *asJSON: // the exit status says it
 			return quietError{}
 		case !ok:
-			fmt.Fprintf(out, "no server of %s runs\n", c.home)
+			fmt.Fprintf(out, "no server of %s runs; another home is named with --home DIR\n", c.home)
 			return quietError{}
 		}
 		fmt.Fprintf(out, "a server of %s runs at http://%s (pid %d, version %s, for %s)\n", c.home, o.Addr, o.Pid, o.Version, ago(o.Started))

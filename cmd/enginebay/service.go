@@ -61,7 +61,7 @@ func (c *config) installUnit(cmd *cobra.Command, unit string) error {
 	out, manager := cmd.OutOrStdout(), systemctl(cmd.Context(), "show-environment") == nil
 	active := manager && systemctl(cmd.Context(), "is-active", "--quiet", serviceName) == nil
 	if o, ok := serverOf(c.home); ok && !active {
-		return fmt.Errorf("a server of %s runs already (pid %d), and a home has one; before this: enginebay serve stop", c.home, o.Pid)
+		return fmt.Errorf("a server of %s runs already (pid %d), and a home has one; before this: %s", c.home, o.Pid, c.inHome("enginebay serve stop"))
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err

@@ -66,7 +66,7 @@ func (e *examination) installed(host *pluginhost.Host) {
 
 func (e *examination) engine(host *pluginhost.Host, d core.Deployment) {
 	name := "engine " + d.ID
-	advice := "mend " + d.File + "; to see what is wrong: enginebay validate " + d.File
+	advice := "mend " + d.File
 	switch {
 	case errors.Is(d.Err, core.ErrSwitchedOff):
 		e.ok(name, "%v", d.Err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -48,7 +49,7 @@ An address that other machines can reach needs an API key: enginebay key create.
 
 func serve(ctx context.Context, c *config) error {
 	log, logs := c.openLog(os.Stderr)
-	listener, err := net.Listen("tcp", c.Addr)
+	listener, err := listen(c.Addr)
 	if err != nil {
 		if o, ok := serverOf(c.home); ok && o.Addr == c.Addr {
 			return fmt.Errorf("a server runs at %s already (pid %d); to stop it: %s", o.Addr, o.Pid, c.inHome("enginebay serve stop"))
@@ -75,7 +76,8 @@ func serve(ctx context.Context, c *config) error {
 		listener.Close()
 		return err
 	}
-	if err := own(c.home, listener.Addr().String()); err != nil {
+	addr := shown(c.Addr, listener.Addr())
+	if err := own(c.home, addr); err != nil {
 		log.Warn("enginebay serve stop will not find this server", "error", err)
 	}
 	server := api.New(api.Config{Runtime: runtime, Version: version, Keys: ring, Policy: c.policy(), Tracer: sent.Tracer(), Log: log.Named("api")})
@@ -88,8 +90,26 @@ func serve(ctx context.Context, c *config) error {
 		runtime.SetLimits(s.limits())
 	})
 	runtime.Preload(ctx, c.Preload)
-	log.Info("serving", "url", "http://"+listener.Addr().String()+"/v1", "home", c.home, "models", len(runtime.Models()), "plugins", len(runtime.Plugins()), "version", version)
+	log.Info("serving", "url", "http://"+addr+"/v1", "home", c.home, "models", len(runtime.Models()), "plugins", len(runtime.Plugins()), "version", version)
 	return run(ctx, log, listener, server, runtime)
+}
+
+// listen takes an IPv4 address at its word: Go makes 0.0.0.0 one of IPv6 too.
+func listen(addr string) (net.Listener, error) {
+	if ip, err := netip.ParseAddrPort(addr); err == nil && ip.Addr().Is4() {
+		return net.Listen("tcp4", addr)
+	}
+	return net.Listen("tcp", addr)
+}
+
+// shown is an address as it was given, with the port that it became.
+func shown(given string, real net.Addr) string {
+	host, _, _ := net.SplitHostPort(given)
+	_, port, err := net.SplitHostPort(real.String())
+	if host == "" || err != nil {
+		return real.String()
+	}
+	return net.JoinHostPort(host, port)
 }
 
 // openKeys wants a key where other machines can reach the server. What counts is the

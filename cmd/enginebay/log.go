@@ -133,13 +133,13 @@ func (l *logger) IsWarn() bool  { return l.GetLevel() <= hclog.Warn }
 func (l *logger) IsError() bool { return l.GetLevel() <= hclog.Error }
 
 // readable writes errors and times out: hclog shows an error that is a list as one,
-// and in JSON a time as nanoseconds.
+// with its lines below the message, and in JSON a time as nanoseconds.
 func readable(args []any) []any {
 	args = slices.Clone(args)
 	for i, arg := range args {
 		switch v := arg.(type) {
 		case error:
-			args[i] = v.Error()
+			args[i] = strings.ReplaceAll(strings.TrimSpace(v.Error()), "\n", "; ")
 		case time.Duration:
 			args[i] = v.String()
 		}

@@ -80,7 +80,7 @@ func TestLogGoesTwoWays(t *testing.T) {
 	screen, kept := say()
 	has(screen, "an error line")
 	has(kept, "an info line", "an error line")
-	for _, part := range []string{`"took":"1.5s"`, `"model":"m"`, `"error":"one\ntwo"`, `"@module":"enginebay.api"`} {
+	for _, part := range []string{`"took":"1.5s"`, `"model":"m"`, `"error":"one; two"`, `"@module":"enginebay.api"`} {
 		if !strings.Contains(kept, part) {
 			t.Errorf("no %s in %s", part, kept)
 		}

@@ -120,6 +120,10 @@ func (r *reloader) reload() {
 	}
 	r.values = now
 	r.apply(s)
+	if len(changed) == 0 {
+		r.log.Info("settings read again; nothing changes now")
+		return
+	}
 	r.log.Info("settings read again", "changed", strings.Join(changed, ", "))
 }
 

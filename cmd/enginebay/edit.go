@@ -56,6 +56,9 @@ func newEdition(ctx context.Context, client client, id string) *edition {
 }
 
 func (e *edition) run(cmd *cobra.Command) error {
+	if err := haveEditor(); err != nil {
+		return err
+	}
 	text, err := e.begin()
 	if err != nil {
 		return err
@@ -64,12 +67,20 @@ func (e *edition) run(cmd *cobra.Command) error {
 	switch {
 	case err == errNothingChanged:
 		fmt.Fprintln(cmd.OutOrStdout(), err)
+	case err != nil && e.untouched(text):
+		return errors.Join(err, os.RemoveAll(filepath.Dir(e.file)))
 	case err != nil:
 		return fmt.Errorf("%w\n%s is as it was; your edit is kept in %s", err, e.id, e.file)
 	default:
 		e.told(cmd)
 	}
 	return os.RemoveAll(filepath.Dir(e.file))
+}
+
+// untouched says whether the editor left its first text as it was.
+func (e *edition) untouched(text string) bool {
+	now, err := os.ReadFile(e.file)
+	return err == nil && withoutHead(string(now)) == text
 }
 
 // begin gets the model and the file for the editor.

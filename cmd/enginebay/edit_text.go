@@ -95,16 +95,41 @@ func openEditor(file, text string) (string, error) {
 	signal.Notify(interrupts, os.Interrupt)
 	defer signal.Stop(interrupts)
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("editor %s: %w", strings.Join(cmd.Args, " "), err)
+		_, chosen := chosenEditor()
+		return "", fmt.Errorf("editor %s: %w", firstOf(chosen, cmd.Path), err)
 	}
 	edited, err := os.ReadFile(file)
 	return string(edited), err
 }
 
-// editor is the program that the person chose, with arguments as a shell reads
-// them, or one that is there.
+// chosenEditor is what the person named, with arguments as a shell reads them.
+func chosenEditor() (variable, command string) {
+	for _, variable := range []string{"VISUAL", "EDITOR"} {
+		if command := strings.TrimSpace(os.Getenv(variable)); command != "" {
+			return variable, command
+		}
+	}
+	return "", ""
+}
+
+// haveEditor sees whether an editor is there before anything is begun. What a
+// shell makes of quotes and variables is left to it.
+func haveEditor() error {
+	variable, command := chosenEditor()
+	if command == "" {
+		_, err := editor("")
+		return err
+	}
+	program := strings.Fields(command)[0]
+	if _, err := exec.LookPath(program); err != nil && !strings.ContainsAny(program, "\"'$~\\=") {
+		return fmt.Errorf("the editor %s is not there; set %s to one that is", program, variable)
+	}
+	return nil
+}
+
+// editor is the program that the person chose, or one that is there.
 func editor(file string) (*exec.Cmd, error) {
-	chosen := firstOf(os.Getenv("VISUAL"), os.Getenv("EDITOR"))
+	_, chosen := chosenEditor()
 	switch {
 	case chosen != "" && runtime.GOOS == "windows":
 		words := strings.Fields(chosen)

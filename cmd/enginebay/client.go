@@ -106,12 +106,15 @@ func (c client) stream(ctx context.Context, path string, body any, each func(dat
 	return errors.New("the server broke the answer off")
 }
 
+// asCommands puts commands in the place of the API's paths that a sentence names.
+var asCommands = strings.NewReplacer("GET /v1/models lists", "enginebay list shows", "GET /v1/engines lists", "enginebay engine list shows")
+
 // refused is the error of an answer: the server's own sentence, and where the key
 // comes from if it is about that.
 func (c client) refused(status int, message string) error {
 	switch {
 	case status != http.StatusUnauthorized:
-		return errors.New(message)
+		return errors.New(asCommands.Replace(message))
 	case c.key == "":
 		return fmt.Errorf("the server at %s wants an API key: set %s to one; enginebay key create NAME makes one", c.base, apiKey)
 	}

@@ -19,8 +19,9 @@ func newRm(c *config) *cobra.Command {
 		Aliases: []string{"remove", "delete"},
 		Short:   "Remove models",
 		Long: `Remove the weights of models. The model file stays where they can be downloaded
-again; with --purge the whole folder goes. Weights that lie elsewhere, named by a
-path, are never touched. A model that is loaded is unloaded first.
+again, by you: this version does not download yet. With --purge the whole folder
+goes. Weights that lie elsewhere, named by a path, are never touched. A model that
+is loaded is unloaded first.
 
 Weights that cannot be had again are removed only after a question, or with --yes,
 and then the folder goes with them.`,

@@ -79,11 +79,12 @@ func writable(dir string) error {
 func (e *examination) keys() {
 	all, err := keys.List(e.config.keyFile())
 	_, port, _ := net.SplitHostPort(e.config.Addr)
+	create := e.config.inHome("enginebay key create NAME")
 	switch open := !isLoopback(e.config.Addr) && port != "0"; {
 	case err != nil:
-		e.fail("keys", "mend that file, or remove it and make new ones: enginebay key create NAME", "%v", err)
+		e.fail("keys", "mend that file, or remove it and make new ones: "+create, "%v", err)
 	case open && len(all) == 0:
-		e.fail("keys", "enginebay key create NAME, or choose an address of this machine only, as "+defaultAddr(), "other machines can reach %s, and there is no API key: no server starts there", e.config.Addr)
+		e.fail("keys", create+", or choose an address of this machine only, as "+defaultAddr(), "other machines can reach %s, and there is no API key: no server starts there", e.config.Addr)
 	case len(all) == 0:
 		e.ok("keys", "none; the server answers this machine only")
 	default:

@@ -117,7 +117,7 @@ func shown(given string, real net.Addr) string {
 func (c *config) openKeys(addr net.Addr, log hclog.Logger) (*keys.Ring, error) {
 	ring, err := keys.Open(c.keyFile(), log.Named("keys"))
 	if err == nil && api.Exposed(addr) && ring.Len() == 0 {
-		return nil, fmt.Errorf("other machines can reach %s, and there is no API key in %s; make one with: enginebay key create NAME, or choose an address of this machine only, as %s", c.Addr, c.keyFile(), defaultAddr())
+		return nil, fmt.Errorf("other machines can reach %s, and there is no API key in %s; make one with: %s, or choose an address of this machine only, as %s", c.Addr, c.keyFile(), c.inHome("enginebay key create NAME"), defaultAddr())
 	}
 	return ring, err
 }

@@ -107,7 +107,7 @@ func (s *Store) inspect(m *Model) {
 // look reads the head of the weights and adds to the metadata what they say.
 func (s *Store) look(m *Model) error {
 	first := m.Files[0]
-	if extension(first) == ".gguf" {
+	if m.isGGUF() {
 		peeked, err := s.cache.headers.of(first, func(os.FileInfo) (*headed, error) {
 			header, err := gguf.Peek(first)
 			return &headed{header, err}, err
@@ -126,6 +126,16 @@ func (s *Store) look(m *Model) error {
 	m.size = sizeOf(m.Files)
 	m.describe()
 	return nil
+}
+
+// isGGUF says whether the first file is to be read as GGUF: by its name or, where
+// that says nothing, as the blobs of other tools' stores do, by the source's.
+func (m *Model) isGGUF() bool {
+	first := m.Files[0]
+	if isWeight(first) || len(m.Manifest.Sources) == 0 {
+		return extension(first) == ".gguf"
+	}
+	return extension(m.Manifest.Sources[0].Filename) == ".gguf"
 }
 
 // describe adds to the metadata what the weights say.

@@ -240,8 +240,22 @@ func (m *Model) projector(l listing) string {
 		if file := local(l.dir, name); existing(file) {
 			return file
 		}
+		if file := m.source(l, name); file != "" {
+			return file
+		}
 	}
 	return l.projector()
+}
+
+// source is the file of the source of that name, which may lie elsewhere.
+func (m *Model) source(l listing, name string) string {
+	for _, source := range m.Manifest.Sources {
+		if source.Filename == name {
+			file, _ := l.find(source)
+			return file
+		}
+	}
+	return ""
 }
 
 func (l listing) projector() string {

@@ -64,10 +64,20 @@ func unfit(m sdk.Model) string {
 	switch {
 	case len(m.Files) == 0:
 		return "it has no weights"
-	case !strings.EqualFold(filepath.Ext(m.Files[0]), ".gguf"):
+	case !isGGUF(m.Files[0]):
 		return fmt.Sprintf("llama.cpp reads GGUF files, and %s is none", filepath.Base(m.Files[0]))
 	}
 	return ""
+}
+
+// isGGUF tells by the ending of the name or, where there is none, as the blobs of
+// other tools' stores have none, by the content.
+func isGGUF(file string) bool {
+	if ext := filepath.Ext(file); ext != "" {
+		return strings.EqualFold(ext, ".gguf")
+	}
+	_, err := gguf.Peek(file)
+	return err == nil
 }
 
 // header reads the head of a model; FileSize is that of all parts.

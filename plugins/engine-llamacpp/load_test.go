@@ -169,3 +169,20 @@ func TestInspect(t *testing.T) {
 		})
 	}
 }
+
+// TestLoadBlob: a file in another tool's store has a hash for a name.
+func TestLoadBlob(t *testing.T) {
+	guide := tinyGuide(t)
+	blob := filepath.Join(t.TempDir(), "sha256-"+strings.Repeat("0123456789abcdef", 4))
+	if err := os.Symlink(guide.Files[0], blob); err != nil {
+		t.Skip(err)
+	}
+	guide.Files = []string{blob}
+	instance, err := newEngine(t).try(t, guide, `{}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := instance.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

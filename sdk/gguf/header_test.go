@@ -2,6 +2,7 @@ package gguf_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -187,6 +188,19 @@ func benchmark(b *testing.B, read func(string) (*gguf.Header, error)) {
 	for b.Loop() {
 		if _, err := read(path); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestIncompleteSaysHowMuch: a copy that is not over says what it has and what it is to have.
+func TestIncompleteSaysHowMuch(t *testing.T) {
+	b := llama(30, 10).bytes()
+	for _, missing := range []int64{1, 4096} {
+		size := int64(len(b)) - missing
+		_, err := gguf.ReadFrom(bytes.NewReader(b[:size]), size)
+		var incomplete *gguf.IncompleteError
+		if !errors.As(err, &incomplete) || incomplete.Size != size || incomplete.Want != int64(len(b)) {
+			t.Errorf("%d bytes of %d: %+v, %v", size, len(b), incomplete, err)
 		}
 	}
 }

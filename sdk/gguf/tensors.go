@@ -29,10 +29,23 @@ func (w *walker) tensorList() error {
 	}
 	start := uint64((w.pos + align - 1) &^ (align - 1))
 	if end > 0 && (start > uint64(w.size) || end > uint64(w.size)-start) {
-		return fmt.Errorf("tensor %.64q: its data, %d bytes after offset %d, passes the end of the file (%d bytes): the file is incomplete",
-			last, end, start, w.size)
+		return &IncompleteError{Size: w.size, Want: int64(min(add(start, end), math.MaxInt64)), tensor: last, length: end, start: start}
 	}
 	return nil
+}
+
+// IncompleteError is the error of a file that ends before its last tensor does: a copy that broke off, or goes on.
+type IncompleteError struct {
+	Size int64 // bytes of the file
+	Want int64 // bytes that it must have at least
+
+	tensor        string // the last one
+	length, start uint64 // of the data of all
+}
+
+func (e *IncompleteError) Error() string {
+	return fmt.Sprintf("tensor %.64q: its data, %d bytes after offset %d, passes the end of the file (%d bytes): the file is incomplete",
+		e.tensor, e.length, e.start, e.Size)
 }
 
 // tensor reads one entry of the list; end is where its data ends, counted from the first tensor's.

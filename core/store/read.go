@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/enginebay/enginebay/sdk"
@@ -155,14 +156,14 @@ func (m *Model) describe() {
 	add("quantization", quantization, quantization != "")
 }
 
-// downloadable says whether every source can be fetched.
+// downloadable says whether every source can be fetched: from the web, or from
+// wherever an importer knows the way to.
 func (m *Model) downloadable() bool {
-	for _, source := range m.Manifest.Sources {
-		if !strings.HasPrefix(source.URL, "https://") && !strings.HasPrefix(source.URL, "http://") {
-			return false
-		}
-	}
-	return len(m.Manifest.Sources) > 0
+	return len(m.Manifest.Sources) > 0 && !slices.ContainsFunc(m.Manifest.Sources, isLocal)
+}
+
+func isLocal(source sdk.Source) bool {
+	return !isURL(source.URL) || strings.HasPrefix(source.URL, "file://")
 }
 
 func cloneMap(m map[string]any) map[string]any {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/enginebay/enginebay/sdk"
@@ -48,46 +49,57 @@ func (s *Store) Create(id string, manifest sdk.Manifest) error {
 		return err
 	}
 	defer stage.Discard()
-	if err := stage.check(manifest); err != nil {
-		return sdk.Errorf(sdk.CodeInvalid, "The model '%s' could not be used: %v", id, err)
+	if err := s.judge(id, listing{dir: stage.Dir}, manifest); err != nil {
+		return err
 	}
 	return stage.Commit(manifest)
 }
 
-// check says what stands against a model of this manifest in the stage.
-func (st *Stage) check(manifest sdk.Manifest) error {
-	l, err := list(st.Dir)
-	if err != nil {
-		return unwrapped(err)
-	}
-	m := newModel(st.id, st.Dir)
+// judge says what stands against a model of this manifest among these files.
+func (s *Store) judge(id string, l listing, manifest sdk.Manifest) error {
+	m := newModel(id, l.dir)
 	m.Manifest = manifest
 	m.fill(0)
 	m.locate(l, true)
-	st.store.inspect(m)
-	return m.Err
+	s.inspect(m)
+	if m.Err != nil {
+		return sdk.Errorf(sdk.CodeInvalid, "The model '%s' could not be used: %v", id, m.Err)
+	}
+	_, err := textOf(manifest)
+	return err
 }
 
 // vacant says what stands against a new model of that id.
 func (s *Store) vacant(id string) error {
+	if err := nameable(id); err != nil {
+		return err
+	}
+	_, err := os.Lstat(filepath.Join(s.dir, filepath.FromSlash(id)))
+	isTaken := func(m *Model) bool { return m.ID == id }
+	if !errors.Is(err, fs.ErrNotExist) || slices.ContainsFunc(s.Models(), isTaken) {
+		return Conflict("There is a model '%s' already; use another id", id)
+	}
+	return s.listed(id)
+}
+
+func nameable(id string) error {
 	if !ValidID(id) {
 		return sdk.Errorf(sdk.CodeInvalid, "%q is no model id: use letters, digits, '.', '_' and '-', in parts between slashes that begin with no '.'", printable(id))
 	}
 	if strings.Count(id, "/")+1 > maxDepth {
 		return sdk.Errorf(sdk.CodeInvalid, "%q has too many parts: use at most %d", printable(id), maxDepth)
 	}
+	return nil
+}
+
+// listed says what stands against a folder of that name being listed.
+func (s *Store) listed(id string) error {
 	target := filepath.Join(s.dir, filepath.FromSlash(id))
 	if link := s.link(filepath.Dir(target)); link != "" {
 		return Conflict("%s is a link, and nothing is made behind one: use another id than '%s'", s.show(link), id)
 	}
-	if _, err := os.Lstat(target); !errors.Is(err, fs.ErrNotExist) {
-		return Conflict("There is a model '%s' already; use another id", id)
-	}
 	for _, m := range s.Models() {
-		switch {
-		case m.ID == id:
-			return Conflict("There is a model '%s' already; use another id", id)
-		case m.Dir != s.dir && within(target, m.Dir):
+		if m.Dir != s.dir && within(target, m.Dir) {
 			return Conflict("%s is a model itself, and nothing below it is listed: use another id than %q", s.show(m.Dir), id)
 		}
 	}
@@ -107,6 +119,15 @@ func (st *Stage) Commit(manifest sdk.Manifest) error {
 	if err := s.write(filepath.Join(st.Dir, "model.json"), manifest); err != nil {
 		return err
 	}
+	if err := st.publish(); err != nil {
+		return err
+	}
+	return s.update(func(name string) bool { return name == top(st.id) })
+}
+
+// publish gives the folder its name. The caller holds mu.
+func (st *Stage) publish() error {
+	s := st.store
 	target := filepath.Join(s.dir, filepath.FromSlash(st.id))
 	err := os.MkdirAll(filepath.Dir(target), 0o700)
 	if err == nil {
@@ -115,7 +136,7 @@ func (st *Stage) Commit(manifest sdk.Manifest) error {
 	if err != nil {
 		return s.failed(target, "made", err)
 	}
-	return s.update(func(name string) bool { return name == top(st.id) })
+	return nil
 }
 
 // Discard removes what was staged; after Commit it does nothing.

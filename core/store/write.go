@@ -11,17 +11,26 @@ import (
 
 // write writes a model file: whole or not at all, and only what can be read again.
 func (s *Store) write(file string, manifest sdk.Manifest) error {
-	data, err := writeManifest(manifest)
+	data, err := textOf(manifest)
 	if err != nil {
 		return err
-	}
-	if err := readable(data); err != nil {
-		return sdk.Errorf(sdk.CodeInvalid, "The model file cannot be written so: %v", err)
 	}
 	if err := WriteFile(file, data); err != nil {
 		return s.failed(file, "written", err)
 	}
 	return nil
+}
+
+// textOf is what a model file of a manifest holds.
+func textOf(manifest sdk.Manifest) ([]byte, error) {
+	data, err := writeManifest(manifest)
+	if err == nil {
+		err = readable(data)
+	}
+	if err != nil {
+		return nil, sdk.Errorf(sdk.CodeInvalid, "The model file cannot be written so: %v", err)
+	}
+	return data, nil
 }
 
 // readable says what stands against a text as a model file.

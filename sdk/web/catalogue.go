@@ -191,10 +191,12 @@ func (c *Catalogue) sentence(ctx context.Context, err error) error {
 	var refused *Error
 	var coded *sdk.Error
 	switch {
-	case err == nil, errors.As(err, &status):
-		return err
+	case err == nil:
+		return nil
 	case ctx.Err() != nil:
 		return &sdk.Error{Code: sdk.CodeCanceled, Message: "the call was called off", Cause: ctx.Err()}
+	case errors.As(err, &status):
+		return err
 	case errors.As(err, &refused):
 		return refused
 	case errors.As(err, &coded):

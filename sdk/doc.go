@@ -11,8 +11,9 @@
 //
 // Beside it, sdk/process runs the server that an engine fronts, sdk/gguf reads the
 // head of GGUF files within bounds (the core, engines and importers all need it,
-// and plugins see nothing but sdk), and sdk/sdktest is the suite that every
-// plugin must pass.
+// and plugins see nothing but sdk), sdk/web calls catalogues and other strangers
+// within the operator's bounds, and sdk/sdktest is the suite that every plugin
+// must pass.
 //
 // The core holds the same types: a [Conn] is an Engine and an Importer that
 // live in another process.

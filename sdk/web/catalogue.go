@@ -2,7 +2,6 @@ package web
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -10,11 +9,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
-
-	"github.com/cenkalti/backoff/v5"
 
 	"github.com/enginebay/enginebay/sdk"
 )
@@ -32,11 +28,7 @@ type Catalogue struct {
 
 const (
 	maxDocument  = 32 << 20
-	tryTimeout   = time.Minute      // of one try, with its body
-	longestPause = 20 * time.Second // a service that wants a longer one is busy for now
 	maxErrorText = 4 << 10
-	defaultPause = 500 * time.Millisecond
-	defaultTries = 4
 )
 
 // JSON reads the document at a path below Base, or at an address of the same
@@ -45,32 +37,39 @@ const (
 // Errors: a [*StatusError] where the service refuses, and an [*sdk.Error] with
 // [sdk.CodeUnavailable] where it does not answer, or not with JSON.
 func (c *Catalogue) JSON(ctx context.Context, path string, v any) (http.Header, error) {
-	return c.Do(ctx, http.MethodGet, path, nil, v)
+	return c.send(ctx, http.MethodGet, path, "", nil, v)
 }
 
-// Do is [Catalogue.JSON] for another method; form is sent as the body where it
-// is not nil.
-func (c *Catalogue) Do(ctx context.Context, method, path string, form url.Values, v any) (http.Header, error) {
+// Post is [Catalogue.JSON] with a body: url.Values go as a form, everything else
+// as JSON. It must not matter whether the service does it twice.
+func (c *Catalogue) Post(ctx context.Context, path string, body, v any) (http.Header, error) {
+	if form, ok := body.(url.Values); ok {
+		return c.send(ctx, http.MethodPost, path, "application/x-www-form-urlencoded", []byte(form.Encode()), v)
+	}
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	return c.send(ctx, http.MethodPost, path, "application/json", text, v)
+}
+
+func (c *Catalogue) send(ctx context.Context, method, path, kind string, body []byte, v any) (http.Header, error) {
 	address, err := c.address(path)
 	if err != nil {
 		return nil, err
 	}
-	var header http.Header
 	request := func(ctx context.Context) (*http.Request, error) {
-		var body io.Reader
-		if form != nil {
-			body = strings.NewReader(form.Encode())
-		}
-		r, err := http.NewRequestWithContext(ctx, method, address, body)
+		r, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 		if err != nil {
 			return nil, err
 		}
 		r.Header.Set("Accept", "application/json")
-		if form != nil {
-			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if kind != "" {
+			r.Header.Set("Content-Type", kind)
 		}
 		return r, nil
 	}
+	var header http.Header
 	err = c.try(ctx, request, func(answer *http.Response) error {
 		header = answer.Header
 		return document(answer, v)
@@ -94,94 +93,6 @@ func (c *Catalogue) address(path string) (string, error) {
 		return "", sdk.Errorf(sdk.CodeUnavailable, "the catalogue at %s names an address elsewhere, which is not read", base.Host)
 	}
 	return full, nil
-}
-
-// try sends a request and reads its answer, again where that may help.
-func (c *Catalogue) try(ctx context.Context, request func(context.Context) (*http.Request, error), read func(*http.Response) error) error {
-	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = cmp.Or(c.Pause, defaultPause), longestPause
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		return struct{}{}, again(ctx, c.once(ctx, request, read))
-	}, backoff.WithBackOff(pause), backoff.WithMaxTries(cmp.Or(c.Tries, defaultTries)))
-	var wait *waiting
-	if errors.As(err, &wait) {
-		err = wait.cause
-	}
-	var permanent *backoff.PermanentError // stays when it is the last try's
-	if errors.As(err, &permanent) {
-		err = permanent.Unwrap()
-	}
-	return c.sentence(ctx, err)
-}
-
-func (c *Catalogue) once(ctx context.Context, request func(context.Context) (*http.Request, error), read func(*http.Response) error) error {
-	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
-	defer cancel()
-	r, err := request(ctx)
-	if err != nil {
-		return err
-	}
-	base, _ := url.Parse(c.Base)
-	if Origin(r.URL) == Origin(base) {
-		for name, values := range c.Header {
-			r.Header[http.CanonicalHeaderKey(name)] = values
-		}
-	}
-	answer, err := c.HTTP.Do(r)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode >= 300 {
-		return refusal(answer)
-	}
-	return read(answer)
-}
-
-// waiting is an error after which a service names the pause itself; it answers
-// to errors.As for both.
-type waiting struct {
-	pause *backoff.RetryAfterError
-	cause error
-}
-
-func (w *waiting) Error() string   { return w.cause.Error() }
-func (w *waiting) Unwrap() []error { return []error{w.pause, w.cause} }
-
-// again says of an error whether another try may help.
-func again(ctx context.Context, err error) error {
-	var status *StatusError
-	var coded *sdk.Error
-	var certificate *tls.CertificateVerificationError
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil, errors.As(err, &certificate):
-		return backoff.Permanent(err)
-	case errors.As(err, &status):
-		if status.Status != http.StatusTooManyRequests && status.Status < 500 || status.Status == http.StatusNotImplemented {
-			return backoff.Permanent(err)
-		}
-		pause, ok := retryAfter(status.Header.Get("Retry-After"))
-		switch {
-		case ok && pause > longestPause:
-			return backoff.Permanent(err)
-		case ok:
-			return &waiting{pause: &backoff.RetryAfterError{Duration: pause}, cause: err}
-		}
-	case errors.As(err, &coded): // nothing of the network
-		return backoff.Permanent(err)
-	}
-	return err
-}
-
-// retryAfter reads seconds, or a date.
-func retryAfter(value string) (time.Duration, bool) {
-	if seconds, err := strconv.Atoi(value); err == nil && seconds >= 0 {
-		return time.Duration(min(seconds, 1<<30)) * time.Second, true
-	}
-	date, err := http.ParseTime(value)
-	return max(0, time.Until(date)), err == nil
 }
 
 // sentence brings an error into a form for the user, without the addresses that

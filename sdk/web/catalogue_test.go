@@ -191,7 +191,7 @@ func TestCalledOff(t *testing.T) {
 	}
 	busy := serve(t, func(w http.ResponseWriter, r *http.Request) { asked <- true; w.WriteHeader(503) })
 	c := catalogue(t, busy.URL)
-	c.Pause = time.Hour
+	c.Pause = time.Minute
 	ctx, cancel = context.WithCancel(t.Context())
 	go func() { <-asked; cancel() }()
 	if _, err := c.JSON(ctx, "x", nil); sdk.CodeOf(err) != sdk.CodeCanceled {
@@ -199,12 +199,18 @@ func TestCalledOff(t *testing.T) {
 	}
 }
 
-func TestForm(t *testing.T) {
+func TestPost(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, `{"said": %q}`, r.Method+" "+r.PostFormValue("client_secret"))
+		body, _ := io.ReadAll(r.Body)
+		fmt.Fprintf(w, `{"said": %q}`, r.Method+" "+r.Header.Get("Content-Type")+" "+string(body))
 	})
-	var v struct{ Said string }
-	if _, err := catalogue(t, s.URL).Do(t.Context(), http.MethodPost, "token", url.Values{"client_secret": {"a&b"}}, &v); err != nil || v.Said != "POST a&b" {
-		t.Errorf("%+v, %v", v, err)
+	for want, body := range map[string]any{
+		"POST application/x-www-form-urlencoded secret=a%26b": url.Values{"secret": {"a&b"}},
+		`POST application/json {"a":1}`:                       map[string]int{"a": 1},
+	} {
+		var v struct{ Said string }
+		if _, err := catalogue(t, s.URL).Post(t.Context(), "token", body, &v); err != nil || v.Said != want {
+			t.Errorf("%+v, %v", v, err)
+		}
 	}
 }

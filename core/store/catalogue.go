@@ -132,7 +132,7 @@ func (s *Store) extend(folder, dir string, variants []Variant) error {
 	for _, v := range variants {
 		file := filepath.Join(dir, v.file())
 		if i := slices.IndexFunc(here, func(m *Model) bool { return m.File == file }); i >= 0 {
-			err = s.refresh(here[i], v.Manifest.Sources)
+			err = s.refresh(here[i], v.Manifest)
 		} else if _, there := os.Lstat(file); !errors.Is(there, fs.ErrNotExist) {
 			err = Conflict("%s is there already, and is no model file: use another folder than '%s'", s.show(file), folder)
 		} else {
@@ -191,14 +191,18 @@ func sameSource(a, b sdk.Manifest) bool {
 
 // refresh writes the sources of a model anew, if its weights are still to come:
 // all else may be somebody's own work.
-func (s *Store) refresh(m *Model, sources []sdk.Source) error {
-	if m.sealed() || m.Ready || len(m.Files) > 0 || reflect.DeepEqual(m.read.manifest.Sources, sources) {
+func (s *Store) refresh(m *Model, now sdk.Manifest) error {
+	if m.sealed() || m.Ready || len(m.Files) > 0 {
 		return nil
+	}
+	_, back, err := textOf(now)
+	if err != nil || reflect.DeepEqual(m.read.manifest.Sources, back.Sources) {
+		return err
 	}
 	manifest, err := copied(m.read.manifest)
 	if err != nil {
 		return err
 	}
-	manifest.Sources = sources
+	manifest.Sources = back.Sources
 	return s.write(m.home, manifest)
 }

@@ -26,7 +26,8 @@ type Model struct {
 	Header   *gguf.Header // what stands before the vocabulary in the first file; nil for other formats
 	Linked   bool         // the weights lie outside the models folder: never deleted
 
-	// Ready says whether all weights are there; Missing names those that are not.
+	// Ready says whether all weights are there; Missing names those that are not,
+	// or not wholly.
 	Ready   bool
 	Missing []string
 
@@ -37,11 +38,13 @@ type Model struct {
 	// Warnings are what was read although it is not right.
 	Warnings schemas.Problems
 
-	alias string  // the id that the file names, where it is another than the folder's
-	exact bool    // the id is the path as it stands, without a letter replaced
-	home  string  // absolute path of the model file that Edit writes
-	read  *parsed // what File was read as
-	size  int64   // bytes of Files
+	alias   string       // the id that the file names, where it is another than the folder's
+	exact   bool         // the id is the path as it stands, without a letter replaced
+	home    string       // absolute path of the model file that Edit writes
+	read    *parsed      // what File was read as
+	size    int64        // bytes of Files
+	instead string       // the file that is used although the first source names none, or another
+	lacks   []sdk.Source // whose files are not there, or not wholly
 
 	once sync.Once
 	json []byte

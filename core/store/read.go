@@ -45,6 +45,7 @@ func (s *Store) bare(id string, l listing, name, home string) *Model {
 	m := newModel(id, l.dir)
 	m.home = home
 	m.use(l, filepath.Join(l.dir, name))
+	m.Ready = len(m.Missing) == 0
 	if l.dir != s.dir {
 		m.MMProj = l.projector()
 	}
@@ -95,9 +96,9 @@ func (s *Store) inspect(m *Model) {
 	case m.Ready:
 		m.Err = s.look(m)
 		m.Ready = m.Err == nil
+	case m.fetchable():
 	case len(m.Missing) > 0 && len(m.Files) > 0:
 		m.Err = fmt.Errorf("of %d files these are missing: %s", len(m.Files)+len(m.Missing), strings.Join(m.Missing, ", "))
-	case m.downloadable():
 	case len(m.Missing) > 0:
 		m.Err = fmt.Errorf("%s is not there, or is no regular file, and no source to get it from is named", m.Missing[0])
 	default:

@@ -27,7 +27,7 @@ func (s *Store) removal(m *Model, purge bool) (removal, error) {
 	if m.sealed() {
 		return removal{}, Conflict("What belongs to the model '%s' cannot be told: %v; mend that, or purge the model (?purge=true)", m.ID, m.Err)
 	}
-	return s.freeing(m, usersOf(others))
+	return s.freeing(m, others)
 }
 
 // unlinking removes the link that a model lies behind, where it is there for this
@@ -52,7 +52,7 @@ func (s *Store) purging(m *Model, others []*Model) (removal, error) {
 		}
 		return removal{folder: m.Dir}, nil
 	}
-	var files []string
+	files := m.unshared(others)
 	for _, file := range s.own(m) {
 		switch other := s.user(file, users); {
 		case other == nil:
@@ -76,7 +76,9 @@ func lent(m, other *Model) error {
 
 // freeing removes the weights that can be fetched again, or else a file that is
 // no more than a link.
-func (s *Store) freeing(m *Model, users map[string]*Model) (removal, error) {
+func (s *Store) freeing(m *Model, others []*Model) (removal, error) {
+	users := usersOf(others)
+	begun := m.unshared(others)
 	again := m.File != "" && m.downloadable()
 	var named, links []string // what a source names; symbolic links
 	for _, file := range s.own(m) {
@@ -94,12 +96,24 @@ func (s *Store) freeing(m *Model, users map[string]*Model) (removal, error) {
 		}
 	}
 	if len(named) > 0 || again && len(m.Files) == 0 {
-		return removal{files: named}, nil
+		return removal{files: append(begun, named...)}, nil
 	}
 	if m.File != "" {
 		links = append(links, m.File)
 	}
-	return removal{files: links, empty: m.Dir}, nil
+	return removal{files: append(begun, links...), empty: m.Dir}, nil
+}
+
+// unshared are the partials of a model that no other model of its folder waits for.
+func (m *Model) unshared(others []*Model) []string {
+	files := m.partials()
+	for _, other := range others {
+		if other.Dir == m.Dir && len(files) > 0 {
+			theirs := other.partials()
+			files = slices.DeleteFunc(files, func(file string) bool { return slices.Contains(theirs, file) })
+		}
+	}
+	return files
 }
 
 // own are the files of a model that lie in its folder: weights, projector, and

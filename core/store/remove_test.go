@@ -66,6 +66,12 @@ func TestRemove(t *testing.T) {
 		"such a file, purged":            {files: tree{"m/model.json": `{`, "m/x.gguf": weights}, id: "m", purge: true, gone: []string{"m/model.json", "m/x.gguf"}, stays: "gone"},
 		"nobody":                         {files: tree{}, id: "m", refuse: "does not exist"},
 
+		"half of it here":              {files: tree{"m/model.json": fetched("x.gguf", "y.gguf"), "m/.x.gguf.part": "", "m/.x.gguf.part.json": "", "m/y.gguf": weights, "m/.z.gguf.part": ""}, id: "m", gone: []string{"m/.x.gguf.part", "m/.x.gguf.part.json", "m/y.gguf"}, stays: "to_download"},
+		"no more than half of it":      {files: tree{"m/model.json": fetched("x-00001-of-00002.gguf"), "m/.x-00002-of-00002.gguf.part": ""}, id: "m", gone: []string{"m/.x-00002-of-00002.gguf.part"}, stays: "to_download"},
+		"half of it below":             {files: tree{"m/model.json": source("sub/x.gguf", remote+"x.gguf"), "m/sub/.x.gguf.part": ""}, id: "m", gone: []string{"m/sub/.x.gguf.part"}, stays: "to_download"},
+		"half of it behind a link":     {files: tree{"m/model.json": source("sub/x.gguf", remote+"x.gguf"), "m/sub": "-> ../../out", "../out/.x.gguf.part": ""}, id: "m", stays: "to_download"},
+		"half of a variant":            {files: tree{"m/a.json": fetched("a.gguf", "mmproj.gguf"), "m/b.json": fetched("b.gguf", "mmproj.gguf"), "m/.a.gguf.part": "", "m/.b.gguf.part": "", "m/.mmproj.gguf.part": ""}, id: "m/a", gone: []string{"m/.a.gguf.part"}, stays: "to_download"},
+		"such a one, purged as well":   {files: tree{"m/a.json": fetched("a.gguf"), "m/b.json": fetched("b.gguf"), "m/.a.gguf.part": "", "m/.a.gguf.part.json": "", "m/.b.gguf.part": ""}, id: "m/a", purge: true, gone: []string{"m/.a.gguf.part", "m/.a.gguf.part.json", "m/a.json"}, stays: "gone"},
 		"linked by its path":           {files: tree{"m/model.json": `{"sources": [{"url": "../../` + away + `"}]}`}, id: "m", gone: []string{"m/model.json"}, stays: "gone"},
 		"linked by its path, purged":   {files: tree{"m/model.json": `{"sources": [{"url": "../../` + away + `"}]}`}, id: "m", purge: true, gone: []string{"m/model.json"}, stays: "gone"},
 		"a link for weights":           {files: tree{"m/x.gguf": "-> ../../" + away}, id: "m", gone: []string{"m/x.gguf"}, stays: "gone"},
@@ -165,16 +171,16 @@ func TestRemoveAtOnce(t *testing.T) {
 	}
 }
 
-// TestCrashWhileRemoving: each step leaves a model that is not ready, says why and
-// can be removed again; what waits for its end is gone after the next start.
+// TestCrashWhileRemoving: each step leaves a model that is not ready, says what is
+// missing and can be removed again; what waits for its end is gone after the next start.
 func TestCrashWhileRemoving(t *testing.T) {
 	models := plant(t, tree{"m/model.json": fetched("x-00001-of-00002.gguf"), "m/x-00002-of-00002.gguf": weights, ".removed/m1/model/x.gguf": weights})
 	s := open(t, models)
 	if _, err := os.Lstat(filepath.Join(models, ".removed")); err == nil {
 		t.Error("what was removed is still there")
 	}
-	if m := model(t, s, "m"); m.Ready || m.Err == nil {
-		t.Errorf("half a model is ready: %v", m.Err)
+	if m := model(t, s, "m"); m.Ready || m.Err != nil || !slices.Equal(m.Missing, []string{"x-00001-of-00002.gguf"}) {
+		t.Errorf("half a model: ready %v, missing %q, %v", m.Ready, m.Missing, m.Err)
 	}
 	must(t, s.Remove("m", false))
 	if m := model(t, s, "m"); m.Err != nil || len(m.Files) > 0 {

@@ -57,16 +57,19 @@ func (s *Store) Create(id string, manifest sdk.Manifest) error {
 
 // judge says what stands against a model of this manifest among these files.
 func (s *Store) judge(id string, l listing, manifest sdk.Manifest) error {
+	_, back, err := textOf(manifest)
+	if err != nil {
+		return err
+	}
 	m := newModel(id, l.dir)
-	m.Manifest = manifest
+	m.Manifest = back
 	m.fill(0)
 	m.locate(l, true)
 	s.inspect(m)
 	if m.Err != nil {
 		return sdk.Errorf(sdk.CodeInvalid, "The model '%s' could not be used: %v", id, m.Err)
 	}
-	_, err := textOf(manifest)
-	return err
+	return nil
 }
 
 // vacant says what stands against a new model of that id.

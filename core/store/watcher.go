@@ -158,11 +158,12 @@ func latest(errors <-chan error) <-chan error {
 }
 
 // topFolder is the name at the top of the models folder that an event belongs to.
+// Hidden files are not listed: what a download writes into one is no change.
 func topFolder(models string, e fsnotify.Event) (name string, ok bool) {
 	rel, err := filepath.Rel(models, e.Name)
 	if err != nil || rel == "." || e.Op == fsnotify.Chmod {
 		return "", false
 	}
-	name = top(filepath.ToSlash(rel))
-	return name, !strings.HasPrefix(name, ".")
+	rel = filepath.ToSlash(rel)
+	return top(rel), !strings.HasPrefix(rel, ".") && !strings.Contains(rel, "/.")
 }

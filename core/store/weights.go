@@ -106,22 +106,45 @@ func (m *Model) locate(l listing, alone bool) {
 		m.Ready = true
 		return
 	}
-	file, missing := m.named(l)
-	if all := l.weights(); file == "" && missing == "" {
-		file, m.Err = m.guess(l, alone)
-	} else if file == "" && alone && len(all) == 1 { // Jan's own llama3.1-8b-instruct spells its file in two ways
-		file = filepath.Join(l.dir, all[0])
-		m.Warnings = append(slices.Clip(m.Warnings), schemas.Problem{File: path.Join("models", m.ID, filepath.Base(m.File)), Pointer: "/sources/0",
-			Expected: fmt.Sprintf("the only weights of the folder, %s, which are used", all[0]), Got: missing})
-	}
+	m.instead = m.configured(l)
+	file, missing := m.instead, ""
 	if file == "" {
-		if missing != "" {
-			m.Missing = []string{missing}
-		}
-		return
+		file, missing = m.first(l)
 	}
-	m.use(l, file)
-	m.alsoNeeds(l)
+	switch {
+	case file != "":
+	case missing == "":
+		m.instead, m.Err = m.guess(l, alone)
+		file = m.instead
+	case alone:
+		m.instead = m.misspelt(l, missing)
+		file = m.instead
+	}
+	if file != "" {
+		m.use(l, file)
+	} else if missing != "" { // the first part of a split file; others may be here
+		all := parts(filepath.Join(l.dir, filepath.FromSlash(m.Manifest.Sources[0].Filename)))
+		m.Files = slices.DeleteFunc(all, func(file string) bool { return !existing(file) })
+	}
+	m.compare(l, file, missing)
+	m.Ready = file != "" && len(m.Missing) == 0
+}
+
+// misspelt is the only weights of a folder, which stand in for those that the
+// manifest names: Jan's own llama3.1-8b-instruct spells its file in two ways.
+func (m *Model) misspelt(l listing, missing string) string {
+	all := l.weights()
+	if len(all) != 1 {
+		return ""
+	}
+	file := filepath.Join(l.dir, all[0])
+	isNamed := func(source sdk.Source) bool { return source.Filename == all[0] }
+	if slices.ContainsFunc(allParts(m.Manifest.Sources), isNamed) || !isWhole(file, m.Manifest.Sources[0]) {
+		return ""
+	}
+	m.Warnings = append(slices.Clip(m.Warnings), schemas.Problem{File: path.Join("models", m.ID, filepath.Base(m.File)), Pointer: "/sources/0",
+		Expected: fmt.Sprintf("the only weights of the folder, %s, which are used", all[0]), Got: missing})
+	return file
 }
 
 // use makes a file, and what goes with it, the weights of the model.
@@ -141,27 +164,71 @@ func (m *Model) use(l listing, file string) {
 			m.Missing = append(m.Missing, filepath.Base(file))
 		}
 	}
-	m.Ready = len(m.Missing) == 0
 }
 
-// alsoNeeds looks for the sources after the first, such as a projector.
-func (m *Model) alsoNeeds(l listing) {
-	for _, source := range m.Manifest.Sources[min(1, len(m.Manifest.Sources)):] {
-		if _, missing := l.find(source); missing != "" && !slices.Contains(m.Missing, missing) {
+// compare looks for the files of all sources, and for what they lack. file and
+// missing are what there is of the first one.
+func (m *Model) compare(l listing, file, missing string) {
+	sources := m.Manifest.Sources
+	if m.instead == "" {
+		sources = allParts(sources)
+	} else if len(sources) > 0 {
+		sources = sources[1:]
+	}
+	for i, source := range sources {
+		isFirst := i == 0 && m.instead == ""
+		if !isFirst {
+			file, missing = l.find(source)
+		}
+		switch {
+		case file != "" && !isWhole(file, source):
+			missing = filepath.Base(file)
+			if m.Err == nil {
+				m.Err = cut(file, source)
+			}
+		case missing == "" && !(isFirst && file == ""): // which a source without a name is, too
+			continue
+		}
+		m.lacks = append(m.lacks, source)
+		if missing != "" && !slices.Contains(m.Missing, missing) {
 			m.Missing = append(m.Missing, missing)
-			m.Ready = false
 		}
 	}
 }
 
-// named is the file that the manifest names as the model itself. missing is the
-// name of one that it names and that is not there.
-func (m *Model) named(l listing) (file, missing string) {
-	if name, _ := m.Manifest.Settings["llama_model_path"].(string); name != "" {
+// cut is what is said of a file that has not the size that its source says.
+func cut(file string, source sdk.Source) error {
+	info, err := os.Stat(file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(file), unwrapped(err))
+	}
+	return fmt.Errorf("%s has %d bytes, and its source says %d: it is cut off, or another file; download the model again", filepath.Base(file), info.Size(), source.Size)
+}
+
+// fetchable says whether all that the model lacks can be fetched.
+func (m *Model) fetchable() bool {
+	names := map[string]bool{}
+	for _, source := range m.lacks {
+		if isLocal(source) {
+			return false
+		}
+		names[path.Base(source.Filename)] = true
+	}
+	return len(m.lacks) > 0 && !slices.ContainsFunc(m.Missing, func(name string) bool { return !names[name] })
+}
+
+// configured is the file that a setting names as the model itself, if it is there.
+func (m *Model) configured(l listing) string {
+	if name := m.setting("llama_model_path"); name != "" {
 		if file := local(l.dir, name); existing(file) {
-			return file, ""
+			return file
 		}
 	}
+	return ""
+}
+
+// first is the file of the first source. missing is the name of one that is not there.
+func (m *Model) first(l listing) (file, missing string) {
 	if len(m.Manifest.Sources) == 0 {
 		return "", ""
 	}
@@ -236,7 +303,7 @@ func parts(file string) []string {
 }
 
 func (m *Model) projector(l listing) string {
-	if name, _ := m.Manifest.Settings["mmproj"].(string); name != "" {
+	if name := m.setting("mmproj"); name != "" {
 		if file := local(l.dir, name); existing(file) {
 			return file
 		}
@@ -265,6 +332,12 @@ func (l listing) projector() string {
 		}
 	}
 	return ""
+}
+
+// setting is a setting that is a text; empty where it is not there.
+func (m *Model) setting(name string) string {
+	text, _ := m.Manifest.Settings[name].(string)
+	return text
 }
 
 // existing says whether there is a regular file at a path, links followed.

@@ -20,6 +20,12 @@ func source(filename, url string) string {
 	return string(text)
 }
 
+// sized is a model file whose source says how large its file is.
+func sized(filename string, size int) string {
+	text, _ := json.Marshal(sdk.Manifest{Sources: []sdk.Source{{Filename: filename, URL: remote + filename, Size: int64(size)}}})
+	return string(text)
+}
+
 // TestWeights: what a model is given of what lies in its folder. Of a case
 // without "ready" the model is not, and err is part of what it says; an empty
 // one says nothing.
@@ -59,7 +65,20 @@ func TestWeights(t *testing.T) {
 		"no GGUF":                       {files: tree{"m/x.gguf": "<html>Not found</html>"}, weights: []string{"x.gguf"}, err: "not a GGUF file"},
 		"a projector beside it":         {files: tree{"m/m.json": `{}`, "m/a-mmproj-f16.gguf": weights, "m/x.gguf": weights}, ready: true, weights: []string{"x.gguf"}, mmproj: "a-mmproj-f16.gguf"},
 		"a projector, no model file":    {files: tree{"m/mmproj-f16.gguf": weights, "m/x.gguf": weights, "m/y.gguf": weights}, id: "m/x", ready: true, weights: []string{"x.gguf"}, mmproj: "mmproj-f16.gguf"},
-		"a projector to be fetched":     {files: tree{"m/m.json": `{"sources": [{"filename": "x.gguf"}, {"filename": "mmproj.gguf", "url": "` + remote + `mmproj.gguf"}]}`, "m/x.gguf": weights}, weights: []string{"x.gguf"}, missing: []string{"mmproj.gguf"}, err: "mmproj.gguf"},
+		"a projector to be fetched":     {files: tree{"m/m.json": `{"sources": [{"filename": "x.gguf"}, {"filename": "mmproj.gguf", "url": "` + remote + `mmproj.gguf"}]}`, "m/x.gguf": weights}, weights: []string{"x.gguf"}, missing: []string{"mmproj.gguf"}},
+		"a projector not to be had":     {files: tree{"m/m.json": `{"sources": [{"filename": "x.gguf", "url": "` + remote + `x.gguf"}, {"filename": "mmproj.gguf"}]}`, "m/x.gguf": weights}, weights: []string{"x.gguf"}, missing: []string{"mmproj.gguf"}, err: "of 2 files these are missing: mmproj.gguf"},
+		"parts to be fetched":           {files: tree{"m/m.json": source("", remote+"x-00001-of-00003.gguf"), "m/x-00002-of-00003.gguf": weights}, weights: []string{"x-00002-of-00003.gguf"}, missing: []string{"x-00001-of-00003.gguf", "x-00003-of-00003.gguf"}},
+		"the first part is here":        {files: tree{"m/m.json": source("", remote+"x-00001-of-00002.gguf"), "m/x-00001-of-00002.gguf": weights}, weights: []string{"x-00001-of-00002.gguf"}, missing: []string{"x-00002-of-00002.gguf"}},
+		"a part not to be had":          {files: tree{"m/m.json": `{"sources": [{"filename": "x-00001-of-00003.gguf"}, {"url": "` + remote + `x-00002-of-00003.gguf"}, {"filename": "x-00003-of-00003.gguf"}]}`, "m/x-00001-of-00003.gguf": weights}, weights: []string{"x-00001-of-00003.gguf"}, missing: []string{"x-00002-of-00003.gguf", "x-00003-of-00003.gguf"}, err: "of 3 files these are missing: x-00002-of-00003.gguf, x-00003-of-00003.gguf"},
+		"an importer's":                 {files: tree{"m/m.json": source("x.gguf", "hf://a/b:x.gguf")}, missing: []string{"x.gguf"}},
+		"an importer's repository":      {files: tree{"m/m.json": source("", "hf://a/b")}},
+		"a repository, older":           {files: tree{"m/m.json": `{"source_url": "https://huggingface.co/TheBloke/X-GGUF"}`}},
+		"a repository, and weights":     {files: tree{"m/m.json": source("", "https://huggingface.co/a/b"), "m/x.gguf": weights}, ready: true, weights: []string{"x.gguf"}},
+		"a partial":                     {files: tree{"m/m.json": source("x.gguf", remote+"x.gguf"), "m/.x.gguf.part": weights, "m/.x.gguf.part.json": `{}`}, missing: []string{"x.gguf"}},
+		"of its size":                   {files: tree{"m/m.json": sized("x.gguf", len(weights)), "m/x.gguf": weights}, ready: true, weights: []string{"x.gguf"}},
+		"cut off":                       {files: tree{"m/m.json": sized("x.gguf", 1e9), "m/x.gguf": weights}, weights: []string{"x.gguf"}, missing: []string{"x.gguf"}, err: "x.gguf has 141 bytes, and its source says 1000000000"},
+		"another file, of another size": {files: tree{"m/m.json": sized("x.gguf", 1e9), "m/y.gguf": weights}, missing: []string{"x.gguf"}},
+		"a projector cut off":           {files: tree{"m/m.json": `{"sources": [{"url": "` + remote + `x.gguf"}, {"url": "` + remote + `mmproj.gguf", "size": 7}]}`, "m/x.gguf": weights, "m/mmproj.gguf": weights}, weights: []string{"x.gguf"}, missing: []string{"mmproj.gguf"}, mmproj: "mmproj.gguf", err: "mmproj.gguf has 141 bytes, and its source says 7"},
 		"nothing but a projector":       {files: tree{"m/m.json": `{}`, "m/mmproj.gguf": weights}, mmproj: "mmproj.gguf", err: "no weights here"},
 		"a projector by its header":     {files: tree{"m/x.gguf": ggufFile("clip")}, weights: []string{"x.gguf"}, err: "projector"},
 		"a remote model":                {files: tree{"m/m.json": `{"engine": "openai"}`}, ready: true},

@@ -11,7 +11,7 @@ import (
 
 // write writes a model file: whole or not at all, and only what can be read again.
 func (s *Store) write(file string, manifest sdk.Manifest) error {
-	data, err := textOf(manifest)
+	data, _, err := textOf(manifest)
 	if err != nil {
 		return err
 	}
@@ -21,26 +21,26 @@ func (s *Store) write(file string, manifest sdk.Manifest) error {
 	return nil
 }
 
-// textOf is what a model file of a manifest holds.
-func textOf(manifest sdk.Manifest) ([]byte, error) {
-	data, err := writeManifest(manifest)
+// textOf is what a model file of a manifest holds, and what it reads back as.
+func textOf(manifest sdk.Manifest) (data []byte, back sdk.Manifest, err error) {
+	data, err = writeManifest(manifest)
 	if err == nil {
-		err = readable(data)
+		back, err = readBack(data)
 	}
 	if err != nil {
-		return nil, sdk.Errorf(sdk.CodeInvalid, "The model file cannot be written so: %v", err)
+		return nil, back, sdk.Errorf(sdk.CodeInvalid, "The model file cannot be written so: %v", err)
 	}
-	return data, nil
+	return data, back, nil
 }
 
-// readable says what stands against a text as a model file.
-func readable(data []byte) error {
+// readBack reads a text as a model file; the error says what stands against it.
+func readBack(data []byte) (sdk.Manifest, error) {
 	doc, err := schemas.Parse("", data)
 	if err != nil {
-		return Unplaced(err)
+		return sdk.Manifest{}, Unplaced(err)
 	}
-	_, _, err = ReadManifest(doc)
-	return Unplaced(err)
+	m, _, err := ReadManifest(doc)
+	return m, Unplaced(err)
 }
 
 // Unplaced takes line and column out of problems: nobody has seen the text that

@@ -107,8 +107,14 @@ func (s *Store) discard(root *os.Root, folder string) (trash string, err error) 
 	return trash, err
 }
 
-// sweep removes what a crash left half removed.
-func (s *Store) sweep() { _ = os.RemoveAll(filepath.Join(s.dir, removed)) }
+// sweep removes what a crash left half removed, or half made: what is staged came
+// from somewhere else, and is staged anew. Downloads are not: they go on where
+// they are.
+func (s *Store) sweep() {
+	for _, name := range []string{removed, staging} {
+		_ = os.RemoveAll(filepath.Join(s.dir, name))
+	}
+}
 
 // rel is a path below the models folder.
 func (s *Store) rel(file string) string {

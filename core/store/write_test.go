@@ -204,7 +204,7 @@ func TestCommitOnce(t *testing.T) {
 }
 
 // TestCrashBeforeCommit: what was staged when the program ended is not listed by
-// the next one.
+// the next one, and takes up no room.
 func TestCrashBeforeCommit(t *testing.T) {
 	models := plant(t, nil)
 	s := open(t, models)
@@ -213,6 +213,9 @@ func TestCrashBeforeCommit(t *testing.T) {
 	grow(t, stage.Dir, tree{"model.json": `{}`, "x.gguf": weights}) // all but the rename
 	if got := ids(open(t, models)); len(got) > 0 {
 		t.Errorf("it lists %q", got)
+	}
+	if _, err := os.Stat(stage.Dir); err == nil {
+		t.Error("what was staged is still there")
 	}
 	if again, err := s.Stage("m"); err != nil {
 		t.Errorf("it cannot be staged again: %v", err)

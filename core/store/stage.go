@@ -28,16 +28,12 @@ func (s *Store) Stage(id string) (*Stage, error) {
 	if err := s.vacant(id); err != nil {
 		return nil, err
 	}
-	parent := filepath.Join(s.dir, staging)
-	err := os.MkdirAll(parent, 0o700)
+	stage, err := s.Unnamed()
 	if err != nil {
-		return nil, s.failed(parent, "made", err)
+		return nil, err
 	}
-	dir, err := os.MkdirTemp(parent, "m")
-	if err != nil {
-		return nil, s.failed(parent, "written", err)
-	}
-	return &Stage{Dir: dir, store: s, id: id}, nil
+	stage.id = id
+	return stage, nil
 }
 
 // Create makes a model that brings no weights along: they lie elsewhere on this

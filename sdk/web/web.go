@@ -46,6 +46,10 @@ type Config struct {
 	Proxy string
 
 	CA string // PEM file of further certificate authorities
+
+	// HTTP1 keeps HTTP/2 out, which would send all that goes to one server over one
+	// connection. Many connections at once are what makes a download fast.
+	HTTP1 bool
 }
 
 // The time-outs. A catalogue may think for a while before its first line.
@@ -75,7 +79,7 @@ func New(c Config) (*http.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	direct, proxied := transport(roots), transport(roots)
+	direct, proxied := transport(roots, c.HTTP1), transport(roots, c.HTTP1)
 	direct.DialContext = guard.dial
 	proxied.DialContext = (&net.Dialer{Timeout: dialTimeout}).DialContext
 	proxied.Proxy = proxy.always
@@ -87,7 +91,7 @@ func New(c Config) (*http.Client, error) {
 	return &http.Client{Transport: caller, CheckRedirect: checkRedirect}, nil
 }
 
-func transport(roots *x509.CertPool) *http.Transport {
+func transport(roots *x509.CertPool, http1 bool) *http.Transport {
 	return &http.Transport{
 		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    tlsTimeout,
@@ -98,7 +102,7 @@ func transport(roots *x509.CertPool) *http.Transport {
 		MaxIdleConnsPerHost:    16,
 		MaxResponseHeaderBytes: 256 << 10,
 		DisableCompression:     true,
-		ForceAttemptHTTP2:      true,
+		ForceAttemptHTTP2:      !http1,
 	}
 }
 

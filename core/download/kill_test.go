@@ -1,0 +1,5 @@
+package download_test
+
+const childEnv = "ENGINEBAY_TEST_DOWNLOAD"
+
+func child() {}

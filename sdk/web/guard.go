@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/netip"
@@ -42,6 +43,9 @@ func (g *guard) allow(text string) error {
 		g.prefixes = append(g.prefixes, netip.PrefixFrom(a, a.BitLen()))
 		return nil
 	}
+	if u, err := url.Parse(text); err == nil && strings.TrimSuffix(text, "/") == Origin(u) && checkURL(u) == nil {
+		text = net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), usualPort(u.Scheme)))
+	}
 	if text == "" || strings.ContainsAny(text, "/*@ ") {
 		return sdk.Errorf(sdk.CodeInvalid, "'%s' is no host name, address or prefix that may be called of private networks; such are localhost, 10.1.2.3 and 10.0.0.0/8", text)
 	}
@@ -78,10 +82,7 @@ func (g *guard) checkAddress(host, address string) error {
 // nothing else to look at. Names of numbers that are no addresses in Go, such as
 // 127.1 and 0x7f000001, are ones elsewhere.
 func (g *guard) checkHost(u *url.URL) error {
-	host, port := strings.ToLower(u.Hostname()), u.Port()
-	if port == "" {
-		port = usualPort(u.Scheme)
-	}
+	host, port := strings.ToLower(u.Hostname()), cmp.Or(u.Port(), usualPort(u.Scheme))
 	if g.named(host, port) {
 		return nil
 	}

@@ -62,7 +62,8 @@ func TestPrivateAllows(t *testing.T) {
 		{"127.0.0.1", "127.0.0.1", true}, {"127.0.0.0/8", "127.0.0.1", true}, {"::ffff:127.0.0.1", "127.0.0.1", true}, {"*", "127.0.0.1", true},
 		{" 127.0.0.1 ", "127.0.0.1", true}, {"127.0.0.1:" + port, "127.0.0.1", true}, {"localhost:" + port, "localhost", true},
 		{"localhost", "localhost", true}, {"LocalHost", "LOCALHOST", true}, {"127.0.0.0/8", "localhost", true}, {"*", "localhost", true},
-		{"127.0.0.1", "[::ffff:127.0.0.1]", true},
+		{"127.0.0.1", "[::ffff:127.0.0.1]", true}, {"http://127.0.0.1:" + port, "127.0.0.1", true}, {"https://LocalHost:" + port + "/", "localhost", true},
+		{"http://127.0.0.1", "127.0.0.1", false}, {"http://localhost:" + port, "127.0.0.1", false},
 		{"127.0.0.1:1", "127.0.0.1", false}, {"localhost:1", "localhost", false}, {"localhost", "127.0.0.1", false}, {"127.0.0.2", "127.0.0.1", false},
 		{"10.0.0.0/8", "127.0.0.1", false}, {"10.0.0.0/8", "localhost", false}, {"example.com", "127.0.0.1", false},
 	} {
@@ -89,7 +90,7 @@ func TestServicesOfCloudsMustBeNamed(t *testing.T) {
 
 func TestWrongConfigs(t *testing.T) {
 	for name, c := range map[string]web.Config{
-		"address for a host": {Private: []string{"http://localhost"}},
+		"address for a host": {Private: []string{"http://localhost/x"}},
 		"empty host":         {Private: []string{""}},
 		"wildcard":           {Private: []string{"*.lan"}},
 		"wrong prefix":       {Private: []string{"10.0.0.0/99"}},

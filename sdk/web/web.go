@@ -34,8 +34,9 @@ type Config struct {
 	Tokens map[string]string
 
 	// Private is what may be called of private networks: host names ("localhost",
-	// with ":port" only that port), addresses, prefixes ("10.0.0.0/8"), or "*" for
-	// all of it, except the metadata services of clouds, which must be named.
+	// with ":port" only that port), addresses, prefixes ("10.0.0.0/8"), origins, or
+	// "*" for all of it, except the metadata services of clouds, which must be
+	// named. An importer names the origin that it was configured for.
 	Private []string
 
 	// Proxy is the address of an http, https or socks5 proxy; empty: that of the

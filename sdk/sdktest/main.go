@@ -22,6 +22,7 @@ func Main(m *testing.M, program *string) {
 	if err != nil {
 		log.Fatal(err)
 	}
+	built.dir = dir
 	*program = filepath.Join(dir, "plugin.exe") // a name that every system runs
 	build := exec.Command("go", "build", "-o", *program, ".")
 	build.Stderr = os.Stderr

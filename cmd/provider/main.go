@@ -1,0 +1,75 @@
+// Command provider is a remote API for tests: OpenAI at /v1, and Azure OpenAI at
+// /openai with its deployments, keys and tokens. The protocols are the real ones
+// as far as models are listed and chats and embeddings answered, which it does
+// with the words that it was asked.
+//
+//	provider [-key KEY] [-model NAME[=OWNER]]… [-deployment NAME=MODEL]… [-fault 'PATH STATUS [TIMES]']…
+//
+// It prints its address. With -v each request is told on standard error, with
+// the kind of its credentials and never these.
+//
+// A fault is what requests get whose path begins with PATH, all or the first
+// TIMES of them; a 429 says to wait for a second.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("provider: ")
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	p := &provider{models: []model{}}
+	addr := flag.String("addr", "127.0.0.1:0", "address to listen on")
+	verbose := flag.Bool("v", false, "tell each request on standard error")
+	flag.StringVar(&p.key, "key", "", "API key that is asked for; empty: none")
+	flag.Func("model", "NAME[=OWNER] of a model; may be given again", p.addModel)
+	flag.Func("deployment", "NAME=MODEL of Azure; may be given again", p.addDeployment)
+	flag.BoolVar(&p.unlisted, "unlisted", false, "whether deployments cannot be listed, as by newer versions of the API")
+	flag.StringVar(&p.client, "client", "", "TENANT/ID=SECRET that gets a token of Entra")
+	flag.StringVar(&p.token, "entra-token", "entra-token", "the token of Entra")
+	flag.Func("fault", "'PATH STATUS [TIMES]', see above; may be given again", p.faults.add)
+	flag.Parse()
+	listener, err := net.Listen("tcp", *addr)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("http://%s\n", listener.Addr())
+	handler := p.faults.before(p.handler())
+	if *verbose {
+		handler = told(handler)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	go func() {
+		<-ctx.Done()
+		server.Close()
+	}()
+	if err := server.Serve(listener); err != http.ErrServerClosed {
+		log.Fatal(err)
+	}
+}
+
+func told(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		by := "nothing"
+		switch {
+		case r.Header.Get("Api-Key") != "":
+			by = "key"
+		case r.Header.Get("Authorization") != "":
+			by = "bearer"
+		}
+		fmt.Fprintf(os.Stderr, "%s %s by %s\n", r.Method, r.URL.RequestURI(), by)
+		next.ServeHTTP(w, r)
+	})
+}

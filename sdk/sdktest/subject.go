@@ -63,7 +63,7 @@ func (s Subject) start(t *testing.T) *host {
 	}
 	h.end = sync.OnceValue(h.end)
 	t.Cleanup(func() {
-		children := h.look().children
+		children := slices.DeleteFunc(h.look().children, func(c child) bool { return slices.Contains(before.children, c) })
 		if err := h.end(); err != nil {
 			t.Errorf("end the plugin: %v", err)
 		}

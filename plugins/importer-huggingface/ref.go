@@ -183,7 +183,7 @@ func (t target) check() (why string) {
 	switch {
 	case !repoName(t.name):
 		return "the repository has other characters than letters, digits, '.', '_' and '-'"
-	case t.rev != "" && (!revName.MatchString(t.rev) || !safe(t.rev)):
+	case t.rev != "" && (!revName.MatchString(t.rev) || !safe(t.rev) || strings.Contains(t.rev, "..")):
 		return "the revision is no name of a branch, tag or commit"
 	case t.choice != "" && !safe(t.choice):
 		return "its file is no path inside a repository"

@@ -32,6 +32,20 @@ func Deployments(dir string, plugins []pluginhost.Plugin, log hclog.Logger) []De
 			byID[p.Name] = implicit(p.Name)
 		}
 	}
+	return withFiles(byID, dir, log)
+}
+
+// importerFiles are the same of importers.
+func importerFiles(dir string, plugins map[string]pluginhost.Plugin, log hclog.Logger) []Deployment {
+	byID := map[string]Deployment{}
+	for name := range plugins {
+		byID[name] = implicit(name)
+	}
+	return withFiles(byID, dir, log)
+}
+
+// withFiles puts those of a folder's files in the place of implicit ones.
+func withFiles(byID map[string]Deployment, dir string, log hclog.Logger) []Deployment {
 	files, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		log.Warn("deployments not read", "error", err)
@@ -47,7 +61,7 @@ func Deployments(dir string, plugins []pluginhost.Plugin, log hclog.Logger) []De
 func readDeployment(file string, log hclog.Logger) Deployment {
 	id := strings.TrimSuffix(filepath.Base(file), ".json")
 	d := implicit(id)
-	doc, err := store.ReadFile(file, "engines/"+filepath.Base(file))
+	doc, err := store.ReadFile(file, filepath.Base(filepath.Dir(file))+"/"+filepath.Base(file))
 	if err != nil {
 		d.Err = err
 	} else {
@@ -65,12 +79,13 @@ func deploymentOf(id string, doc *schemas.Document, log hclog.Logger) Deployment
 		return d
 	}
 	var content struct {
-		Engine, Description string
-		Settings            map[string]any
-		Parameters          map[string]any
-		Secrets, Env        map[string]string
-		Enabled             *bool
-		Limits              struct {
+		Engine, Importer string
+		Description      string
+		Settings         map[string]any
+		Parameters       map[string]any
+		Secrets, Env     map[string]string
+		Enabled          *bool
+		Limits           struct {
 			KeepAlive  string `json:"keep_alive"`
 			IdleUnload string `json:"idle_unload"` // the older name
 		}
@@ -86,9 +101,7 @@ func deploymentOf(id string, doc *schemas.Document, log hclog.Logger) Deployment
 	for _, hint := range append(doc.Warnings, doc.Hints(schemas.Deployment())...) {
 		log.Warn("deployment file", "warning", hint.Error())
 	}
-	if content.Engine != "" {
-		d.Plugin = content.Engine
-	}
+	d.Plugin = cmp.Or(content.Engine, content.Importer, d.Plugin)
 	d.Description, d.Settings, d.Parameters, d.Env = content.Description, content.Settings, content.Parameters, content.Env
 	d.Secrets, d.Err = secrets(content.Secrets)
 	if keep, err := ParseKeepAlive(cmp.Or(content.Limits.KeepAlive, content.Limits.IdleUnload)); err == nil { // the schema has checked the form
@@ -108,27 +121,11 @@ func secrets(refs map[string]string) (map[string]string, error) {
 	}
 	resolved := map[string]string{}
 	for name, ref := range refs {
-		scheme, rest, _ := strings.Cut(ref, ":")
-		switch scheme {
-		case "env":
-			value, ok := os.LookupEnv(rest)
-			if !ok {
-				return nil, fmt.Errorf("secret %q: the environment variable %s is not set", name, rest)
-			}
-			resolved[name] = value
-		case "file":
-			path, err := store.ExpandHome(rest)
-			var data []byte
-			if err == nil {
-				data, err = os.ReadFile(path)
-			}
-			if err != nil {
-				return nil, fmt.Errorf("secret %q: its file cannot be read", name)
-			}
-			resolved[name] = strings.TrimSpace(string(data))
-		default:
-			return nil, fmt.Errorf("secret %q: %s references are not supported; use env:NAME or file:PATH", name, scheme)
+		value, err := secret(ref)
+		if err != nil {
+			return nil, fmt.Errorf("secret %q: %w", name, err)
 		}
+		resolved[name] = value
 	}
 	return resolved, nil
 }

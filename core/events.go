@@ -2,6 +2,7 @@ package core
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,14 +12,15 @@ import (
 // The types of events. State, progress and error are of a model in memory; added,
 // changed and removed are of its folder.
 const (
-	EventModelState    = "model.state"
-	EventModelProgress = "model.progress"
-	EventModelError    = "model.error"
-	EventModelAdded    = "model.added"
-	EventModelChanged  = "model.changed"
-	EventModelRemoved  = "model.removed"
-	EventEngineState   = "engine.state"
-	EventLost          = "events.lost" // what happened before is not known any more: read the lists again
+	EventModelState       = "model.state"
+	EventModelProgress    = "model.progress"
+	EventModelError       = "model.error"
+	EventModelAdded       = "model.added"
+	EventModelChanged     = "model.changed"
+	EventModelRemoved     = "model.removed"
+	EventEngineState      = "engine.state"
+	EventDownloadProgress = "download.progress"
+	EventLost             = "events.lost" // what happened before is not known any more: read the lists again
 )
 
 // An Event is something that happened. Fields that do not apply are empty.
@@ -33,6 +35,7 @@ type Event struct {
 	Progress   *float64  `json:"progress,omitempty"` // 0 to 1; absent where unknown
 	Note       string    `json:"note,omitempty"`     // what happens now, for people
 	Error      string    `json:"error,omitempty"`    // the sentence for users
+	Download   *Download `json:"download,omitempty"` // of download.progress
 }
 
 const (
@@ -46,13 +49,15 @@ const (
 type events struct {
 	mu   sync.Mutex
 	next uint64
-	kept []Event // the last keptEvents, in order
+	kept []Event // the last keptEvents, in order; of a model's download only the last progress
+	lost uint64  // id of the last event that is not known any more, though nothing took its place
 	subs map[*Subscription]struct{}
 }
 
 // newEvents begins with an id that is higher than any of an earlier run.
 func newEvents() *events {
-	return &events{next: uint64(time.Now().UnixMicro()), subs: map[*Subscription]struct{}{}}
+	first := uint64(time.Now().UnixMicro())
+	return &events{next: first, lost: first - 1, subs: map[*Subscription]struct{}{}}
 }
 
 // A Subscription is somebody who listens. Close it.
@@ -99,12 +104,12 @@ func (r *Runtime) Subscribe(after uint64) (*Subscription, error) {
 	if after >= e.next { // of a server whose clock was ahead
 		known = nil
 	}
-	first := e.next
-	if len(known) > 0 {
-		first = known[0].ID
-	}
-	if after >= e.next || after+1 < first {
-		c <- Event{ID: first - 1, Time: time.Now(), Type: EventLost}
+	if after >= e.next || after < e.lost {
+		id := e.lost
+		if known == nil {
+			id = e.next - 1
+		}
+		c <- Event{ID: id, Time: time.Now(), Type: EventLost}
 	}
 	for _, event := range known {
 		if event.ID > after {
@@ -135,7 +140,11 @@ func (e *events) emit(event Event) {
 	defer e.mu.Unlock()
 	event.ID, event.Time = e.next, time.Now()
 	e.next++
+	if event.Type == EventDownloadProgress { // hours of them would push out all else
+		e.kept = slices.DeleteFunc(e.kept, func(old Event) bool { return old.Type == event.Type && old.Model == event.Model })
+	}
 	if len(e.kept) == keptEvents {
+		e.lost = e.kept[0].ID
 		e.kept = e.kept[1:]
 	}
 	e.kept = append(e.kept, event)

@@ -20,7 +20,7 @@ import (
 func (r *Runtime) Create(id string, manifest sdk.Manifest) (Model, error) {
 	if store.Complete(manifest, store.Defaults{}).Format != "api" {
 		for _, source := range manifest.Sources {
-			if err := reachable(source); err != nil {
+			if err := r.reachable(source); err != nil {
 				return Model{}, err
 			}
 		}
@@ -35,14 +35,18 @@ func (r *Runtime) Create(id string, manifest sdk.Manifest) (Model, error) {
 }
 
 // reachable says what stands against a source of a model that has no folder yet.
-func reachable(source sdk.Source) error {
-	scheme, _, isURL := strings.Cut(source.URL, "://")
-	isWeb := isURL && (scheme == "https" || scheme == "http")
+func (r *Runtime) reachable(source sdk.Source) error {
+	isURL, isFile := strings.Contains(source.URL, "://"), source.Filename != ""
+	if isURL && !(isWeb(source.URL) && isFile) {
+		if _, claimed, err := r.importerOf(sdk.Ref(source.URL), ""); claimed || err != nil {
+			return err
+		}
+	}
 	switch {
-	case isWeb && source.Filename == "":
-		return sdk.Errorf(sdk.CodeUnsupported, "%.200s is not the address of a weight file (.gguf, .safetensors), and no importer for it is installed", source.URL)
-	case isURL && !isWeb:
-		return sdk.Errorf(sdk.CodeUnsupported, "no importer for %.40s:// is installed; use the https address of a weight file, or the path of one on this machine", scheme)
+	case isWeb(source.URL) && !isFile:
+		return noWeights(source.URL)
+	case isURL && !isWeb(source.URL):
+		return r.unclaimed(sdk.Ref(source.URL))
 	case source.URL != "" && !isURL && !store.IsWeights(source.URL), source.URL != "" && source.Filename == "":
 		return sdk.Errorf(sdk.CodeInvalid, "%.200q is no weight file (.gguf, .safetensors)", source.URL)
 	case source.URL != "" && !isURL && !filepath.IsAbs(source.URL) && !strings.HasPrefix(source.URL, "~/"):
@@ -71,6 +75,9 @@ func (r *Runtime) Remove(ctx context.Context, id string, purge bool) (state stri
 		return "", err
 	}
 	if err := r.unload(ctx, m.ID); err != nil {
+		return "", err
+	}
+	if err := r.transfers.cancel(ctx, m, true); err != nil {
 		return "", err
 	}
 	if err := r.store.Remove(m.ID, purge); err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/enginebay/enginebay/core/download"
 	"github.com/enginebay/enginebay/core/pluginhost"
 	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/sdk"
@@ -26,22 +27,27 @@ type Config struct {
 	PluginDirs []string // folders of plugin folders, searched in this order
 	PluginEnv  []string // names of further environment variables that plugins may see
 	Limits     Limits
+	Downloads  Downloads
 	Log        hclog.Logger
 }
 
 // A Runtime is the models, the deployments, and what is loaded. All methods may
 // be called concurrently.
 type Runtime struct {
-	log         hclog.Logger
-	store       *store.Store
-	host        *pluginhost.Host
-	deployments string     // the folder of deployment files
-	writing     sync.Mutex // one change of a deployment file by ourselves at a time
-	limits      atomic.Pointer[Limits]
-	room        *room
-	events      *events
-	seed        maphash.Seed
-	preloading  sync.WaitGroup
+	log            hclog.Logger
+	store          *store.Store
+	host           *pluginhost.Host
+	deployments    string     // the folder of deployment files
+	importerFolder string     // the folder of importers' files
+	writing        sync.Mutex // one change of a deployment file by ourselves at a time
+	limits         atomic.Pointer[Limits]
+	room           *room
+	events         *events
+	seed           maphash.Seed
+	preloading     sync.WaitGroup
+	downloader     *download.Client
+	downloads      atomic.Pointer[Downloads]
+	transfers      *transfers
 
 	mu        sync.Mutex
 	closed    bool
@@ -54,7 +60,7 @@ func Open(c Config) (*Runtime, error) {
 	if err := os.MkdirAll(c.Home, 0o700); err != nil {
 		return nil, fmt.Errorf("make home folder: %w", err)
 	}
-	r := &Runtime{log: c.Log.Named("runtime"), deployments: filepath.Join(c.Home, "engines"), residents: map[string]*resident{}, events: newEvents(), seed: maphash.MakeSeed()}
+	r := &Runtime{log: c.Log.Named("runtime"), deployments: filepath.Join(c.Home, "engines"), importerFolder: filepath.Join(c.Home, "importers"), residents: map[string]*resident{}, events: newEvents(), seed: maphash.MakeSeed()}
 	r.limits.Store(c.Limits.filled())
 	r.room = newRoom(&r.limits)
 	host, err := pluginhost.New(pluginhost.Config{
@@ -74,6 +80,16 @@ func Open(c Config) (*Runtime, error) {
 		return nil, err
 	}
 	r.host, r.store = host, models
+	r.transfers = newTransfers(r)
+	r.downloader, err = download.New(r.downloadConfig(c.Downloads))
+	if err == nil {
+		err = r.SetDownloads(c.Downloads)
+	}
+	if err != nil {
+		models.Close()
+		host.Close()
+		return nil, err
+	}
 	models.OnChange(r.noticed)
 	return r, nil
 }
@@ -87,6 +103,7 @@ func (r *Runtime) Close() {
 	r.mu.Lock()
 	r.closed = true
 	r.mu.Unlock()
+	r.transfers.close()
 	var leaving sync.WaitGroup
 	for _, res := range r.all() {
 		leaving.Go(func() { _ = res.shut(context.Background()) })
@@ -161,16 +178,17 @@ type Status struct {
 	Deployment string        // that has it loaded
 	Settings   map[string]any
 	Operations []sdk.Operation
-	Requests   int      // that the engine works on
-	Waiting    int      // requests in the queue
-	Slots      int      // requests that the engine works on at the same time; 0 is any number
-	Memory     uint64   // bytes, by the engine's estimate; 0 where unknown
-	Since      int64    // Unix seconds: loaded since
-	Expires    int64    // Unix seconds: when it is unloaded if nobody asks; 0 while it is in use, or stays
-	Pinned     bool     // it stays until somebody stops it
-	Changed    bool     // the model's folder is not as it was loaded; stop it to apply
-	Ignored    []string // a sentence for each setting of its file that the engine does not know
-	Err        error    // what happened last, and what to do
+	Requests   int       // that the engine works on
+	Waiting    int       // requests in the queue
+	Slots      int       // requests that the engine works on at the same time; 0 is any number
+	Memory     uint64    // bytes, by the engine's estimate; 0 where unknown
+	Since      int64     // Unix seconds: loaded since
+	Expires    int64     // Unix seconds: when it is unloaded if nobody asks; 0 while it is in use, or stays
+	Pinned     bool      // it stays until somebody stops it
+	Changed    bool      // the model's folder is not as it was loaded; stop it to apply
+	Ignored    []string  // a sentence for each setting of its file that the engine does not know
+	Err        error     // what happened last, and what to do
+	Download   *Download // of its files: one that is under way, or what is left of one
 	History    History
 }
 
@@ -180,7 +198,7 @@ func (r *Runtime) Models() []Model { return slices.Collect(r.EachModel) }
 // EachModel goes over every model in the order of ids.
 func (r *Runtime) EachModel(yield func(Model) bool) {
 	for _, m := range r.store.Models() {
-		if !yield(Model{m, status(m, r.resident(m.ID))}) {
+		if !yield(r.model(m)) {
 			return
 		}
 	}
@@ -211,18 +229,19 @@ func (r *Runtime) Model(id string) (Model, error) {
 	if err != nil {
 		return Model{}, err
 	}
-	return Model{m, status(m, r.resident(m.ID))}, nil
+	return r.model(m), nil
 }
 
-func status(m *store.Model, res *resident) Status {
+func (r *Runtime) model(m *store.Model) Model {
 	st := Status{State: StateReady, Err: m.Err}
 	if !m.Ready {
 		st.State = StateToDownload
 	}
-	if res != nil {
+	if res := r.resident(m.ID); res != nil {
 		res.describe(m, &st)
 	}
-	return st
+	r.transfers.describe(m, &st)
+	return Model{m, st}
 }
 
 // Start loads a model, with settings over all other layers, and returns when it
@@ -284,6 +303,7 @@ func (r *Runtime) noticed(c store.Change) {
 		}
 	}
 	for _, id := range c.Removed {
+		r.transfers.gone(id)
 		go r.gone(id)
 	}
 }
@@ -351,7 +371,7 @@ func usable(m *store.Model) error {
 	case m.Err != nil:
 		return sdk.Errorf(sdk.CodeInvalid, "The model '%s' cannot be used: %v", m.ID, m.Err)
 	case !m.Ready:
-		return sdk.Errorf(sdk.CodeNotFound, "The model '%s' is not downloaded: %s is not here yet; put it into the model's folder", m.ID, cmp.Or(first(m.Missing), "its weight file"))
+		return sdk.Errorf(sdk.CodeNotFound, "The model '%s' is not downloaded: %s is not here yet; fetch it with POST /v1/models/%s/download, or put it into the model's folder", m.ID, cmp.Or(first(m.Missing), "its weight file"), m.ID)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"reflect"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/api"
+	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/core/system"
 )
 
@@ -18,23 +20,34 @@ import (
 // variable of the environment and the flag are made from it. What is tagged
 // "restart" takes effect at the next start, all else while the server runs.
 type settings struct {
-	Addr         string            `json:"addr" restart:"true"`
-	HostNames    []string          `json:"host_names"`
-	Origins      []string          `json:"origins"`
-	PluginDirs   []string          `json:"plugin_dirs" restart:"true"`
-	PluginEnv    []string          `json:"plugin_env" restart:"true"`
-	LogLevel     string            `json:"log_level"`
-	LogLevels    map[string]string `json:"log_levels"`
-	LogFormat    string            `json:"log_format" restart:"true"`
-	KeepAlive    lasting           `json:"keep_alive"`
-	MaxLoaded    int               `json:"max_loaded"`
-	MemoryBudget budget            `json:"memory_budget"`
-	Preload      []string          `json:"preload" restart:"true"`
-	Pinned       []string          `json:"pinned"`
-	QueuePerSlot int               `json:"queue_per_slot"`
-	LoadTimeout  lasting           `json:"load_timeout"`
-	MaxBody      size              `json:"max_body"`
-	OTLPEndpoint string            `json:"otlp_endpoint" restart:"true"`
+	Addr                string               `json:"addr" restart:"true"`
+	HostNames           []string             `json:"host_names"`
+	Origins             []string             `json:"origins"`
+	PluginDirs          []string             `json:"plugin_dirs" restart:"true"`
+	PluginEnv           []string             `json:"plugin_env" restart:"true"`
+	LogLevel            string               `json:"log_level"`
+	LogLevels           map[string]string    `json:"log_levels"`
+	LogFormat           string               `json:"log_format" restart:"true"`
+	KeepAlive           lasting              `json:"keep_alive"`
+	MaxLoaded           int                  `json:"max_loaded"`
+	MemoryBudget        budget               `json:"memory_budget"`
+	Preload             []string             `json:"preload" restart:"true"`
+	Pinned              []string             `json:"pinned"`
+	QueuePerSlot        int                  `json:"queue_per_slot"`
+	LoadTimeout         lasting              `json:"load_timeout"`
+	MaxBody             size                 `json:"max_body"`
+	ModelDirs           []string             `json:"model_dirs" restart:"true"`
+	Catalogue           bool                 `json:"catalogue" restart:"true"`
+	Downloads           int                  `json:"downloads"`
+	DownloadConnections int                  `json:"download_connections"`
+	DownloadRate        budget               `json:"download_rate"`
+	DownloadReserve     size                 `json:"download_reserve"`
+	DownloadTokens      map[string]string    `json:"download_tokens"`
+	DownloadMirrors     map[string]addresses `json:"download_mirrors"`
+	DownloadPrivate     []string             `json:"download_private"`
+	DownloadProxy       string               `json:"download_proxy"`
+	DownloadCA          string               `json:"download_ca"`
+	OTLPEndpoint        string               `json:"otlp_endpoint" restart:"true"`
 }
 
 // settingKeys are the settings in the order in which people see them.
@@ -107,6 +120,29 @@ func (b budget) of(total uint64) uint64 {
 		return total / 100 * uint64(b.percent)
 	}
 	return uint64(b.bytes)
+}
+
+// addresses are one address or several.
+type addresses []string
+
+func (a *addresses) UnmarshalJSON(text []byte) error {
+	var one string
+	if json.Unmarshal(text, &one) == nil {
+		*a = addresses{one}
+		return nil
+	}
+	return json.Unmarshal(text, (*[]string)(a))
+}
+
+// fetching is how files are downloaded.
+func (s settings) fetching() core.Downloads {
+	d := core.Downloads{Models: s.Downloads, Connections: s.DownloadConnections, Rate: int64(s.DownloadRate.bytes), Reserve: uint64(s.DownloadReserve),
+		Tokens: s.DownloadTokens, Mirrors: map[string][]string{}, Private: s.DownloadPrivate, Proxy: s.DownloadProxy}
+	for address, mirrors := range s.DownloadMirrors {
+		d.Mirrors[address] = mirrors
+	}
+	d.CA, _ = store.ExpandHome(s.DownloadCA) // without a home there is no such file, which is told when it is read
+	return d
 }
 
 // limits are what the runtime keeps to.

@@ -71,7 +71,7 @@ func serve(ctx context.Context, c *config) error {
 		return err
 	}
 	defer flush()
-	runtime, err := core.Open(core.Config{Home: c.home, PluginDirs: c.plugins(), PluginEnv: c.PluginEnv, Limits: c.limits(), Log: log})
+	runtime, err := core.Open(core.Config{Home: c.home, PluginDirs: c.plugins(), PluginEnv: c.PluginEnv, Limits: c.limits(), Downloads: c.fetching(), Log: log})
 	if err != nil {
 		listener.Close()
 		return err
@@ -88,8 +88,12 @@ func serve(ctx context.Context, c *config) error {
 		runtime.ApplyLogLevels()
 		server.Apply(s.policy())
 		runtime.SetLimits(s.limits())
+		if err := runtime.SetDownloads(s.fetching()); err != nil {
+			log.Error("the settings of downloads are not used", "error", err)
+		}
 	})
 	runtime.Preload(ctx, c.Preload)
+	runtime.Resume(ctx)
 	log.Info("serving", "url", "http://"+addr+"/v1", "home", c.home, "models", len(runtime.Models()), "plugins", len(runtime.Plugins()), "version", version)
 	return run(ctx, log, listener, server, runtime)
 }

@@ -36,7 +36,11 @@ type Client struct {
 	limit    *rate.Limiter
 	live     sync.Map // *part: those that still write
 	pace     pace
+	received atomic.Uint64
 }
+
+// Received is how many bytes came over the network so far.
+func (c *Client) Received() uint64 { return c.received.Load() }
 
 // settings are what a Fetch takes along from its start to its end.
 type settings struct {
@@ -95,6 +99,7 @@ func (c *Client) piece() int64 {
 
 // spend waits until n bytes more may be taken; waited says whether it had to.
 func (c *Client) spend(ctx context.Context, n int) (waited bool, err error) {
+	c.received.Add(uint64(n))
 	if c.limit.Limit() == rate.Inf {
 		return false, nil
 	}

@@ -50,6 +50,14 @@ func (s *Store) Edit(id string, change func(*sdk.Manifest) error) error {
 	return errors.Join(err, s.update(func(name string) bool { return name == folder }))
 }
 
+// Refresh reads a model's folder again, and returns the model as it is now.
+// [sdk.CodeNotFound]: it is no more.
+func (s *Store) Refresh(id string) (*Model, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.latest(id)
+}
+
 // latest reads a model's folder again and returns the model. The caller holds mu.
 func (s *Store) latest(id string) (*Model, error) {
 	folder := top(id)

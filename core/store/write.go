@@ -21,6 +21,12 @@ func (s *Store) write(file string, manifest sdk.Manifest) error {
 	return nil
 }
 
+// Writable says what stands against a manifest as a model file.
+func Writable(manifest sdk.Manifest) error {
+	_, _, err := textOf(manifest)
+	return err
+}
+
 // textOf is what a model file of a manifest holds, and what it reads back as.
 func textOf(manifest sdk.Manifest) (data []byte, back sdk.Manifest, err error) {
 	data, err = writeManifest(manifest)

@@ -89,3 +89,12 @@ var processor = sync.OnceValue(func() CPU {
 	}
 	return c
 })
+
+// Free returns the bytes of the disk of a folder that this process may fill.
+func Free(dir string) (uint64, error) {
+	usage, err := disk.Usage(dir)
+	if err != nil {
+		return 0, err
+	}
+	return usage.Free, nil
+}

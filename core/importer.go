@@ -1,0 +1,228 @@
+package core
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/enginebay/enginebay/core/pluginhost"
+	"github.com/enginebay/enginebay/core/store"
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// An importer is an importer plugin with the settings of importers/ID.json, where
+// there is such a file. Its process is a deployment "importer-ID".
+type importer struct {
+	id     string
+	plugin pluginhost.Plugin
+	Deployment
+}
+
+// importers returns those that may be used: of each plugin, and of each file.
+func (r *Runtime) importers() []importer {
+	byName := map[string]pluginhost.Plugin{}
+	for _, p := range r.host.Plugins() {
+		if p.Err == nil && p.Is(sdk.KindImporter) {
+			byName[p.Name] = p
+		}
+	}
+	var all []importer
+	for _, d := range importerFiles(r.importerFolder, byName, r.log) {
+		plugin, ok := byName[d.Plugin]
+		if !ok || d.Err == ErrSwitchedOff {
+			continue
+		}
+		in := importer{id: d.ID, plugin: plugin, Deployment: d}
+		in.Deployment.ID = "importer-" + d.ID
+		in.Secrets = in.secrets()
+		all = append(all, in)
+	}
+	return all
+}
+
+// secrets are those of the file, and of the others that the plugin asks for those
+// that are there.
+func (in importer) secrets() map[string]string {
+	all := map[string]string{}
+	for name, asked := range in.plugin.Secrets {
+		if value, ok := firstSecret(asked.From); ok {
+			all[name] = value
+		}
+	}
+	for name, value := range in.Secrets {
+		all[name] = value
+	}
+	return all
+}
+
+// tokens are the secrets that downloads take along, by origin.
+func (in importer) tokens() map[string]string {
+	all := map[string]string{}
+	for name, asked := range in.plugin.Secrets {
+		token := in.Secrets[name]
+		if token == "" {
+			continue
+		}
+		for _, text := range asked.Origin {
+			if origin, ok := expand(text); ok {
+				all[strings.TrimSuffix(origin, "/")] = token
+				break
+			}
+		}
+	}
+	return all
+}
+
+// claims says whether the importer resolves a ref: by its scheme, or by a pattern.
+func (in importer) claims(ref sdk.Ref) bool {
+	scheme, _, hasScheme := strings.Cut(string(ref), "://")
+	if hasScheme && slices.Contains(in.plugin.Schemes, strings.ToLower(scheme)) {
+		return true
+	}
+	return slices.ContainsFunc(in.plugin.Patterns, func(pattern string) bool { return matches(pattern, string(ref)) })
+}
+
+// matches says whether a text is of a pattern, in which * stands for any text.
+func matches(pattern, text string) bool {
+	parts := strings.Split(pattern, "*")
+	for i := range parts {
+		parts[i] = regexp.QuoteMeta(parts[i])
+	}
+	ok, _ := regexp.MatchString("(?is)^"+strings.Join(parts, ".*")+"$", text) // of quoted texts: it is a pattern
+	return ok
+}
+
+// importerOf returns the importer of that name, or the one that claims a ref; ok is
+// false where no name is given and none claims it.
+func (r *Runtime) importerOf(ref sdk.Ref, name string) (in importer, ok bool, err error) {
+	all := r.importers()
+	at := slices.IndexFunc(all, func(in importer) bool { return in.id == name || name == "" && in.claims(ref) })
+	switch {
+	case at >= 0 && all[at].Err != nil:
+		return importer{}, false, sdk.Errorf(sdk.CodeInvalid, "importer %s cannot be used: %v", all[at].id, all[at].Err)
+	case at >= 0:
+		return all[at], true, nil
+	case name != "":
+		return importer{}, false, sdk.Errorf(sdk.CodeNotFound, "there is no importer %q; %s", name, installed(all))
+	}
+	return importer{}, false, nil
+}
+
+func installed(all []importer) string {
+	names := make([]string, len(all))
+	for i, in := range all {
+		names[i] = in.id
+	}
+	if len(names) == 0 {
+		return "none is installed"
+	}
+	return "installed are " + strings.Join(names, ", ")
+}
+
+// resolve asks an importer what a ref is.
+func (r *Runtime) resolve(ctx context.Context, in importer, ref sdk.Ref) ([]sdk.Plan, error) {
+	process, err := r.connectImporter(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	plans, err := process.Resolve(ctx, ref)
+	if err == nil && len(plans) == 0 {
+		err = sdk.Errorf(sdk.CodeNotFound, "importer %s found no model at %.200s", in.id, ref)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i := range plans {
+		if err := sound(&plans[i]); err != nil {
+			return nil, sdk.Errorf(sdk.CodeInternal, "importer %s gave a plan that cannot be used: %v", in.id, err)
+		}
+	}
+	return plans, nil
+}
+
+func (r *Runtime) connectImporter(ctx context.Context, in importer) (*pluginhost.Process, error) {
+	process, err := r.host.Connect(ctx, in.Deployment.Deployment)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(process.Description.Kinds, sdk.KindImporter) {
+		return nil, sdk.Errorf(sdk.CodeInternal, "plugin %s is no importer, though its %s says so", in.plugin.Name, pluginhost.ManifestFile)
+	}
+	return process, nil
+}
+
+// sound checks a plan, which a plugin made of what a stranger's catalogue says, and
+// makes its files the sources of its model.
+func sound(p *sdk.Plan) error {
+	if p.Manifest.ID = cmp.Or(p.Manifest.ID, store.NewID(p.Manifest), p.Manifest.Name); !store.ValidID(p.Manifest.ID) {
+		return fmt.Errorf("%.200q is no model id", p.Manifest.ID)
+	}
+	if len(p.Files) == 0 && p.Manifest.Format != "api" {
+		return fmt.Errorf("it has no files, and is no remote model")
+	}
+	p.Manifest.Sources = nil
+	for _, f := range p.Files {
+		if !isWeb(f.URL) {
+			return fmt.Errorf("%.200q is no web address", f.URL)
+		}
+		p.Manifest.Sources = append(p.Manifest.Sources, sdk.Source{Filename: f.Path, URL: f.URL, SHA256: f.SHA256, Size: f.Size})
+	}
+	return store.Writable(p.Manifest)
+}
+
+// A Found is a hit of a search, and the importer that has it.
+type Found struct {
+	sdk.Hit
+	Importer string
+}
+
+// Search asks one importer, or all that can search, for models. At most limit
+// hits come back, those of each importer in its own order.
+//
+// Errors: those of the importers, where none of them finds anything;
+// [sdk.CodeUnsupported] where none can search.
+func (r *Runtime) Search(ctx context.Context, words, name string, limit int) ([]Found, error) {
+	asked := r.importers()
+	if name != "" {
+		in, _, err := r.importerOf("", name)
+		if err != nil {
+			return nil, err
+		}
+		asked = []importer{in}
+	}
+	var found []Found
+	var failed error = sdk.Errorf(sdk.CodeUnsupported, "no importer that can search is installed")
+	for _, in := range asked {
+		hits, err := r.search(ctx, in, words, limit)
+		if err != nil && sdk.CodeOf(err) != sdk.CodeUnsupported {
+			failed = err
+			r.log.Warn("search", "importer", in.id, "error", err)
+		} else if err == nil && sdk.CodeOf(failed) == sdk.CodeUnsupported {
+			failed = nil
+		}
+		for _, hit := range hits[:min(len(hits), limit)] {
+			found = append(found, Found{hit, in.id})
+		}
+	}
+	if len(found) > 0 {
+		failed = nil
+	}
+	return found[:min(len(found), limit)], failed
+}
+
+func (r *Runtime) search(ctx context.Context, in importer, words string, limit int) ([]sdk.Hit, error) {
+	if in.Err != nil {
+		return nil, sdk.Errorf(sdk.CodeInvalid, "importer %s cannot be used: %v", in.id, in.Err)
+	}
+	process, err := r.connectImporter(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(process.Description.Capabilities, sdk.CapabilitySearch) {
+		return nil, sdk.Errorf(sdk.CodeUnsupported, "importer %s cannot search", in.id)
+	}
+	return process.Search(ctx, words, limit)
+}

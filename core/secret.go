@@ -1,0 +1,77 @@
+package core
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/enginebay/enginebay/core/store"
+)
+
+// firstSecret is what the first reference leads to that leads anywhere.
+func firstSecret(refs []string) (string, bool) {
+	for _, ref := range refs {
+		ref, ok := expand(ref)
+		if !ok {
+			continue
+		}
+		if value, err := secret(ref); err == nil && value != "" {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// expand puts values in the place of $VARIABLES; ok is false where one is not set.
+func expand(text string) (expanded string, ok bool) {
+	ok = true
+	expanded = os.Expand(text, func(name string) string {
+		value := os.Getenv(name)
+		ok = ok && value != ""
+		return value
+	})
+	return expanded, ok
+}
+
+// maxSecret bounds the file of a secret, in bytes.
+const maxSecret = 64 << 10
+
+// secret is what a reference env:NAME or file:PATH leads to. No error of it holds
+// anything of that.
+func secret(ref string) (string, error) {
+	scheme, rest, _ := strings.Cut(ref, ":")
+	switch scheme {
+	case "env":
+		value, ok := os.LookupEnv(rest)
+		if !ok {
+			return "", fmt.Errorf("the environment variable %s is not set", rest)
+		}
+		return value, nil
+	case "file":
+		value, err := secretFile(rest)
+		if err != nil {
+			return "", fmt.Errorf("its file cannot be read")
+		}
+		return value, nil
+	}
+	return "", fmt.Errorf("%s references are not supported; use env:NAME or file:PATH", scheme)
+}
+
+func secretFile(name string) (string, error) {
+	path, err := store.ExpandHome(name)
+	if err != nil {
+		return "", err
+	}
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return "", fmt.Errorf("it is no regular file")
+	}
+	f, err := os.Open(filepath.Clean(path))
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxSecret))
+	return strings.TrimSpace(string(data)), err
+}

@@ -22,6 +22,7 @@ const tick = 2 * time.Second
 type cache struct {
 	manifests memory[parsed]
 	headers   memory[headed]
+	archives  memory[bool] // whether they hold a model
 }
 
 // parsed is what came of a model file.
@@ -42,6 +43,7 @@ type headed struct {
 func (c *cache) forget() {
 	c.manifests.forget()
 	c.headers.forget()
+	c.archives.forget()
 }
 
 // memory keeps what came of files.

@@ -95,7 +95,7 @@ func (m *Model) sealed() bool {
 	if m.File != "" {
 		return m.read == nil || m.read.err != nil
 	}
-	return m.home == "" || len(m.Files) == 0
+	return m.home == "" || len(m.Files) == 0 || m.held
 }
 
 // copied is a manifest that may be changed.

@@ -54,7 +54,7 @@ func TestIDs(t *testing.T) {
 		},
 		"loose weights": {
 			files: tree{"x.Q4_K_M.gguf": weights, "big-00001-of-00002.gguf": weights, "big-00002-of-00002.gguf": weights, "notes.txt": "", "mmproj-f16.gguf": weights},
-			want:  []string{"big", "x.Q4_K_M"},
+			want:  []string{"big", "mmproj-f16", "x.Q4_K_M"},
 		},
 		"weights without a model file": {
 			files: tree{"one/x.gguf": weights, "two/a.gguf": weights, "two/b.gguf": weights, "none/README.md": "", "empty/": ""},

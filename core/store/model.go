@@ -45,6 +45,7 @@ type Model struct {
 	size    int64        // bytes of Files
 	instead string       // the file that is used although the first source names none, or another
 	lacks   []sdk.Source // whose files are not there, or not wholly
+	held    bool         // weights without a model file that are not whole yet
 
 	once sync.Once
 	json []byte

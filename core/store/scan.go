@@ -30,6 +30,7 @@ func (s *Store) Scan() error {
 		return err
 	}
 	s.cache.forget()
+	s.drops.forget()
 	return nil
 }
 
@@ -44,6 +45,8 @@ func (s *Store) rescan(names map[string]bool) error {
 // weights. The caller holds mu.
 func (s *Store) update(changed func(folder string) bool) error {
 	s.watch.add(s.dir)
+	s.drops.begin(changed)
+	defer s.drops.arm()
 	root, err := list(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		s.folders = nil
@@ -52,12 +55,18 @@ func (s *Store) update(changed func(folder string) bool) error {
 	if err != nil {
 		return fmt.Errorf("read models folder: %w", unwrapped(err))
 	}
+	loose, taken := s.takeIn(root)
+	if len(taken) > 0 {
+		if root, err = list(s.dir); err != nil {
+			return fmt.Errorf("read models folder: %w", unwrapped(err))
+		}
+	}
 	found := make([][]*Model, len(root.dirs))
 	var group errgroup.Group
 	group.SetLimit(2 * runtime.GOMAXPROCS(0)) // half of the time goes into waiting for the disk
 	for i, name := range root.dirs {
 		known, ok := s.folders[name]
-		if ok && !changed(name) {
+		if ok && !changed(name) && !taken[name] {
 			found[i] = known
 			continue
 		}
@@ -68,7 +77,7 @@ func (s *Store) update(changed func(folder string) bool) error {
 	}
 	_ = group.Wait()
 	folders := make(map[string][]*Model, len(root.dirs)+1)
-	folders[""] = keep(s.folders[""], s.loose(root, ""))
+	folders[""] = keep(s.folders[""], append(loose, s.misfits(root, "")...))
 	for i, name := range root.dirs {
 		folders[name] = found[i]
 	}
@@ -113,13 +122,43 @@ func (s *Store) scanFolder(rel string) []*Model {
 	for _, name := range l.dirs {
 		models = append(models, s.scanFolder(rel+"/"+name)...)
 	}
+	if models == nil {
+		return s.misfits(l, rel)
+	}
 	return models
 }
 
 // scanFiles reads a folder that has model files or weights of its own; nil where
-// it has neither.
+// it has neither. Weights that are whole get a model file first.
 func (s *Store) scanFiles(rel string, l listing) []*Model {
-	var files []string
+	files := l.modelFiles()
+	if len(files) == 0 {
+		models := s.loose(l, rel)
+		if !s.adopt(rel, l, models) {
+			return models
+		}
+		l = relist(l)
+		return s.readFiles(rel, l, l.modelFiles())
+	}
+	models := s.readFiles(rel, l, files)
+	waiting, changed := s.tend(rel, l, models)
+	if changed {
+		l = relist(l)
+		models = s.readFiles(rel, l, l.modelFiles())
+	}
+	return append(models, waiting...)
+}
+
+// relist is what lies in a folder now.
+func relist(l listing) listing {
+	if now, err := list(l.dir); err == nil {
+		return now
+	}
+	return l
+}
+
+// modelFiles are the names of the model files of a folder.
+func (l listing) modelFiles() (files []string) {
 	for _, name := range l.files {
 		if strings.HasSuffix(name, ".json") && !otherJSON.MatchString(name) {
 			files = append(files, name)
@@ -128,9 +167,10 @@ func (s *Store) scanFiles(rel string, l listing) []*Model {
 	if len(files) == 0 && l.has("model.yml") {
 		files = []string{"model.yml"}
 	}
-	if len(files) == 0 {
-		return s.loose(l, rel)
-	}
+	return files
+}
+
+func (s *Store) readFiles(rel string, l listing, files []string) []*Model {
 	models := make([]*Model, 0, len(files))
 	for _, name := range files {
 		id := rel

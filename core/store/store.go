@@ -22,6 +22,7 @@ type Store struct {
 	dir   string
 	watch *watcher
 	cache cache
+	drops *dropIns
 	index atomic.Pointer[index]
 
 	mu      sync.Mutex          // one scan, and one change by ourselves, at a time
@@ -45,7 +46,7 @@ func Open(dir string, log hclog.Logger) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make models folder: %w", err)
 	}
-	s := &Store{dir: dir, watch: newWatcher(log)}
+	s := &Store{dir: dir, watch: newWatcher(log), drops: newDropIns()}
 	s.sweep()
 
 	err = s.Scan()

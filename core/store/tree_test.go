@@ -147,6 +147,18 @@ func ggufHead(pairs []string, architecture string, tokens int) string {
 	return string(b)
 }
 
+// ggufCounts is the head of a GGUF file with a number.
+func ggufCounts(architecture, key string, n uint32) string {
+	text := func(b []byte, s string) []byte {
+		return append(binary.LittleEndian.AppendUint64(b, uint64(len(s))), s...)
+	}
+	number := binary.LittleEndian.AppendUint32
+	b := binary.LittleEndian.AppendUint64(number([]byte("GGUF"), 3), 0)
+	b = binary.LittleEndian.AppendUint64(b, 2)
+	b = text(number(text(b, "general.architecture"), 8), architecture)
+	return string(number(number(text(b, key), 4), n))
+}
+
 // longAgo sets the time of all files back, as if nobody had touched them lately.
 func longAgo(t testing.TB, dir string) {
 	t.Helper()

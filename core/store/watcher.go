@@ -127,6 +127,8 @@ func (w *watcher) run(s *Store) {
 			read()
 		case <-first:
 			read()
+		case <-s.drops.again.C:
+			report(s.rescan(s.drops.due()))
 		case <-lost: // the models folder itself has gone; one may come in its place
 			lost = nil
 			if s.Scan() != nil {

@@ -91,6 +91,10 @@ func Open(c Config) (*Runtime, error) {
 		return nil, err
 	}
 	models.OnChange(r.noticed)
+	if err := models.Adopt(store.Quiet); err != nil {
+		r.Close()
+		return nil, err
+	}
 	return r, nil
 }
 

@@ -151,10 +151,10 @@ func TestGenerated(t *testing.T) {
 	}{
 		"a chat model": {tree{"m/x.gguf": whole, "m/mmproj.gguf": weights}, `{"name": "Tiny Guide", "created": 1700000000, "format": "gguf", "engine": "llamacpp",
 			"sources": [{"filename": "x.gguf"}, {"filename": "mmproj.gguf"}], "settings": {"ctx_len": 2048},
-			"metadata": {"generated": true, "size": 883200, "quantization": "Q8_0", "architecture": "llama", "context_length": 2048, "layers": 4, "parameters": 821120, "eos_token": "<|im_end|>"}}`},
+			"metadata": {"generated": true, "size": 883200, "quantization": "Q8_0", "architecture": "llama", "context_length": 2048, "layers": 4, "parameters": 821120, "stop": ["<|im_end|>"]}}`},
 		"a split one": {tree{"m/x-00001-of-00002.gguf": whole, "m/x-00002-of-00002.gguf": whole}, `{"name": "Tiny Guide", "created": 1700000000, "format": "gguf", "engine": "llamacpp",
 			"sources": [{"filename": "x-00001-of-00002.gguf"}, {"filename": "x-00002-of-00002.gguf"}], "settings": {"ctx_len": 2048},
-			"metadata": {"generated": true, "size": 1766400, "quantization": "Q8_0", "architecture": "llama", "context_length": 2048, "layers": 4, "parameters": 1642240, "eos_token": "<|im_end|>"}}`},
+			"metadata": {"generated": true, "size": 1766400, "quantization": "Q8_0", "architecture": "llama", "context_length": 2048, "layers": 4, "parameters": 1642240, "stop": ["<|im_end|>"]}}`},
 		"an embedding model": {tree{"m/x.Q4_K_M.gguf": ggufFile("nomic-bert")}, `{"name": "x.Q4_K_M", "created": 1700000000, "format": "gguf", "engine": "llamacpp",
 			"sources": [{"filename": "x.Q4_K_M.gguf"}], "settings": {"ctx_len": 8192, "embedding": true},
 			"metadata": {"generated": true, "size": 115, "quantization": "Q4_K_M", "architecture": "nomic-bert", "context_length": 8192}}`},

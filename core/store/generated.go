@@ -66,7 +66,7 @@ func (d *dropIn) metadata() map[string]any {
 	add("context_length", head.ContextLength, head.ContextLength > 0)
 	add("layers", head.BlockCount, head.BlockCount > 0)
 	add("parameters", parameters, parameters > 0)
-	add("eos_token", head.EOSToken, head.EOSToken != "")
+	add("stop", []string{head.EOSToken}, head.EOSToken != "")
 	add("chat_template", head.ChatTemplate, head.ChatTemplate != "")
 	return all
 }

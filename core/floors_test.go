@@ -16,10 +16,10 @@ var floors = []struct {
 	prefix string
 	floor  int
 }{
-	{"schemas", 0}, {"sdk/proto/generate", 9}, {"sdk/proto", 0}, {"sdk/gguf", 0},
+	{"schemas", 0}, {"sdk/proto/generate", 11}, {"sdk/proto", 0}, {"sdk/gguf", 0},
 	{"sdk/process", 2}, {"sdk/web", 2}, {"sdk/sdktest", 3}, {"sdk", 1},
-	{"core/api", 6}, {"core/metrics", 5}, {"core/traces", 3}, {"core/store", 3}, {"core/keys", 3}, {"core/download", 3}, {"core/pluginhost", 3}, {"core/system", 3}, {"core/wire", 3}, {"core", 4},
-	{"cmd/", 7}, {"plugins/", 7}, {"examples/", 7},
+	{"core/api", 8}, {"core/metrics", 7}, {"core/local", 5}, {"core/archive", 4}, {"core/traces", 3}, {"core/store", 3}, {"core/keys", 3}, {"core/download", 3}, {"core/pluginhost", 3}, {"core/system", 3}, {"core/wire", 3}, {"core", 6},
+	{"cmd/", 9}, {"plugins/", 9}, {"examples/", 9},
 }
 
 func floorOf(pkg string) (int, bool) {

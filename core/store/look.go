@@ -39,5 +39,8 @@ func (m *Model) Written() (sdk.Manifest, error) {
 	return copied(m.read.manifest)
 }
 
+// Legible says whether the model's file, if it has one, could be read.
+func (m *Model) Legible() bool { return m.File == "" || m.read != nil && m.read.err == nil }
+
 // Sanitized is the id that a path below the models folder has.
 func Sanitized(rel string) string { return sanitize(rel) }

@@ -1,0 +1,4 @@
+package archive
+
+// Hollow is [hollow].
+var Hollow = hollow

@@ -1,0 +1,93 @@
+package archive
+
+import (
+	"fmt"
+	"path"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+const (
+	maxPath  = 1024 // bytes
+	maxName  = 255  // bytes, as file systems have it
+	maxDepth = 8
+)
+
+// portableName says why a path of an archive would not be the same file on every
+// system, or a file elsewhere.
+func portableName(name string) error {
+	refuse := func(why string) error { return fmt.Errorf("the name %.100q %s", name, why) }
+	switch {
+	case name == "" || len(name) > maxPath:
+		return refuse("is too long or too short")
+	case !utf8.ValidString(name):
+		return refuse("is not UTF-8")
+	case strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }):
+		return refuse("has invisible characters")
+	case strings.ContainsAny(name, `\:<>"|?*`):
+		return refuse(`has one of \ : < > " | ? *`)
+	case strings.HasPrefix(name, "/"):
+		return refuse("is absolute")
+	case strings.Count(name, "/") >= maxDepth:
+		return refuse("is too deep")
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		switch {
+		case part == "" || part == "." || part == "..":
+			return refuse("leads elsewhere")
+		case len(part) > maxName:
+			return refuse("is too long")
+		case strings.HasSuffix(part, ".") || strings.HasSuffix(part, " ") || strings.HasPrefix(part, " "):
+			return refuse("begins or ends in a way that Windows drops")
+		case reserved[device(part)]:
+			return refuse("is that of a device on Windows")
+		}
+	}
+	return nil
+}
+
+// reserved are the names of devices on Windows, whatever follows a dot.
+var reserved = func() map[string]bool {
+	names := map[string]bool{"con": true, "prn": true, "aux": true, "nul": true, "conin$": true, "conout$": true, "clock$": true}
+	for _, n := range []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "¹", "²", "³"} {
+		names["com"+n], names["lpt"+n] = true, true
+	}
+	return names
+}()
+
+func device(part string) string {
+	stem, _, _ := strings.Cut(strings.ToLower(part), ".")
+	return strings.TrimRight(stem, " ")
+}
+
+// fold is what a name is to file systems that do not tell upper from lower case,
+// nor one way of writing an accent from the other.
+func fold(name string) string {
+	return norm.NFC.String(cases.Fold().String(norm.NFKC.String(name)))
+}
+
+// distinct says whether every file has a name of its own, which is no folder of
+// another one.
+func distinct(files []entry) error {
+	names, folders := map[string]bool{}, map[string]bool{}
+	for _, f := range files {
+		name := fold(f.name)
+		if names[name] {
+			return fmt.Errorf("there are two files of the name %.100q, which are one on some systems", f.name)
+		}
+		names[name] = true
+		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+			folders[dir] = true
+		}
+	}
+	for _, f := range files {
+		if folders[fold(f.name)] {
+			return fmt.Errorf("%.100q is a file and a folder at once", f.name)
+		}
+	}
+	return nil
+}

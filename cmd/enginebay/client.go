@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -38,7 +39,11 @@ func (c client) call(ctx context.Context, method, path string, body any) ([]byte
 		return nil, err
 	}
 	defer resp.Body.Close()
-	return io.ReadAll(resp.Body)
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, c.unreachable(err)
+	}
+	return data, nil
 }
 
 // send sends a request and returns a good answer. An error answer becomes an error
@@ -57,6 +62,11 @@ func (c client) send(ctx context.Context, method, path string, body any) (*http.
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	return c.do(req)
+}
+
+// do sends a request with the key.
+func (c client) do(req *http.Request) (*http.Response, error) {
 	if c.key != "" {
 		req.Header.Set("Authorization", "Bearer "+c.key)
 	}
@@ -68,11 +78,31 @@ func (c client) send(ctx context.Context, method, path string, body any) (*http.
 		return resp, nil
 	}
 	defer resp.Body.Close()
-	var answer struct{ Error struct{ Message string } }
+	var answer struct {
+		Error struct {
+			Message string
+			Code    any // a text or null
+		}
+	}
 	if json.NewDecoder(resp.Body).Decode(&answer) != nil || answer.Error.Message == "" {
 		return nil, fmt.Errorf("the server at %s answered %s", c.base, resp.Status)
 	}
-	return nil, c.refused(resp.StatusCode, answer.Error.Message)
+	return nil, c.refused(resp.StatusCode, text(answer.Error.Code), answer.Error.Message)
+}
+
+// A refusal is an error that the server answered with.
+type refusal struct {
+	status  int
+	code    string // the API's, such as model_not_found; may be empty
+	message string
+}
+
+func (r *refusal) Error() string { return r.message }
+
+// hasStatus says whether err is an answer of the server with one of these statuses.
+func hasStatus(err error, statuses ...int) bool {
+	var r *refusal
+	return errors.As(err, &r) && slices.Contains(statuses, r.status)
 }
 
 // maxEvent bounds one event of a stream, in bytes.
@@ -111,14 +141,16 @@ var asCommands = strings.NewReplacer("GET /v1/models lists", "enginebay list sho
 
 // refused is the error of an answer: the server's own sentence, and where the key
 // comes from if it is about that.
-func (c client) refused(status int, message string) error {
+func (c client) refused(status int, code, message string) error {
 	switch {
 	case status != http.StatusUnauthorized:
-		return errors.New(asCommands.Replace(message))
+		message = asCommands.Replace(message)
 	case c.key == "":
-		return fmt.Errorf("the server at %s wants an API key: set %s to one; enginebay key create NAME makes one", c.base, apiKey)
+		message = fmt.Sprintf("the server at %s wants an API key: set %s to one; enginebay key create NAME makes one", c.base, apiKey)
+	default:
+		message = fmt.Sprintf("%s (the key was taken from %s)", message, apiKey)
 	}
-	return fmt.Errorf("%s (the key was taken from %s)", message, apiKey)
+	return &refusal{status, code, message}
 }
 
 func (c client) unreachable(err error) error {
@@ -135,6 +167,15 @@ func (c client) unreachable(err error) error {
 // get reads an answer into v.
 func (c client) get(ctx context.Context, path string, v any) error {
 	data, err := c.call(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(data, v)
+}
+
+// post sends a request and reads the answer into v.
+func (c client) post(ctx context.Context, path string, body, v any) error {
+	data, err := c.call(ctx, http.MethodPost, path, body)
 	if err != nil {
 		return err
 	}
@@ -183,7 +224,9 @@ type model struct {
 	GGUF        map[string]any `json:"gguf"`
 	Sources     []struct {
 		Filename, URL string
+		Size          int64
 	} `json:"sources"`
+	Download  *download `json:"download"`
 	Effective struct {
 		Settings   map[string]origin `json:"settings"` // nil where Error says why they cannot be told
 		Parameters map[string]origin `json:"parameters"`

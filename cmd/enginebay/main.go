@@ -71,6 +71,8 @@ APIs) is a plugin, and every model a folder with a model.json.
 
 Start the server, then talk to it from another terminal or from any OpenAI client.`,
 		Example: `  enginebay serve                       # http://127.0.0.1:1337
+  enginebay search qwen2.5 instruct
+  enginebay pull hf://Qwen/Qwen2.5-0.5B-Instruct-GGUF
   enginebay list
   enginebay run tiny-guide "What is Engine Bay?"`,
 		Version:           version,
@@ -90,7 +92,7 @@ Start the server, then talk to it from another terminal or from any OpenAI clien
 			root.AddCommand(cmd)
 		}
 	}
-	add("models", c.withServer(newRun(c), newList(c), newPs(c), newShow(c), newStart(c), newStop(c), newEdit(c), newRm(c))...)
+	add("models", c.withServer(newRun(c), newPull(c), newCancel(c), newList(c), newPs(c), newShow(c), newStart(c), newStop(c), newEdit(c), newRm(c))...)
 	add("models", newValidate())
 	add("server", c.withServer(newEngine(c), newPlugin(c))...)
 	add("server", newServe(c), newConfig(c), newLogs(c), newKey(c), newDoctor(c), newService(c), newMan(), newVersion())

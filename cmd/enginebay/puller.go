@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// puller begins downloads.
+type puller struct {
+	client  client
+	display display
+	flags   pullFlags
+	before  map[string]model // the models as they were, by id
+	watch   *watch
+}
+
+func newPuller(c *config, d display, f pullFlags) *puller {
+	client := c.client()
+	return &puller{client: client, display: d, flags: f, watch: newWatch(client, d)}
+}
+
+// A source is what a model is made of.
+type source struct {
+	ref   string
+	mode  string // of files of the server's machine: "copy", "link", "move"
+	doing string // what is said while the server answers
+	hint  string // what else to try where the server does not find it
+}
+
+// run begins the download of each, and follows them. One that cannot be begun does
+// not keep the others from it.
+func (p *puller) run(ctx context.Context, sources []source) error {
+	settings, err := parseSettings(p.flags.set)
+	if err != nil {
+		return err
+	}
+	if err := p.look(ctx); err != nil {
+		return err
+	}
+	w := p.watch
+	failed := false
+	for _, source := range sources {
+		if _, known := p.before[source.ref]; !known {
+			w.note = source.doing
+		}
+		w.tell()
+		pulling, err := p.begin(ctx, source, settings)
+		w.note = ""
+		switch {
+		case ctx.Err() != nil: // what was begun is cancelled by the watch
+		case err != nil:
+			failed = true
+			p.display.say("enginebay: %v", err)
+		default:
+			w.all = append(w.all, pulling)
+		}
+	}
+	if p.flags.detach || p.flags.noFetch {
+		p.leave(w.all)
+	} else if err := w.run(ctx); err != nil {
+		return err
+	}
+	if failed {
+		return quietError{}
+	}
+	return nil
+}
+
+// look notes which models there are.
+func (p *puller) look(ctx context.Context) error {
+	var list modelList
+	if err := p.client.get(ctx, "/v1/models", &list); err != nil {
+		return err
+	}
+	p.before = map[string]model{}
+	for _, m := range list.Data {
+		p.before[m.ID] = m
+	}
+	return nil
+}
+
+// begun is the server's answer to a download that begins.
+type begun struct {
+	ID     string   `json:"id"`
+	State  string   `json:"state"`
+	Others []string `json:"others"`
+}
+
+// begin has the server download a source or a model.
+func (p *puller) begin(ctx context.Context, s source, settings map[string]any) (*pulling, error) {
+	var answer begun
+	var err error
+	if _, known := p.before[s.ref]; known && p.flags.variant == "" && s.mode == "" {
+		answer = begun{ID: s.ref, State: "to_download"}
+	} else if answer, err = p.resolve(ctx, s, len(settings) > 0); err != nil {
+		return nil, err
+	}
+	if len(settings) > 0 {
+		if _, err := p.client.call(ctx, http.MethodPatch, modelPath(answer.ID), map[string]any{"settings": settings}); err != nil {
+			return nil, err
+		}
+	}
+	others := answer.Others
+	if answer.State == "to_download" && !p.flags.noFetch {
+		if err := p.client.post(ctx, modelPath(answer.ID)+"/download", nil, &answer); err != nil {
+			return nil, err
+		}
+	}
+	return p.pulling(answer, others), nil
+}
+
+// resolve has the server make models of a source. What has to be changed before
+// it is downloaded is not downloaded yet.
+func (p *puller) resolve(ctx context.Context, s source, later bool) (answer begun, err error) {
+	body := map[string]any{"source": s.ref}
+	for name, value := range map[string]string{"id": p.flags.id, "variant": p.flags.variant, "importer": p.flags.importer, "mode": s.mode} {
+		if value != "" {
+			body[name] = value
+		}
+	}
+	if later || p.flags.noFetch {
+		body["download"] = false
+	}
+	err = p.client.post(ctx, "/v1/models", body, &answer)
+	if hasStatus(err, http.StatusNotFound, http.StatusForbidden) {
+		err = fmt.Errorf("%w%s", err, s.hint)
+	}
+	return answer, err
+}
+
+func (p *puller) pulling(answer begun, others []string) *pulling {
+	before := p.before[answer.ID]
+	one := &pulling{id: answer.ID, others: len(others), joined: before.State == "downloading", download: before.Download}
+	switch answer.State {
+	case "ready", "running":
+		one.end, one.here = pullReady, before.State == "ready" || before.State == "running"
+	default:
+		one.began = time.Now()
+	}
+	return one
+}
+
+// leave tells of models that are not waited for.
+func (p *puller) leave(all []*pulling) {
+	for _, one := range all {
+		switch {
+		case one.end != "":
+		case p.flags.noFetch:
+			one.end = pullListed
+		default:
+			one.end = pullLeft
+		}
+		p.display.ended(one)
+	}
+}

@@ -3,55 +3,55 @@ package main
 import (
 	"fmt"
 	"net/url"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
 
 func newList(c *config) *cobra.Command {
 	var state string
+	var all bool
 	cmd := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List the models",
-		Long:    "List the models of the server, those that cannot be used included, with the reason.",
+		Long: `List the models of the server, those that cannot be used included, with the reason.
+Where models are here, those that could be downloaded are only counted: --all lists
+them too.`,
 		Example: `  enginebay list
+  enginebay list --all
   enginebay list --state running
   enginebay list --json | jq -r '.data[].id'`,
 		Args: cobra.NoArgs,
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.Flags().StringVar(&state, "state", "", "only models of this state: to_download, downloading, ready, running")
+	cmd.Flags().BoolVarP(&all, "all", "a", false, "also the models that could be downloaded")
 	_ = cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions([]string{"to_download", "downloading", "ready", "running"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var list modelList
 		if printed, err := c.fetch(cmd, "/v1/models?state="+url.QueryEscape(state), *asJSON, &list); printed || err != nil {
 			return err
 		}
-		printModels(cmd, list.Data)
+		printModels(cmd, list.Data, all || state != "")
 		return nil
 	}
 	return cmd
 }
 
-func printModels(cmd *cobra.Command, models []model) {
+func printModels(cmd *cobra.Command, models []model, all bool) {
 	if len(models) == 0 {
-		fmt.Fprintln(cmd.OutOrStdout(), "No models. Put a GGUF file into a folder of its own in models/ of the server's home.")
+		fmt.Fprintln(cmd.OutOrStdout(), "No models. To get one: enginebay pull SOURCE, or enginebay import FILE; to find one: enginebay search WORDS")
 		return
 	}
+	models, folded := fold(models, all)
 	var rows [][]string
 	for _, m := range models {
-		state := m.State
-		switch {
-		case m.Error != "" && m.State == "to_download":
-			state = "error"
-		case m.Transition != "":
-			state = m.Transition
-		}
 		engine := m.Engine
 		if m.Running != nil {
 			engine = m.Running.Engine
 		}
-		rows = append(rows, []string{m.ID, state, engine, dash(text(m.Metadata["quantization"])), bytesText(m.Metadata["size"])})
+		rows = append(rows, []string{m.ID, m.stateText(), engine, dash(text(m.Metadata["quantization"])), m.sizeText()})
 	}
 	table(cmd.OutOrStdout(), []string{"MODEL", "STATE", "ENGINE", "QUANT", "SIZE"}, rows)
 	for _, m := range models {
@@ -68,6 +68,51 @@ func printModels(cmd *cobra.Command, models []model) {
 			fmt.Fprintf(cmd.ErrOrStderr(), "\n%s: warning: %s\n", m.ID, warning)
 		}
 	}
+	if folded > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "\n%d more can be downloaded: enginebay list --all\n", folded)
+	}
+}
+
+// fold takes away what is only there to be downloaded, where there is more.
+func fold(models []model, all bool) (shown []model, folded int) {
+	for _, m := range models {
+		if m.State != "to_download" || m.Download != nil || m.Error != "" {
+			shown = append(shown, m)
+		}
+	}
+	if all || len(shown) == 0 {
+		return models, 0
+	}
+	return shown, len(models) - len(shown)
+}
+
+// stateText is the state in the words of a list: with how far a download is.
+func (m model) stateText() string {
+	d := m.Download
+	switch {
+	case m.Error != "" && m.State == "to_download" && d == nil:
+		return "error"
+	case m.Transition != "":
+		return m.Transition
+	case d == nil:
+		return m.State
+	case m.State == "to_download":
+		return strings.TrimSpace("paused " + d.percent())
+	case d.Phase == "downloading":
+		return strings.Join(strings.Fields("downloading "+d.percent()+" "+d.speed()), " ")
+	}
+	return strings.TrimSpace(d.Phase + " " + d.percent())
+}
+
+// sizeText is the size of the weights, as far as it is known before they are here.
+func (m model) sizeText() string {
+	if size := bytesText(m.Metadata["size"]); size != "-" {
+		return size
+	}
+	if m.Download != nil {
+		return bytesText(float64(m.Download.Total))
+	}
+	return "-"
 }
 
 // lastTime tells an error of the last use from one that stands against any use.

@@ -50,7 +50,17 @@ func printModel(w io.Writer, m model) {
 	add("owned by", m.OwnedBy)
 	add("description", m.Description)
 	for _, source := range m.Sources {
-		add("source", firstOf(source.URL, source.Filename))
+		from := firstOf(source.URL, source.Filename)
+		if source.Size > 0 {
+			from += " (" + sizeText(source.Size) + ")"
+		}
+		add("source", from)
+	}
+	if m.Download != nil {
+		add("download", m.Download.sentence())
+	}
+	if m.State == "to_download" && m.Error == "" && len(m.Sources) > 0 {
+		add("to get it", "enginebay pull "+m.ID)
 	}
 	if m.Running != nil {
 		add("loaded by", m.Running.Engine)

@@ -19,15 +19,18 @@ import (
 
 func newRun(c *config) *cobra.Command {
 	var system string
+	var pull bool
 	cmd := &cobra.Command{
 		Use:   "run MODEL [PROMPT]",
 		Short: "Chat with a model",
 		Long: `Chat with a model in the terminal. With a prompt, or with text on standard
-input, it answers once and ends; what is piped in goes before the prompt.
+input, it answers once and ends; what is piped in goes before the prompt. A model that
+is not here yet is downloaded, after a question or with --pull; a source will do, too.
 
 In a conversation: /clear forgets it, /bye or Ctrl-D ends it, Ctrl-C breaks an answer off.`,
 		Example: `  enginebay run tiny-guide
   enginebay run tiny-guide "What is Engine Bay?"
+  enginebay run --pull hf://Qwen/Qwen2.5-0.5B-Instruct-GGUF
   cat notes.txt | enginebay run tiny-guide "Sum this up"`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			return oneModel(cmd, args[:min(len(args), 1)])
@@ -35,8 +38,13 @@ In a conversation: /clear forgets it, /bye or Ctrl-D ends it, Ctrl-C breaks an a
 		ValidArgsFunction: completeModels(c),
 	}
 	cmd.Flags().StringVar(&system, "system", "", "system message")
+	cmd.Flags().BoolVar(&pull, "pull", false, "download the model without a question where it is not here")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		chat := newChat(c, args[0], system, cmd.OutOrStdout())
+		id, err := c.have(cmd, args[0], pull)
+		if err != nil {
+			return err
+		}
+		chat := newChat(c, id, system, cmd.OutOrStdout())
 		prompt := strings.Join(args[1:], " ")
 		if !isTerminal(cmd.InOrStdin()) {
 			piped, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), 16<<20))

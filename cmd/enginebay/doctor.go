@@ -67,6 +67,7 @@ func (e *examination) run() {
 	e.folders()
 	e.keys()
 	e.machine()
+	e.proxy()
 	e.plugins()
 	e.models()
 	e.server()

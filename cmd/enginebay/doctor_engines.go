@@ -43,6 +43,7 @@ func (e *examination) plugins() {
 	}
 	defer host.Close()
 	e.installed(host)
+	e.importers(host.Plugins())
 	whole := slices.DeleteFunc(host.Plugins(), func(p pluginhost.Plugin) bool { return p.Err != nil })
 	for _, d := range core.Deployments(filepath.Join(e.config.home, "engines"), whole, hclog.NewNullLogger()) {
 		e.engines[d.ID] = true

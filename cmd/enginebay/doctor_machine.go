@@ -102,13 +102,10 @@ func (e *examination) machine() {
 	}
 	s := system.Read(home)
 	e.ok("machine", "%s/%s, %s, %d cores, %s memory (%s free)", s.OS, s.Arch, firstOf(s.CPU.Model, "unknown processor"), s.CPU.Cores, amount(s.Memory.Total), amount(s.Memory.Available))
-	switch {
-	case s.Disk.Total == 0:
-		e.warn("disk", "see whether it is mounted", "the disk of %s cannot be measured", home)
-	case s.Disk.Available < leastDisk:
-		e.warn("disk", "make room, or name a home on another disk with --home", "only %s free at %s", amount(s.Disk.Available), home)
-	default:
-		e.ok("disk", "%s free at %s", amount(s.Disk.Available), home)
+	e.disk("disk", home, s.Disk)
+	models := filepath.Join(home, "models")
+	if disk := system.Read(models).Disk; disk.Total != 0 && disk.Total != s.Disk.Total {
+		e.disk("disk of the models", models, disk)
 	}
 	if s.GPUNote != "" {
 		e.warn("gpu", "engines run on the processor; with an NVIDIA card see whether nvidia-smi works by itself", "%s", s.GPUNote)
@@ -121,6 +118,17 @@ func (e *examination) machine() {
 			memory = fmt.Sprintf("%s memory (%s free)", amount(gpu.Memory.Total), amount(gpu.Memory.Available))
 		}
 		e.ok("gpu", "%s, %s", gpu.Name, memory)
+	}
+}
+
+func (e *examination) disk(check, dir string, disk system.Amounts) {
+	switch {
+	case disk.Total == 0:
+		e.warn(check, "see whether it is mounted", "the disk of %s cannot be measured", dir)
+	case disk.Available < leastDisk:
+		e.warn(check, "make room, or name a home on another disk with --home", "only %s free at %s", amount(disk.Available), dir)
+	default:
+		e.ok(check, "%s free at %s", amount(disk.Available), dir)
 	}
 }
 

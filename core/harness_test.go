@@ -31,6 +31,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	if out, err := exec.Command("go", "build", "-o", dir+"/importer", "./testdata/importer").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build the fake importer: %v\n%s", err, out)
+		os.Exit(1)
+	}
 	code := m.Run()
 	os.RemoveAll(dir)
 	if code == 0 {

@@ -157,18 +157,18 @@ func (r *Runtime) connectImporter(ctx context.Context, in importer) (*pluginhost
 // sound checks a plan, which a plugin made of what a stranger's catalogue says, and
 // makes its files the sources of its model.
 func sound(p *sdk.Plan) error {
-	if p.Manifest.ID = cmp.Or(p.Manifest.ID, store.NewID(p.Manifest), p.Manifest.Name); !store.ValidID(p.Manifest.ID) {
-		return fmt.Errorf("%.200q is no model id", p.Manifest.ID)
-	}
-	if len(p.Files) == 0 && p.Manifest.Format != "api" {
-		return fmt.Errorf("it has no files, and is no remote model")
-	}
 	p.Manifest.Sources = nil
 	for _, f := range p.Files {
 		if !isWeb(f.URL) {
 			return fmt.Errorf("%.200q is no web address", f.URL)
 		}
 		p.Manifest.Sources = append(p.Manifest.Sources, sdk.Source{Filename: f.Path, URL: f.URL, SHA256: f.SHA256, Size: f.Size})
+	}
+	if len(p.Files) == 0 && p.Manifest.Format != "api" {
+		return fmt.Errorf("it has no files, and is no remote model")
+	}
+	if p.Manifest.ID = cmp.Or(p.Manifest.ID, store.NewID(p.Manifest), p.Manifest.Name); !store.ValidID(p.Manifest.ID) {
+		return fmt.Errorf("%.200q is no model id", p.Manifest.ID)
 	}
 	return store.Writable(p.Manifest)
 }

@@ -1,5 +1,5 @@
 // Command provider is a remote API for tests: OpenAI at /v1, and Azure OpenAI at
-// /openai with its deployments, keys and tokens. The protocols are the real ones
+// /openai with its deployments and keys, whose tokens are had at /entra. The protocols are the real ones
 // as far as models are listed and chats and embeddings answered, which it does
 // with the words that it was asked.
 //
@@ -45,8 +45,8 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("http://%s\n", listener.Addr())
 	handler := p.faults.before(p.handler())
+	fmt.Printf("http://%s\n", listener.Addr())
 	if *verbose {
 		handler = told(handler)
 	}

@@ -50,7 +50,7 @@ func (p *provider) handler() http.Handler {
 	all := http.NewServeMux()
 	all.Handle("/", p.openAIKey(openai))
 	all.Handle("/openai/", p.azure())
-	all.HandleFunc("POST /{tenant}/oauth2/v2.0/token", p.entra)
+	all.HandleFunc("POST /entra/{tenant}/oauth2/v2.0/token", p.entra)
 	return all
 }
 

@@ -52,13 +52,18 @@ func (r remains) same(t *testing.T, h *host) {
 		return slices.DeleteFunc(h.files(), func(f string) bool { return slices.Contains(r.files, f) })
 	})
 	soon(t, "processes are left", settle, func() []child {
-		return slices.DeleteFunc(h.look().children, func(c child) bool { return slices.Contains(r.children, c) })
+		return r.newer(h.look().children)
 	})
 	if h.plugin == nil {
 		if err := goleak.Find(r.goroutines, forks); err != nil {
 			t.Errorf("goroutines are left: %v", err)
 		}
 	}
+}
+
+// newer are those of the children that were not there before.
+func (r remains) newer(children []child) []child {
+	return slices.DeleteFunc(children, func(c child) bool { return slices.Contains(r.children, c) })
 }
 
 // gone waits until processes have ended, and kills those that do not.

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -53,13 +54,21 @@ type file struct {
 // names are those of owners and repositories.
 var names = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$`)
 
-// repo reads OWNER/REPO; the error is fs.ErrNotExist where there is none.
+// repo reads OWNER/REPO; the error is fs.ErrNotExist where there is none. One in
+// another spelling has moved to the right one.
 func (h *hub) repo(owner, name string) (*repo, error) {
 	if !names.MatchString(owner) || !names.MatchString(name) {
 		return nil, fs.ErrNotExist
 	}
 	r := &repo{id: owner + "/" + name, dir: filepath.Join(h.root, owner, name)}
 	if info, err := os.Stat(r.dir); err != nil || !info.IsDir() {
+		folders, _ := filepath.Glob(filepath.Join(h.root, "*", "*"))
+		for _, folder := range folders {
+			if id := path.Join(filepath.Base(filepath.Dir(folder)), filepath.Base(folder)); strings.EqualFold(id, r.id) {
+				r.Moved = id
+				return r, nil
+			}
+		}
 		return nil, fs.ErrNotExist
 	}
 	r.LastModified = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)

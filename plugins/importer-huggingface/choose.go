@@ -135,8 +135,12 @@ func (r *resolution) nothing(files []sibling) error {
 		return sdk.Errorf(sdk.CodeNotFound, "%s has no %s; it has %s", repo, quoted(r.t.choice), r.listed())
 	case len(r.tensors) > 0:
 		return sdk.Errorf(sdk.CodeNotFound, "%s has no GGUF files and no %s, only safetensors; leave out what follows the repository's name", repo, quoted(r.t.choice))
+	case len(r.projectors) > 0:
+		return sdk.Errorf(sdk.CodeUnsupported, "%s has only the projector of a model, and not the model; look for that with 'enginebay search %s'", repo, plainName(r.t.name))
+	case len(files) == 0:
+		return sdk.Errorf(sdk.CodeUnsupported, "%s has no files", repo)
 	}
-	return sdk.Errorf(sdk.CodeUnsupported, "%s has no models in GGUF or safetensors, only %s; look for one with 'enginebay search %s'", repo, kinds(files), plainName(r.t.name))
+	return sdk.Errorf(sdk.CodeUnsupported, "%s has no model in GGUF or safetensors, only %s files; look for one with 'enginebay search %s'", repo, endings(files), plainName(r.t.name))
 }
 
 // listed are the variants' names for a sentence.
@@ -151,17 +155,14 @@ func (r *resolution) listed() string {
 	return strings.Join(names, ", ")
 }
 
-// kinds are the endings of files, for a sentence.
-func kinds(files []sibling) string {
+// endings are those of files, for a sentence.
+func endings(files []sibling) string {
 	var all []string
 	for _, f := range files {
 		if ext := path.Ext(f.Path); ext != "" && !slices.Contains(all, ext) {
 			all = append(all, ext)
 		}
 	}
-	if len(all) == 0 {
-		return "no files at all"
-	}
 	slices.Sort(all)
-	return line(strings.Join(all[:min(len(all), 8)], ", "), 120) + " files"
+	return line(strings.Join(all[:min(len(all), 8)], ", "), 120)
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -18,7 +19,8 @@ import (
 type client struct {
 	web.Catalogue
 	endpoint *url.URL
-	token    bool // whether there is one; the token itself is in HTTP
+	token    bool          // whether there is one; the token itself is in HTTP
+	patience time.Duration // with what plans are good without
 	log      hclog.Logger
 }
 
@@ -36,7 +38,7 @@ func newClient(c sdk.Configuration) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &client{Catalogue: web.Catalogue{HTTP: caller, Base: endpoint.String()}, endpoint: endpoint, token: token != "", log: c.Log}, nil
+	return &client{Catalogue: web.Catalogue{HTTP: caller, Base: endpoint.String()}, endpoint: endpoint, token: token != "", patience: 15 * time.Second, log: c.Log}, nil
 }
 
 // An info is what the hub's API says of a repository; see ModelInfo in

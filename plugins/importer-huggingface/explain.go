@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/enginebay/enginebay/sdk"
 	"github.com/enginebay/enginebay/sdk/web"
@@ -106,7 +105,7 @@ const suggestions = 3
 // near are repositories whose names are like one that is missing: with the same
 // name at another owner, or of the same owner.
 func (c *client) near(ctx context.Context, t target) (names []string) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, c.patience/3)
 	defer cancel()
 	once := *c
 	once.Tries = 1

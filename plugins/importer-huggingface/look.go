@@ -15,10 +15,12 @@ import (
 // repository cannot be fetched, before anything is: its description is public.
 func (r *resolution) look(ctx context.Context) error {
 	var err error
+	brief, cancel := context.WithTimeout(ctx, r.c.patience)
+	defer cancel()
 	if len(r.selected) > 0 {
-		r.head, err = r.header(ctx, r.selected[0])
+		r.head, err = r.header(brief, r.selected[0])
 	} else {
-		_, err = r.c.JSON(ctx, r.c.address(r.t.repo(), r.t.rev, "config.json"), &r.config)
+		_, err = r.c.JSON(brief, r.c.address(r.t.repo(), r.t.rev, "config.json"), &r.config)
 	}
 	var refused *web.StatusError
 	switch {

@@ -74,11 +74,11 @@ func sortOut(files []sibling) (w weights) {
 		case gguf.IsMMProj(f.Path):
 			w.projectors = append(w.projectors, f)
 		default:
-			_, no, count, ok := gguf.SplitPart(f.Path)
+			prefix, no, count, ok := gguf.SplitPart(f.Path)
+			key := prefix + "/" + strconv.Itoa(count)
 			if !ok {
-				no, count = 1, 1
+				no, count, key = 1, 1, f.Path
 			}
-			key := unsplit(f.Path) + "/" + strconv.Itoa(count)
 			if groups[key] == nil {
 				groups[key] = make([]sibling, count)
 			}
@@ -149,27 +149,23 @@ func label(prefix string) string {
 // their folders where that is not enough: each becomes a model file.
 func unique(all []variant) {
 	slices.SortFunc(all, func(a, b variant) int { return strings.Compare(a.path(), b.path()) })
-	same := func() map[string]int {
+	for _, longer := range []func(string) string{stem, wholeStem} {
 		count := map[string]int{}
 		for _, v := range all {
 			count[strings.ToLower(v.name)]++
 		}
-		return count
-	}
-	for _, longer := range []func(string) string{stem, wholeStem} {
-		count := same()
 		for i, v := range all {
 			if count[strings.ToLower(v.name)] > 1 {
 				all[i].name = longer(unsplit(v.path()))
 			}
 		}
 	}
-	count := same()
+	taken := map[string]bool{}
 	for i, v := range all {
-		if key := strings.ToLower(v.name); count[key] > 1 {
-			count[key]--
-			all[i].name += "-" + strconv.Itoa(i+1)
+		for n := 2; taken[strings.ToLower(all[i].name)]; n++ {
+			all[i].name = v.name + "-" + strconv.Itoa(n)
 		}
+		taken[strings.ToLower(all[i].name)] = true
 	}
 }
 

@@ -38,7 +38,8 @@ func TestClientsForNode(t *testing.T) {
 	installClients(t, npm, dir)
 	test := exec.Command(npm, "test", "--silent")
 	test.Dir = dir
-	test.Env = append(os.Environ(), "BASE_URL="+b.url+"/v1", "MODEL=tiny-guide", "MODEL_SLASH=variants/with-slash",
+	hub := startHub(t, hubOfClients, "-page", "2")
+	test.Env = append(os.Environ(), "HUB_URL="+hub, "HUB_TOKEN="+hubToken, "HUB_OTHER_TOKEN="+hubOtherToken, "BASE_URL="+b.url+"/v1", "MODEL=tiny-guide", "MODEL_SLASH=variants/with-slash",
 		"EMBED_MODEL=tiny-embed", "TOOL_MODEL=tiny-tools")
 	out, err := test.CombinedOutput()
 	t.Logf("%s", out)

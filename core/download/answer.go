@@ -16,9 +16,10 @@ import (
 // An answer is what a server says of the bytes that it is about to send.
 type answer struct {
 	*http.Response
-	from    int64 // first byte of the body in the file
-	length  int64 // of the body; -1: until it ends
-	size    int64 // of the whole file; -1: not told
+	asked   string // the address
+	from    int64  // first byte of the body in the file
+	length  int64  // of the body; -1: until it ends
+	size    int64  // of the whole file; -1: not told
 	version version
 	linked  linked
 }
@@ -36,13 +37,13 @@ var contentRange = regexp.MustCompile(`^bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*
 // Its error says what is wrong with the answer; whether it is about the right file
 // is not looked at yet.
 func read(resp *http.Response, asked *span, address string) (*answer, error) {
-	a := &answer{Response: resp, size: -1, length: resp.ContentLength, linked: readLinked(resp)}
+	a := &answer{Response: resp, asked: address, size: -1, length: resp.ContentLength, linked: readLinked(resp)}
 	a.version = version{resp.Header.Get("ETag"), resp.Header.Get("Last-Modified")}
 	switch resp.StatusCode {
 	case http.StatusOK:
 		a.size = a.length
 	case http.StatusPartialContent:
-		if err := a.readRange(asked, address); err != nil {
+		if err := a.readRange(asked); err != nil {
 			return nil, err
 		}
 	case http.StatusRequestedRangeNotSatisfiable:
@@ -64,10 +65,10 @@ func read(resp *http.Response, asked *span, address string) (*answer, error) {
 
 // readRange reads what a 206 says. One with another start, or with more than was
 // asked for, comes from a server whose ranges cannot be trusted at all.
-func (a *answer) readRange(asked *span, address string) error {
+func (a *answer) readRange(asked *span) error {
 	m := contentRange.FindStringSubmatch(strings.TrimSpace(a.Header.Get("Content-Range")))
 	if asked == nil || m == nil {
-		return a.untrusted(asked, address)
+		return a.untrusted(asked)
 	}
 	from, _ := strconv.ParseInt(m[1], 10, 64)
 	last, _ := strconv.ParseInt(m[2], 10, 64)
@@ -75,17 +76,17 @@ func (a *answer) readRange(asked *span, address string) error {
 		a.size, _ = strconv.ParseInt(m[3], 10, 64)
 	}
 	if from != asked.From || last < from || last >= asked.To || a.size >= 0 && last >= a.size || a.length >= 0 && a.length != last-from+1 {
-		return a.untrusted(asked, address)
+		return a.untrusted(asked)
 	}
 	a.from, a.length = from, last-from+1
 	return nil
 }
 
-func (a *answer) untrusted(asked *span, address string) error {
+func (a *answer) untrusted(asked *span) error {
 	if asked != nil {
 		return errPlain
 	}
-	return sdk.Errorf(sdk.CodeInvalid, "%s answers with a part of the file when asked for all of it; choose another source", web.Public(address))
+	return sdk.Errorf(sdk.CodeInvalid, "%s answers with a part of the file when asked for all of it; choose another source", web.Public(a.asked))
 }
 
 var sha256Tag = regexp.MustCompile(`^(?:W/)?"?([0-9a-f]{64})"?$`)
@@ -110,17 +111,19 @@ var (
 	login = regexp.MustCompile(`(?i)type=["']?password|log ?in\b|sign ?in\b|/login|/signin`)
 )
 
-// isPage says whether the beginning of a body is that of a web page.
-func isPage(start []byte, contentType string) bool {
-	return page.Match(start) || strings.HasPrefix(contentType, "text/html") || strings.HasPrefix(contentType, "application/xhtml")
+// html says whether the server calls it a web page, where none was wanted.
+func (a *answer) html() bool {
+	kind := strings.ToLower(a.Header.Get("Content-Type"))
+	return (strings.HasPrefix(kind, "text/html") || strings.HasPrefix(kind, "application/xhtml")) && !wantsPage(a.asked)
 }
 
 // webPage is the error for a page that came in place of a file; nil where there is
 // none, or where one was wanted.
-func (a *answer) webPage(start []byte, address string) error {
-	if !isPage(start, a.Header.Get("Content-Type")) || wantsPage(address) {
+func (a *answer) webPage(start []byte) error {
+	if !a.html() && !page.Match(start) || wantsPage(a.asked) {
 		return nil
 	}
+	address := a.asked
 	at := a.Request.URL
 	if login.Match(start) || login.MatchString(at.Path) {
 		return sdk.Errorf(sdk.CodeUnauthorized, "%s leads to a page where one logs in; if the file needs a token, set one for %s", web.Public(address), web.Origin(at))

@@ -2,7 +2,6 @@ package download
 
 import (
 	"context"
-	"math"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -90,20 +89,18 @@ func (c *Client) Set(config Config) error {
 // piece is how much is read at once: at a low rate little, so that connections
 // share it and progress is seen.
 func (c *Client) piece() int64 {
-	limit := float64(c.limit.Limit())
-	if math.IsInf(limit, 1) || c.limit.Limit() == rate.Inf {
+	limit := c.limit.Limit()
+	if limit == rate.Inf {
 		return block
 	}
 	return max(4<<10, min(block, int64(limit/20)))
 }
 
-// spend waits until n bytes more may be taken; waited says whether it had to.
-func (c *Client) spend(ctx context.Context, n int) (waited bool, err error) {
+// spend waits until n bytes more may be taken.
+func (c *Client) spend(ctx context.Context, n int) error {
 	c.received.Add(uint64(n))
 	if c.limit.Limit() == rate.Inf {
-		return false, nil
+		return nil
 	}
-	began := time.Now()
-	err = c.limit.WaitN(ctx, n)
-	return time.Since(began) > time.Millisecond, err
+	return c.limit.WaitN(ctx, n)
 }

@@ -67,7 +67,7 @@ func (t *transfer) copy(ctx context.Context) error {
 	}
 	known := t.part.expected()
 	if t.part.board.empty() || known.version.other(v) || known.Size != size {
-		if err := t.part.begin(size, v); err != nil {
+		if err := t.part.begin(size, v, nil); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -73,6 +74,7 @@ func retryAfter(h http.Header) time.Duration {
 // unanswered is a call that led to no answer.
 func unanswered(err error, address string) error {
 	var denied *web.Error
+	var call *url.Error
 	var untrusted *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &denied):
@@ -80,7 +82,10 @@ func unanswered(err error, address string) error {
 	case errors.As(err, &untrusted):
 		return &sdk.Error{Code: sdk.CodeUnavailable, Message: fmt.Sprintf("%s is not trusted; if its certificate is of your own authority, name that in the setting download_ca", web.Public(address)), Cause: untrusted.Err}
 	}
-	return &passing{error: err}
+	if errors.As(err, &call) {
+		err = call.Err // without the address, which may hold credentials
+	}
+	return &passing{error: fmt.Errorf("ask %s: %w", web.Public(address), err)}
 }
 
 // exhausted is a disk without enough room.

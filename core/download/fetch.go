@@ -70,6 +70,11 @@ func (c *Client) Fetch(ctx context.Context, files []File, progress func(Progress
 		})
 	}
 	err = g.Wait()
+	if hopeless(err) {
+		for _, f := range fetches {
+			f.giveUp()
+		}
+	}
 	if err == nil && ctx.Err() != nil {
 		err = coded(ctx, files[0].Path, ctx.Err())
 	}
@@ -191,13 +196,24 @@ func (f *fetch) end(p *part, err error) error {
 	}
 	var useless *discarding
 	length, _, total := p.board.state()
-	if errors.As(err, &useless) || length == unknown || total == 0 && hopeless(err) {
+	endless := length == unknown && total > 0 // nobody can go on with that
+	switch {
+	case errors.As(err, &useless), total == 0 && hopeless(err), endless && sdk.CodeOf(err) == sdk.CodeExhausted:
 		return errors.Join(err, p.file.Close(), f.target.discard())
+	case endless:
+		return errors.Join(err, p.begin(unknown, version{}, nil))
 	}
 	if err := p.save(); err != nil && !errors.Is(err, fs.ErrClosed) {
 		f.Log.Warn("the journal of a download cannot be written", "file", filepath.Base(f.file.Path), "error", err)
 	}
 	return err
+}
+
+// giveUp takes back an intention where nothing came of it.
+func (f *fetch) giveUp() {
+	if done, _, _, ok := Partial(f.file.Path); ok && done == 0 {
+		Discard(f.file.Path) // it fails where another call is at it, which is right
+	}
 }
 
 // hopeless says whether another try would end as this one did.

@@ -70,7 +70,7 @@ func (l *lane) claim() (*claim, error) {
 	}
 	if !b.empty() {
 		l.settled = false
-		if err := l.part.begin(end(l.file.Size), version{}); err != nil {
+		if err := l.part.begin(end(l.file.Size), version{}, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -119,8 +119,11 @@ func (l *lane) settle(c *call) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := c.answer
-	if err := a.webPage(nil, l.source.address); err != nil {
-		return err
+	if a.html() {
+		start, _ := io.ReadAll(io.LimitReader(a.Body, sniff)) // says what kind of page
+		if err := a.webPage(start); err != nil {
+			return err
+		}
 	}
 	if !l.settled {
 		l.part.learn(a.linked.sha256)
@@ -170,16 +173,18 @@ func (l *lane) begin(c *call, a *answer) error {
 		return sdk.Errorf(sdk.CodeInvalid, "%s does not say how long the file is, so nobody could tell whether all of it came; choose another source", web.Public(l.source.address))
 	}
 	end := a.size
+	if end < 0 && !l.plain {
+		return errPlain // without an end nobody can share it out
+	}
 	if end < 0 {
 		end = unknown
 	}
 	if l.plain {
 		c.claim.end = unknown
 	}
-	if err := l.part.begin(end, a.version); err != nil {
+	if err := l.part.begin(end, a.version, c.claim); err != nil {
 		return err
 	}
-	l.part.board.reset(end, c.claim)
 	if err := l.client.reserve(l.part, l.Config); err != nil {
 		return err
 	}
@@ -233,9 +238,11 @@ func (l *lane) read(body io.Reader, buf []byte, start bool) (int, error) {
 	if !start {
 		return body.Read(buf)
 	}
-	n, err := io.ReadAtLeast(body, buf, min(len(buf), 512))
-	if err == io.ErrUnexpectedEOF && n > 0 {
-		err = io.EOF
+	n, err := 0, error(nil)
+	for n < min(len(buf), sniff) && err == nil {
+		var more int
+		more, err = body.Read(buf[n:])
+		n += more
 	}
 	return n, err
 }
@@ -243,19 +250,21 @@ func (l *lane) read(body io.Reader, buf []byte, start bool) (int, error) {
 // take brings some bytes into the partial.
 func (l *lane) take(ctx context.Context, c *call, data []byte) error {
 	if c.claim.at == 0 {
-		if err := c.answer.webPage(data, l.source.address); err != nil {
+		if err := c.answer.webPage(data); err != nil {
 			return err
 		}
 	}
 	c.watch.bytes.Add(int64(len(data)))
 	l.got.Add(int64(len(data)))
-	if waited, err := l.client.spend(ctx, len(data)); err != nil {
+	began := time.Now()
+	if err := l.client.spend(ctx, len(data)); err != nil {
 		return err
-	} else if waited {
-		c.watch.held.Store(true)
 	}
 	if _, err := l.part.file.WriteAt(data, c.claim.at); err != nil {
 		return fmt.Errorf("write: %w", err)
+	}
+	if time.Since(began) > c.watch.period/10 { // which is not the server's fault
+		c.watch.held.Store(true)
 	}
 	total := l.part.board.wrote(c.claim, int64(len(data)))
 	for best := l.best.Load(); total > best && !l.best.CompareAndSwap(best, total); best = l.best.Load() {

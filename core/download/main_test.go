@@ -61,6 +61,15 @@ type origin struct {
 	mu     sync.Mutex
 	ranges []string
 	sent   int64
+	at     int64  // when so much is sent,
+	then   func() // this happens
+}
+
+// when calls f once so many bytes were sent.
+func (o *origin) when(at int64, f func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.at, o.then = at, f
 }
 
 func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -84,8 +93,12 @@ type counted struct {
 func (c *counted) Write(p []byte) (int, error) {
 	n, err := c.ResponseWriter.Write(p)
 	c.o.mu.Lock()
+	defer c.o.mu.Unlock()
 	c.o.sent += int64(n)
-	c.o.mu.Unlock()
+	if c.o.then != nil && c.o.sent >= c.o.at {
+		c.o.then()
+		c.o.then = nil
+	}
 	return n, err
 }
 

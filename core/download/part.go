@@ -80,9 +80,12 @@ func first(a, b string) string {
 	return b
 }
 
-// begin makes the partial an empty one of the given end and version. The journal
-// goes first: it must not claim what is not there any more.
-func (p *part) begin(end int64, v version) error {
+// begin makes the partial an empty one of the given end and version. The claim that
+// is to be kept may be nil. The journal goes first: it must not claim what is not
+// there any more.
+func (p *part) begin(end int64, v version, keep *claim) error {
+	p.saves.Lock()
+	defer p.saves.Unlock()
 	size := end
 	if end == unknown {
 		size = 0
@@ -90,8 +93,7 @@ func (p *part) begin(end int64, v version) error {
 	p.mu.Lock()
 	p.known.Size, p.known.version = size, v
 	p.mu.Unlock()
-	p.board.reset(end, nil)
-	p.sum.restore(nil, 0)
+	p.sum.restart(func() { p.board.reset(end, keep) })
 	if err := p.target.write(p.journal(nil)); err != nil {
 		return err
 	}
@@ -142,13 +144,15 @@ func (p *part) journal(done spans) journal {
 	return j
 }
 
-// save makes what is written safe, and then says so in the journal.
+// save makes what is written safe, and then says so in the journal. The sum is asked
+// first: it is never ahead of the board.
 func (p *part) save() error {
 	p.saves.Lock()
 	defer p.saves.Unlock()
+	state, hashed := p.sum.state()
 	_, done, _ := p.board.state()
 	j := p.journal(done)
-	j.State, j.Hashed = p.sum.state(done.front())
+	j.State, j.Hashed = state, hashed
 	if err := p.file.Sync(); err != nil {
 		return err
 	}
@@ -161,7 +165,7 @@ func (p *part) follow(ctx context.Context) error {
 	for ctx.Err() == nil {
 		more, err := false, error(nil)
 		if p.expected().SHA256 != "" {
-			if more, err = p.sum.step(p.file, p.board.front()); err != nil {
+			if more, err = p.sum.step(p.file, p.board.front); err != nil {
 				return err
 			}
 		}
@@ -180,21 +184,20 @@ func (p *part) follow(ctx context.Context) error {
 func (p *part) finish(ctx context.Context, check func(string) error) error {
 	name := partName(p.target.path)
 	safe := make(chan error, 1)
-	go func() { safe <- p.save() }()
-	wrong := p.verify(ctx)
-	err := errors.Join(<-safe, p.file.Close())
-	if wrong != nil {
-		return wrong
+	go func() { safe <- p.save() }() // while it is looked at
+	err := p.verify(ctx)
+	if unsafe := <-safe; err == nil && unsafe != nil {
+		err = fmt.Errorf("write %s: %w", name, unsafe)
 	}
 	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
+		return err
 	}
 	if check != nil {
 		if err := check(name); err != nil {
 			return unfit(p.target.path, err)
 		}
 	}
-	if err := os.Rename(name, p.target.path); err != nil {
+	if err := errors.Join(p.file.Close(), os.Rename(name, p.target.path)); err != nil {
 		return err
 	}
 	if err := syncFolder(filepath.Dir(name)); err != nil {

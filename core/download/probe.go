@@ -44,7 +44,7 @@ func probeLocal(address string) (Info, error) {
 }
 
 // sniff is how many bytes tell a page from a file.
-const sniff = 512
+const sniff = 1 << 10
 
 func (s *source) probe(ctx context.Context) (Info, error) {
 	a, err := s.ask(ctx, &span{0, sniff}, version{})
@@ -59,7 +59,7 @@ func (s *source) probe(ctx context.Context) (Info, error) {
 	if err != nil {
 		return Info{}, &passing{error: err}
 	}
-	if err := a.webPage(start, s.address); err != nil {
+	if err := a.webPage(start); err != nil {
 		return Info{}, err
 	}
 	info := Info{Name: a.name(s.address), Size: max(a.size, 0), ETag: a.version.ETag, SHA256: a.linked.sha256, ContentType: a.Header.Get("Content-Type")}

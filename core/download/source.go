@@ -2,6 +2,7 @@ package download
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sort"
@@ -57,10 +58,12 @@ func (s *source) led() string {
 	return s.final
 }
 
-// expired says whether an error may come from an address that served for a while
-// only, and forgets that.
+// expired says whether the same may go well at the first address: one that served
+// for a while refuses then. A server that is busy is left alone, one that does not
+// answer is asked for no more.
 func (s *source) expired(err error, final string) bool {
-	if isPassing(err) || err == errPlain || err == errChanged {
+	var fault *passing
+	if errors.As(err, &fault) && fault.busy || err == errPlain || err == errChanged {
 		return false
 	}
 	s.mu.Lock()
@@ -68,7 +71,7 @@ func (s *source) expired(err error, final string) bool {
 	if s.final == final {
 		s.final = ""
 	}
-	return true
+	return fault == nil
 }
 
 func (s *source) call(ctx context.Context, address string, asked *span, v version) (*answer, error) {

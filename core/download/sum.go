@@ -23,9 +23,6 @@ func newSum() *sum { return &sum{hash: sha256.New()} }
 
 // restore begins where a journal left off; a state that is none begins anew.
 func (s *sum) restore(state []byte, at int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.hash, s.at = sha256.New(), 0
 	if len(state) > 0 && s.hash.(encoding.BinaryUnmarshaler).UnmarshalBinary(state) == nil {
 		s.at = at
 		return
@@ -33,28 +30,34 @@ func (s *sum) restore(state []byte, at int64) {
 	s.hash.Reset()
 }
 
-// state is that over the bytes before at; nothing where it has gone further, for
-// those may not be safe yet.
-func (s *sum) state(limit int64) (state []byte, at int64) {
+// restart begins anew, with no step between that and what forget does.
+func (s *sum) restart(forget func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.at > limit || s.at == 0 {
-		return nil, 0
-	}
+	forget()
+	s.hash.Reset()
+	s.at = 0
+}
+
+// state is that over the bytes before at.
+func (s *sum) state() (state []byte, at int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	state, err := s.hash.(encoding.BinaryMarshaler).MarshalBinary()
-	if err != nil {
+	if err != nil || s.at == 0 {
 		return nil, 0
 	}
 	return state, s.at
 }
 
-// step takes in the next bytes before end; more says whether there are others.
-func (s *sum) step(r io.ReaderAt, end int64) (more bool, err error) {
+// step takes in the next bytes before the front; more says whether there are others.
+func (s *sum) step(r io.ReaderAt, front func() int64) (more bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.buf == nil {
 		s.buf = make([]byte, 2*block)
 	}
+	end := front()
 	n := min(end-s.at, int64(len(s.buf)))
 	if n <= 0 {
 		return false, nil
@@ -74,7 +77,7 @@ func (s *sum) result(ctx context.Context, r io.ReaderAt, end int64) (string, err
 			return "", err
 		}
 		var err error
-		if more, err = s.step(r, end); err != nil {
+		if more, err = s.step(r, func() int64 { return end }); err != nil {
 			return "", err
 		}
 	}

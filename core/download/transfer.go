@@ -69,7 +69,7 @@ func (t *transfer) run(ctx context.Context) error {
 func (t *transfer) moveOn(err error) error {
 	var useless *discarding
 	if t.part.expected().SHA256 == "" || errors.As(err, &useless) {
-		return t.part.begin(end(t.file.Size), version{})
+		return t.part.begin(end(t.file.Size), version{}, nil)
 	}
 	t.part.forget()
 	return nil
@@ -94,10 +94,10 @@ func (t *transfer) from(ctx context.Context) error {
 			return err
 		case errors.As(err, &useless) && resumed: // something is wrong with what was there before
 			resumed = false
-			err = t.part.begin(end(t.file.Size), version{})
+			err = t.part.begin(end(t.file.Size), version{}, nil)
 		case errors.Is(err, errPlain) && !t.plain:
 			t.plain = true
-			err = t.part.begin(end(t.file.Size), version{})
+			err = t.part.begin(end(t.file.Size), version{}, nil)
 		case errors.Is(err, errChanged):
 			err = t.restart()
 		}
@@ -113,7 +113,7 @@ func (t *transfer) restart() error {
 	if t.restarts++; t.restarts > maxRestarts {
 		return sdk.Errorf(sdk.CodeUnavailable, "%s changes again and again while it is downloaded; try again later", web.Public(t.source.address))
 	}
-	return t.part.begin(end(t.file.Size), version{})
+	return t.part.begin(end(t.file.Size), version{}, nil)
 }
 
 // round is one go at what is missing, over as many connections as are worth it. It

@@ -67,14 +67,18 @@ func (i ids) ended(p *pulling) {
 // jsonLines are the events of the API, one in a line.
 type jsonLines struct {
 	teller
-	last map[string]*download
+	last map[string]string // the line about each model's progress
 }
 
 func (j *jsonLines) progress(going []*pulling, _ string) {
-	last := map[string]*download{}
+	last := map[string]string{}
 	for _, p := range going {
-		if last[p.id] = p.download; p.download != nil && p.download != j.last[p.id] {
-			j.line(event{Type: "download.progress", Model: p.id, Download: p.download})
+		if p.download == nil {
+			continue
+		}
+		line := oneLine(event{Type: "download.progress", Model: p.id, Download: p.download})
+		if last[p.id] = line; line != j.last[p.id] {
+			fmt.Fprint(j.out, line)
 		}
 	}
 	j.last = last
@@ -84,15 +88,15 @@ func (j *jsonLines) ended(p *pulling) {
 	switch p.end {
 	case pullFailed:
 		j.teller.ended(p)
-		j.line(event{Type: "model.error", Model: p.id, Error: p.err.Error()})
+		fmt.Fprint(j.out, oneLine(event{Type: "model.error", Model: p.id, Error: p.err.Error()}))
 	case pullCancelled:
-		j.line(event{Type: "model.state", Model: p.id, State: pullListed})
+		fmt.Fprint(j.out, oneLine(event{Type: "model.state", Model: p.id, State: pullListed}))
 	default:
-		j.line(event{Type: "model.state", Model: p.id, State: p.end})
+		fmt.Fprint(j.out, oneLine(event{Type: "model.state", Model: p.id, State: p.end}))
 	}
 }
 
-func (j *jsonLines) line(e event) {
+func oneLine(e event) string {
 	data, _ := json.Marshal(e) // of texts and numbers: it cannot fail
-	fmt.Fprintf(j.out, "%s\n", data)
+	return string(data) + "\n"
 }

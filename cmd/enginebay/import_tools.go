@@ -12,11 +12,17 @@ import (
 // tool is another program whose models can be linked.
 type tool struct {
 	name string
-	refs string // what stands before the name of one of its models
+	all  string // the source that has all of its models
+	one  string // what stands before the name of one
 }
 
 // tools are those that the server knows.
-var tools = []tool{{"ollama", "ollama://"}, {"lmstudio", "lmstudio://"}, {"huggingface", "hfcache://"}, {"jan", "jan://local/"}}
+var tools = []tool{
+	{"ollama", "ollama://", "ollama://"},
+	{"lmstudio", "lmstudio://", "lmstudio://"},
+	{"huggingface", "hfcache://", "hfcache://"},
+	{"jan", "jan://local", "jan://local/"},
+}
 
 func toolNames() []string {
 	var names []string
@@ -51,7 +57,7 @@ func (c *config) importFrom(cmd *cobra.Command, f importFlags, names []string) e
 	for i, name := range names {
 		ref := name
 		if !strings.Contains(name, "://") {
-			ref = t.refs + name
+			ref = t.one + name
 		}
 		sources[i] = source{ref: ref, mode: f.mode("link"), doing: "importing " + name}
 	}
@@ -60,7 +66,7 @@ func (c *config) importFrom(cmd *cobra.Command, f importFlags, names []string) e
 
 func (c *config) listTool(cmd *cobra.Command, t tool, f importFlags) error {
 	var list struct{ Data []plan }
-	if printed, err := c.fetch(cmd, plansPath(t.refs, "", ""), f.json, &list); printed || err != nil {
+	if printed, err := c.fetch(cmd, plansPath(t.all, "", ""), f.json, &list); printed || err != nil {
 		return err
 	}
 	if len(list.Data) == 0 {
@@ -91,7 +97,7 @@ func (p plan) here() string {
 // question.
 func (c *config) choose(cmd *cobra.Command, t tool, f importFlags) ([]string, error) {
 	var list struct{ Data []plan }
-	if err := c.client().get(cmd.Context(), plansPath(t.refs, "", ""), &list); err != nil && !hasStatus(err, http.StatusNotFound) {
+	if err := c.client().get(cmd.Context(), plansPath(t.all, "", ""), &list); err != nil && !hasStatus(err, http.StatusNotFound) {
 		return nil, err
 	}
 	var names []string

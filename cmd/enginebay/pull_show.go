@@ -57,7 +57,7 @@ func (t teller) ended(p *pulling) {
 		fmt.Fprintf(t.out, "%s is %s; run it: enginebay run %s\n", p.id, p.how(), p.id)
 	}
 	if p.others > 0 {
-		t.say("%s can be downloaded: enginebay list --all", counted(p.others, "further variant", "further variants"))
+		t.say("%s listed: enginebay list --all", counted(p.others, "further variant is", "further variants are"))
 	}
 }
 

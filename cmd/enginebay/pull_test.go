@@ -40,7 +40,7 @@ func TestPull(t *testing.T) {
 	for _, want := range []string{
 		"enginebay: hf://o/gated is gated: accept its terms there, then set HF_TOKEN\n",
 		"enginebay: other: it has another SHA-256\n25 % of 1 kB are kept; to go on: enginebay pull other\n",
-		"2 further variants can be downloaded: enginebay list --all\n",
+		"2 further variants are listed: enginebay list --all\n",
 	} {
 		if !strings.Contains(c.told.text(), want) {
 			t.Errorf("it did not tell %q:\n%s", want, c.told.text())
@@ -154,16 +154,16 @@ func TestPullRequests(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"variant": {[]string{"--variant", "Q8_0", "--id", "x", "--detach"}, []string{`POST {"id":"x","source":"hf://o/repo","variant":"Q8_0"}`}},
-		"settings": {[]string{"--set", "ctx_len=5", "--detach"}, // before the download
-			[]string{`POST {"download":false,"source":"hf://o/repo"}`, "PATCH repo", "POST repo/download"}},
-		"no download": {[]string{"--no-download"}, []string{`POST {"download":false,"source":"hf://o/repo"}`}},
+		"variant":                        {[]string{"hf://o/repo", "--variant", "Q8_0", "--id", "x", "--detach"}, []string{`POST {"id":"x","source":"hf://o/repo","variant":"Q8_0"}`}},
+		"settings":                       {[]string{"hf://o/repo", "--set", "ctx_len=5", "--detach"}, []string{`POST {"settings":{"ctx_len":5},"source":"hf://o/repo"}`}},
+		"settings of one that is listed": {[]string{"repo", "--set", "ctx_len=5", "--detach"}, []string{"PATCH repo", "POST repo/download"}}, // before its download
+		"no download":                    {[]string{"hf://o/repo", "--no-download"}, []string{`POST {"download":false,"source":"hf://o/repo"}`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
 			f.add(waiting("repo"))
 			f.sources["hf://o/repo"] = "repo"
-			if err := f.run(append([]string{"pull", "hf://o/repo"}, test.args...)...).wait(t); err != nil {
+			if err := f.run(append([]string{"pull"}, test.args...)...).wait(t); err != nil {
 				t.Fatal(err)
 			}
 			if !slices.Equal(f.asked, test.want) {

@@ -38,6 +38,7 @@ type pulling struct {
 	err      error  // why it failed
 	heard    time.Time
 	lost     bool // the server was away: it may have to be asked again
+	stopped  bool // it was seen to be neither here nor on its way
 }
 
 func (p *pulling) fail(err error) { p.end, p.err = pullFailed, err }
@@ -129,6 +130,9 @@ func (w *watch) hear(ctx context.Context, e event) {
 			}
 		}
 	default: // a state, an error, a folder that was removed
+		for _, p := range w.all {
+			p.stopped = p.stopped || p.id == e.Model && e.State == "to_download"
+		}
 		w.ask(ctx, func(p *pulling) bool { return p.id == e.Model })
 	}
 }
@@ -172,20 +176,21 @@ func (w *watch) refresh(ctx context.Context, p *pulling) error {
 	if m.Download != nil {
 		p.download = m.Download
 	}
-	paused := m.Download != nil && m.Download.Phase == "paused"
 	switch {
 	case m.State == "ready" || m.State == "running":
 		p.end = pullReady
 	case m.State == "downloading":
-		p.lost = false
+		p.lost, p.stopped = false, false
 	case m.Error != "":
 		p.fail(errors.New(m.Error))
-	case p.lost && !paused: // the server was started anew
+	case p.lost: // the server was started anew
 		p.lost = false
 		_, err := w.client.call(ctx, http.MethodPost, modelPath(p.id)+"/download", nil)
 		return err
-	default:
+	case p.stopped:
 		p.end = pullCancelled
+	default: // perhaps the server is about to end
+		p.stopped = true
 	}
 	return nil
 }

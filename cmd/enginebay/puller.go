@@ -90,37 +90,46 @@ type begun struct {
 
 // begin has the server download a source or a model.
 func (p *puller) begin(ctx context.Context, s source, settings map[string]any) (*pulling, error) {
-	var answer begun
+	answer := begun{ID: s.ref, State: "to_download"}
 	var err error
 	if _, known := p.before[s.ref]; known && p.flags.variant == "" && s.mode == "" {
-		answer = begun{ID: s.ref, State: "to_download"}
-	} else if answer, err = p.resolve(ctx, s, len(settings) > 0); err != nil {
+		err = p.again(ctx, &answer, settings)
+	} else {
+		answer, err = p.resolve(ctx, s, settings)
+	}
+	if err != nil {
 		return nil, err
 	}
-	if len(settings) > 0 {
-		if _, err := p.client.call(ctx, http.MethodPatch, modelPath(answer.ID), map[string]any{"settings": settings}); err != nil {
-			return nil, err
-		}
-	}
-	others := answer.Others
-	if answer.State == "to_download" && !p.flags.noFetch {
-		if err := p.client.post(ctx, modelPath(answer.ID)+"/download", nil, &answer); err != nil {
-			return nil, err
-		}
-	}
-	return p.pulling(answer, others), nil
+	return p.pulling(answer), nil
 }
 
-// resolve has the server make models of a source. What has to be changed before
-// it is downloaded is not downloaded yet.
-func (p *puller) resolve(ctx context.Context, s source, later bool) (answer begun, err error) {
+// again downloads a model that is listed.
+func (p *puller) again(ctx context.Context, answer *begun, settings map[string]any) error {
+	path := modelPath(answer.ID)
+	if len(settings) > 0 {
+		if _, err := p.client.call(ctx, http.MethodPatch, path, map[string]any{"settings": settings}); err != nil {
+			return err
+		}
+	}
+	if p.flags.noFetch {
+		answer.State = p.before[answer.ID].State
+		return nil
+	}
+	return p.client.post(ctx, path+"/download", nil, answer)
+}
+
+// resolve has the server make models of a source.
+func (p *puller) resolve(ctx context.Context, s source, settings map[string]any) (answer begun, err error) {
 	body := map[string]any{"source": s.ref}
 	for name, value := range map[string]string{"id": p.flags.id, "variant": p.flags.variant, "importer": p.flags.importer, "mode": s.mode} {
 		if value != "" {
 			body[name] = value
 		}
 	}
-	if later || p.flags.noFetch {
+	if len(settings) > 0 {
+		body["settings"] = settings
+	}
+	if p.flags.noFetch {
 		body["download"] = false
 	}
 	err = p.client.post(ctx, "/v1/models", body, &answer)
@@ -130,9 +139,9 @@ func (p *puller) resolve(ctx context.Context, s source, later bool) (answer begu
 	return answer, err
 }
 
-func (p *puller) pulling(answer begun, others []string) *pulling {
+func (p *puller) pulling(answer begun) *pulling {
 	before := p.before[answer.ID]
-	one := &pulling{id: answer.ID, others: len(others), joined: before.State == "downloading", download: before.Download}
+	one := &pulling{id: answer.ID, others: len(answer.Others), joined: before.State == "downloading", download: before.Download}
 	switch answer.State {
 	case "ready", "running":
 		one.end, one.here = pullReady, before.State == "ready" || before.State == "running"

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -137,14 +138,23 @@ func (c client) stream(ctx context.Context, path string, body any, each func(dat
 }
 
 // asCommands puts commands in the place of the API's paths that a sentence names.
-var asCommands = strings.NewReplacer("GET /v1/models lists", "enginebay list shows", "GET /v1/engines lists", "enginebay engine list shows")
+func asCommands(sentence string) string {
+	sentence = downloadPath.ReplaceAllString(sentence, "enginebay pull $1")
+	return listPaths.Replace(sentence)
+}
+
+var (
+	downloadPath = regexp.MustCompile(`POST /v1/models/(\S+)/download`)
+	listPaths    = strings.NewReplacer("GET /v1/models lists", "enginebay list shows", "GET /v1/engines lists", "enginebay engine list shows",
+		"GET /v1/plans lists", "enginebay pull --list shows", "(?purge=true)", "(enginebay rm --purge)")
+)
 
 // refused is the error of an answer: the server's own sentence, and where the key
 // comes from if it is about that.
 func (c client) refused(status int, code, message string) error {
 	switch {
 	case status != http.StatusUnauthorized:
-		message = asCommands.Replace(message)
+		message = asCommands(message)
 	case c.key == "":
 		message = fmt.Sprintf("the server at %s wants an API key: set %s to one; enginebay key create NAME makes one", c.base, apiKey)
 	default:

@@ -26,7 +26,7 @@ type importFlags struct {
 func newImport(c *config) *cobra.Command {
 	var f importFlags
 	cmd := &cobra.Command{
-		Use:   "import FILE|FOLDER|ZIP… | import --from TOOL [NAME…]",
+		Use:   "import FILE|FOLDER|ZIP…",
 		Short: "Make models of files, or of other tools' models",
 		Long: `Make a model of a GGUF file, of a folder with weights, or of a zip file that
 "enginebay export" wrote. Files are copied; with --link they stay where they are and
@@ -34,7 +34,7 @@ are never removed, with --move they go to the server's models folder. To a serve
 another machine they are uploaded.
 
 With --from, the models of another tool on the server's machine are linked without a
-copy: those that are named, or all, after a question.`,
+copy: those that are named by their names there, or all, after a question.`,
 		Example: `  enginebay import ~/Downloads/tiny.Q4_K_M.gguf
   enginebay import --link /data/models/big-00001-of-00004.gguf --id big
   enginebay import tiny-guide.zip

@@ -74,7 +74,7 @@ func Open(c Config) (*Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
-	models, err := store.Open(filepath.Join(c.Home, "models"), c.Log.Named("store"))
+	models, err := store.Open(store.Config{Dir: filepath.Join(c.Home, "models"), Log: c.Log.Named("store")})
 	if err != nil {
 		host.Close()
 		return nil, err

@@ -14,14 +14,14 @@ import (
 
 // takeIn gives each of the loose weights that are whole a folder. It returns the
 // models that stay loose, and the folders that have changed. The caller holds mu.
-func (s *Store) takeIn(root listing) (stay []*Model, changed map[string]bool) {
+func (s *Store) takeIn(r *root, l listing) (stay []*Model, changed map[string]bool) {
 	changed = map[string]bool{}
-	for _, m := range s.loose(root, "") {
+	for _, m := range s.loose(l, "") {
 		if !s.adoptable(m) {
 			stay = append(stay, m)
 			continue
 		}
-		d, err := s.weigh(m, root, "")
+		d, err := s.weigh(m, l, place{r, ""})
 		if err != nil {
 			m.hold(err)
 			stay = append(stay, m)
@@ -128,7 +128,7 @@ func (s *Store) adopt(rel string, l listing, models []*Model) bool {
 		if !s.adoptable(m) {
 			continue
 		}
-		d, err := s.weigh(m, l, top(rel))
+		d, err := s.weigh(m, l, s.placeOf(l.dir))
 		if err != nil {
 			m.hold(err)
 			continue
@@ -178,7 +178,7 @@ func (s *Store) tend(rel string, l listing, models []*Model) (waiting []*Model, 
 			theirs = append(theirs, m)
 		}
 	}
-	if !s.drops.on || len(ours) == 0 || s.link(l.dir) != "" {
+	if !s.drops.on || len(ours) == 0 || s.link(l.dir) != "" || !s.rootOf(l.dir).writable {
 		return nil, false
 	}
 	if len(theirs) > 0 {
@@ -225,7 +225,7 @@ func (s *Store) addTo(rel string, l listing, models []*Model) (waiting []*Model,
 		if !s.adoptable(m) {
 			continue
 		}
-		d, err := s.weigh(m, l, top(rel))
+		d, err := s.weigh(m, l, s.placeOf(l.dir))
 		if err != nil {
 			m.hold(err)
 			waiting = append(waiting, m)

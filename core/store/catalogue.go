@@ -43,17 +43,20 @@ func (s *Store) Catalogue(folder string, variants []Variant) (ids []string, err 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	change := func(name string) bool { return name == top(folder) }
-	if err := errors.Join(s.update(change), s.listed(folder)); err != nil {
+	at := place{s.roots[0], top(folder)}
+	if err := errors.Join(s.reread(at), s.listed(folder)); err != nil {
 		return nil, err
 	}
 	dir := filepath.Join(s.dir, filepath.FromSlash(folder))
+	if err := s.untaken(folder, dir, variants); err != nil {
+		return nil, err
+	}
 	if _, missing := os.Lstat(dir); errors.Is(missing, fs.ErrNotExist) {
 		err = s.found(folder, variants)
 	} else {
 		err = s.extend(folder, dir, variants)
 	}
-	if err := errors.Join(err, s.update(change)); err != nil {
+	if err := errors.Join(err, s.reread(at)); err != nil {
 		return nil, err
 	}
 	for _, v := range variants {
@@ -100,6 +103,21 @@ func (s *Store) checkVariants(folder string, variants []Variant) error {
 	}
 	if len(variants) == 0 {
 		return sdk.Errorf(sdk.CodeInvalid, "There is no model to be put into the folder '%s'", folder)
+	}
+	return nil
+}
+
+// untaken says whether one of the ids belongs to a model of another folder: loose
+// weights, or a further root's, which would have to give way.
+func (s *Store) untaken(folder, dir string, variants []Variant) error {
+	ids := map[string]bool{folder: true}
+	for _, v := range variants {
+		ids[v.id(folder)] = true
+	}
+	for _, m := range s.Models() {
+		if ids[m.ID] && m.Dir != dir {
+			return Conflict("There is a model '%s' already, %s: use another folder than '%s'", m.ID, s.show(m.path()), folder)
+		}
 	}
 	return nil
 }

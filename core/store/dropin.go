@@ -50,7 +50,7 @@ type dropIns struct {
 	mu      sync.Mutex
 	seen    map[string]*sighting // by the path of the model file to be
 	refused map[string]bool      // the disk did; by the same
-	waiting map[string]time.Time // by top-level folder; "" are the loose ones
+	waiting map[place]time.Time  // the folder "" is for the loose ones
 }
 
 // sighting is what weights were like, and since when.
@@ -63,7 +63,7 @@ type sighting struct {
 func newDropIns() *dropIns {
 	never := time.NewTimer(time.Hour)
 	never.Stop()
-	return &dropIns{again: never, seen: map[string]*sighting{}, refused: map[string]bool{}, waiting: map[string]time.Time{}}
+	return &dropIns{again: never, seen: map[string]*sighting{}, refused: map[string]bool{}, waiting: map[place]time.Time{}}
 }
 
 // rested is when nobody will have written to files for long enough, if nobody does
@@ -96,19 +96,19 @@ func (d *dropIns) rested(home string, files []string) time.Time {
 }
 
 // later has a top-level folder looked at again.
-func (d *dropIns) later(folder string, at time.Time) {
+func (d *dropIns) later(p place, at time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if before, ok := d.waiting[folder]; !ok || at.Before(before) {
-		d.waiting[folder] = at
+	if before, ok := d.waiting[p]; !ok || at.Before(before) {
+		d.waiting[p] = at
 	}
 }
 
 // begin forgets who of the folders that are looked at now was waiting.
-func (d *dropIns) begin(looked func(folder string) bool) {
+func (d *dropIns) begin(looked func(place) bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	maps.DeleteFunc(d.waiting, func(folder string, _ time.Time) bool { return folder == "" || looked(folder) })
+	maps.DeleteFunc(d.waiting, func(p place, _ time.Time) bool { return looked(p) })
 }
 
 // arm sets the clock for those that wait.
@@ -124,14 +124,10 @@ func (d *dropIns) arm() {
 }
 
 // due are the folders that wait.
-func (d *dropIns) due() map[string]bool {
+func (d *dropIns) due() []place {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	names := map[string]bool{}
-	for name := range d.waiting {
-		names[name] = true
-	}
-	return names
+	return slices.Collect(maps.Keys(d.waiting))
 }
 
 // refuse leaves weights as they are from now on: the disk did not let them be taken in.

@@ -27,6 +27,9 @@ func (s *Store) Edit(id string, change func(*sdk.Manifest) error) error {
 	if err != nil {
 		return err
 	}
+	if err := s.fixed(m); err != nil {
+		return err
+	}
 	if m.sealed() {
 		return sdk.Errorf(sdk.CodeInvalid, "The model '%s' cannot be changed before this is mended: %v", m.ID, m.Err)
 	}
@@ -40,14 +43,14 @@ func (s *Store) Edit(id string, change func(*sdk.Manifest) error) error {
 	if manifest.ID != m.ID {
 		return sdk.Errorf(sdk.CodeInvalid, "The id of the model '%s' cannot be changed: it is its path in the models folder; rename that", m.ID)
 	}
-	folder := s.folderOf(m)
+	at := s.placeOf(m.Dir)
 	if m.File == "" {
-		err = s.settle(m, s.folders[folder])
+		err = s.settle(m, at.root.folders[at.folder])
 	}
 	if err == nil {
 		err = s.write(m.home, m.unfilled(manifest))
 	}
-	return errors.Join(err, s.update(func(name string) bool { return name == folder }))
+	return errors.Join(err, s.reread(at))
 }
 
 // Refresh reads a model's folder again, and returns the model as it is now.
@@ -60,11 +63,11 @@ func (s *Store) Refresh(id string) (*Model, error) {
 
 // latest reads a model's folder again and returns the model. The caller holds mu.
 func (s *Store) latest(id string) (*Model, error) {
-	folder := top(id)
+	at := place{s.roots[0], top(id)}
 	if m := s.index.Load().model(id); m != nil {
-		folder = s.folderOf(m)
+		at = s.placeOf(m.Dir)
 	}
-	if err := s.update(func(name string) bool { return name == folder }); err != nil {
+	if err := s.reread(at); err != nil {
 		return nil, err
 	}
 	ix := s.index.Load()
@@ -72,15 +75,6 @@ func (s *Store) latest(id string) (*Model, error) {
 		return m, nil
 	}
 	return nil, ix.missing(id)
-}
-
-// folderOf is the top-level folder that a model lies in, and "." for loose weights.
-func (s *Store) folderOf(m *Model) string {
-	rel, err := filepath.Rel(s.dir, m.Dir)
-	if err != nil { // of two absolute paths: it cannot fail
-		return "."
-	}
-	return top(filepath.ToSlash(rel))
 }
 
 // top is the first segment of a path.

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"syscall"
 
 	"github.com/enginebay/enginebay/sdk"
@@ -19,10 +20,13 @@ func Conflict(format string, args ...any) error {
 }
 
 // failed is what a user is told when the disk does not let a file be written or
-// removed.
+// removed. That it is only read, or another's, is a conflict.
 func (s *Store) failed(file, what string, err error) error {
 	code := sdk.CodeInternal
-	if errors.Is(err, syscall.ENOSPC) {
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return Conflict("%s cannot be %s: %v", s.show(file), what, unwrapped(err))
+	case errors.Is(err, syscall.ENOSPC):
 		code = sdk.CodeExhausted
 	}
 	return sdk.Errorf(code, "%s cannot be %s: %v", s.show(file), what, unwrapped(err))

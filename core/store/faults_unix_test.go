@@ -5,6 +5,7 @@ package store_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -166,7 +168,7 @@ func TestReadOnly(t *testing.T) {
 		"models/m cannot be removed: permission denied":            s.Remove("m", true),
 		"models/.staging cannot be made: permission denied":        s.Create("n", sdk.Manifest{Format: "api"}),
 	} {
-		if err == nil || err.Error() != want {
+		if coded := (*sdk.Error)(nil); !errors.As(err, &coded) || coded.Message != want || !errors.Is(err, store.ErrConflict) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}

@@ -6,10 +6,10 @@ import (
 	"path/filepath"
 )
 
-// link is the first symbolic link on the way from the models folder to a path,
-// which may be one itself; empty where there is none.
+// link is the first symbolic link on the way from a root to a path in it, which
+// may be one itself; empty where there is none.
 func (s *Store) link(path string) string {
-	if !within(path, s.dir) {
+	if !within(path, s.rootOf(path).dir) {
 		return ""
 	}
 	if above := s.link(filepath.Dir(path)); above != "" {

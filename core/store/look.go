@@ -19,7 +19,8 @@ func Look(dir string) ([]*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: filepath.Dir(dir)}
+	above := filepath.Dir(dir)
+	s := &Store{dir: above, roots: []*root{{dir: above, name: nameOf(above, nil)}}, drops: newDropIns()}
 	return s.scanFiles(filepath.Base(dir), l), nil
 }
 

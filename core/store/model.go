@@ -25,6 +25,7 @@ type Model struct {
 	MMProj   string       // absolute path of the vision projector, if there is one
 	Header   *gguf.Header // what stands before the vocabulary in the first file; nil for other formats
 	Linked   bool         // the weights lie outside the models folder: never deleted
+	ReadOnly bool         // it lies in a folder that is only read: it cannot be changed or removed
 
 	// Ready says whether all weights are there; Missing names those that are not,
 	// or not wholly.
@@ -39,6 +40,7 @@ type Model struct {
 	Warnings schemas.Problems
 
 	alias   string       // the id that the file names, where it is another than the folder's
+	rank    int          // of its root
 	exact   bool         // the id is the path as it stands, without a letter replaced
 	home    string       // absolute path of the model file that Edit writes
 	read    *parsed      // what File was read as

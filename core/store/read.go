@@ -34,6 +34,9 @@ func (s *Store) read(id string, l listing, name string, alone bool) *Model {
 	m.fill(read.modified)
 	if m.Err == nil {
 		m.locate(l, alone)
+		for i := len(read.warnings); i < len(m.Warnings); i++ {
+			m.Warnings[i].File = s.show(file)
+		}
 		m.safetensors(read.manifest)
 		s.inspect(m)
 	}
@@ -46,7 +49,7 @@ func (s *Store) bare(id string, l listing, name, home string) *Model {
 	m.home = home
 	m.use(l, filepath.Join(l.dir, name))
 	m.Ready = len(m.Missing) == 0
-	if l.dir != s.dir {
+	if !m.loose() {
 		m.MMProj = l.projector()
 	}
 	var created int64

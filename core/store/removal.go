@@ -17,6 +17,9 @@ type removal struct {
 
 // removal decides what goes, and refuses what must not. The caller holds mu.
 func (s *Store) removal(m *Model, purge bool) (removal, error) {
+	if err := s.fixed(m); err != nil {
+		return removal{}, err
+	}
 	others := slices.DeleteFunc(slices.Clone(s.Models()), func(other *Model) bool { return other == m })
 	if link := s.link(m.Dir); link != "" {
 		return s.unlinking(m, link, others)
@@ -44,7 +47,12 @@ func (s *Store) unlinking(m *Model, link string, others []*Model) (removal, erro
 // purging removes all of a model.
 func (s *Store) purging(m *Model, others []*Model) (removal, error) {
 	users := usersOf(others)
-	if m.Dir != s.dir && !slices.ContainsFunc(others, func(other *Model) bool { return other.Dir == m.Dir }) {
+	if !s.isRoot(m.Dir) && !slices.ContainsFunc(others, func(other *Model) bool { return other.Dir == m.Dir }) {
+		for _, r := range s.roots {
+			if within(r.dir, m.Dir) || within(r.real, real(m.Dir)) {
+				return removal{}, Conflict("The folder of the model '%s' has %s in it, which is a folder of models itself", m.ID, r.name)
+			}
+		}
 		for _, file := range slices.Sorted(maps.Keys(users)) {
 			if within(file, real(m.Dir)) {
 				return removal{}, lent(m, users[file])

@@ -62,14 +62,14 @@ func (s *Store) remove(id string, purge bool) (trash string, err error) {
 	if err != nil {
 		return "", err
 	}
-	root, err := os.OpenRoot(s.dir) // nothing that is removed lies outside of it, whatever happens meanwhile
+	home := s.rootOf(m.Dir)
+	root, err := os.OpenRoot(home.dir) // nothing that is removed lies outside of it, whatever happens meanwhile
 	if err != nil {
-		return "", s.failed(s.dir, "opened", err)
+		return "", s.failed(home.dir, "opened", err)
 	}
 	defer root.Close()
 	trash, err = s.carryOut(root, r)
-	folder := s.folderOf(m)
-	return trash, errors.Join(err, s.update(func(name string) bool { return name == folder }))
+	return trash, errors.Join(err, s.reread(s.placeOf(m.Dir)))
 }
 
 func (s *Store) carryOut(root *os.Root, r removal) (trash string, err error) {
@@ -84,7 +84,7 @@ func (s *Store) carryOut(root *os.Root, r removal) (trash string, err error) {
 		}
 		r.empty = filepath.Dir(r.folder)
 	}
-	for dir := r.empty; within(dir, s.dir) && root.Remove(s.rel(dir)) == nil; {
+	for dir := r.empty; within(dir, root.Name()) && root.Remove(s.rel(dir)) == nil; {
 		dir = filepath.Dir(dir)
 	}
 	return trash, nil
@@ -95,7 +95,7 @@ func (s *Store) discard(root *os.Root, folder string) (trash string, err error) 
 	if err := root.MkdirAll(removed, 0o700); err != nil {
 		return "", err
 	}
-	trash, err = os.MkdirTemp(filepath.Join(s.dir, removed), "m")
+	trash, err = os.MkdirTemp(filepath.Join(root.Name(), removed), "m")
 	if err != nil {
 		return "", err
 	}
@@ -111,16 +111,13 @@ func (s *Store) discard(root *os.Root, folder string) (trash string, err error) 
 // from somewhere else, and is staged anew. Downloads are not: they go on where
 // they are.
 func (s *Store) sweep() {
-	for _, name := range []string{removed, staging} {
-		_ = os.RemoveAll(filepath.Join(s.dir, name))
+	_ = os.RemoveAll(filepath.Join(s.dir, staging))
+	for _, r := range s.roots {
+		if r.writable {
+			_ = os.RemoveAll(filepath.Join(r.dir, removed))
+		}
 	}
 }
 
-// rel is a path below the models folder.
-func (s *Store) rel(file string) string {
-	rel, err := filepath.Rel(s.dir, file)
-	if err != nil { // of two absolute paths: it cannot fail
-		return file
-	}
-	return rel
-}
+// rel is a path below the root that it lies in, as the system writes it.
+func (s *Store) rel(file string) string { return filepath.FromSlash(s.rootOf(file).rel(file)) }

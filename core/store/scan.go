@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -22,11 +23,12 @@ const maxDepth = 4
 // model of ours.
 var otherJSON = regexp.MustCompile(`^(config|tokenizer|tokenizer_config|special_tokens_map|generation_config|vocab|added_tokens|preprocessor_config|processor_config|adapter_config|chat_template|params|modules|sentence_bert_config|config_sentence_transformers|.*\.index)\.json$`)
 
-// Scan reads the whole folder again.
+// Scan reads all folders again. The error is that of the models folder itself.
 func (s *Store) Scan() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.update(func(string) bool { return true }); err != nil {
+	s.arrange()
+	if err := s.update(s.roots, func(place) bool { return true }); err != nil {
 		return err
 	}
 	s.cache.forget()
@@ -35,61 +37,86 @@ func (s *Store) Scan() error {
 }
 
 // rescan reads some top-level folders again.
-func (s *Store) rescan(names map[string]bool) error {
+func (s *Store) rescan(places ...place) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.update(func(name string) bool { return names[name] })
+	return s.reread(places...)
 }
 
-// update reads those top-level folders that changed is true of, and the loose
-// weights. The caller holds mu.
-func (s *Store) update(changed func(folder string) bool) error {
-	s.watch.add(s.dir)
-	s.drops.begin(changed)
+// reread reads some top-level folders again, and the loose weights beside them.
+// The caller holds mu.
+func (s *Store) reread(places ...place) error {
+	roots := slices.DeleteFunc(slices.Clone(s.roots), func(r *root) bool {
+		return !slices.ContainsFunc(places, func(p place) bool { return p.root == r })
+	})
+	return s.update(roots, func(p place) bool { return slices.Contains(places, p) })
+}
+
+// update reads those top-level folders of some roots that changed is true of, and
+// the loose weights. The caller holds mu.
+func (s *Store) update(roots []*root, changed func(place) bool) (err error) {
+	s.drops.begin(func(p place) bool { return slices.Contains(roots, p.root) && (p.folder == "" || changed(p)) })
 	defer s.drops.arm()
-	root, err := list(s.dir)
+	for _, r := range roots {
+		failed := s.readRoot(r, changed)
+		if r == s.roots[0] {
+			err = failed
+		} else {
+			r.missed(s.watch.log, failed)
+		}
+	}
+	s.rebuild()
+	return err
+}
+
+func (s *Store) readRoot(r *root, changed func(place) bool) error {
+	if r.twin {
+		r.folders = nil
+		return nil
+	}
+	s.watch.add(r.dir)
+	l, err := list(r.dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		s.folders = nil
-		s.rebuild()
+		r.folders = nil
 	}
 	if err != nil {
 		return fmt.Errorf("read models folder: %w", unwrapped(err))
 	}
-	loose, taken := s.takeIn(root)
+	loose, taken := s.takeIn(r, l)
 	if len(taken) > 0 {
-		if root, err = list(s.dir); err != nil {
+		if l, err = list(r.dir); err != nil {
 			return fmt.Errorf("read models folder: %w", unwrapped(err))
 		}
 	}
-	found := make([][]*Model, len(root.dirs))
+	found := make([][]*Model, len(l.dirs))
 	var group errgroup.Group
 	group.SetLimit(2 * runtime.GOMAXPROCS(0)) // half of the time goes into waiting for the disk
-	for i, name := range root.dirs {
-		known, ok := s.folders[name]
-		if ok && !changed(name) && !taken[name] {
+	for i, name := range l.dirs {
+		known, ok := r.folders[name]
+		if ok && !changed(place{r, name}) && !taken[name] {
 			found[i] = known
 			continue
 		}
 		group.Go(func() error {
-			found[i] = keep(known, s.scanFolder(name))
+			found[i] = r.keep(known, s.scanFolder(r, name))
 			return nil
 		})
 	}
 	_ = group.Wait()
-	folders := make(map[string][]*Model, len(root.dirs)+1)
-	folders[""] = keep(s.folders[""], append(loose, s.misfits(root, "")...))
-	for i, name := range root.dirs {
+	folders := make(map[string][]*Model, len(l.dirs)+1)
+	folders[""] = r.keep(r.folders[""], append(loose, s.misfits(l, "")...))
+	for i, name := range l.dirs {
 		folders[name] = found[i]
 	}
-	s.folders = folders
-	s.rebuild()
+	r.folders = folders
 	return nil
 }
 
-// keep puts the models of before in the place of those that are as they were,
+// keep makes models the root's own, and puts those of before in the place of those that are as they were,
 // so that what was made of them is not made again.
-func keep(before, now []*Model) []*Model {
+func (r *root) keep(before, now []*Model) []*Model {
 	for i, m := range now {
+		m.rank, m.ReadOnly = r.rank, !r.writable
 		if at := slices.IndexFunc(before, m.same); at >= 0 {
 			now[i] = before[at]
 		}
@@ -97,10 +124,13 @@ func keep(before, now []*Model) []*Model {
 	return now
 }
 
-// scanFolder reads the models of one folder below the root. rel is its path
-// below the root, with forward slashes.
-func (s *Store) scanFolder(rel string) []*Model {
-	dir := filepath.Join(s.dir, filepath.FromSlash(rel))
+// scanFolder reads the models of one folder below a root. rel is its path below
+// it, with forward slashes.
+func (s *Store) scanFolder(r *root, rel string) []*Model {
+	dir := filepath.Join(r.dir, filepath.FromSlash(rel))
+	if r.without[dir] {
+		return nil
+	}
 	s.watch.add(dir)
 	l, err := list(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -120,7 +150,7 @@ func (s *Store) scanFolder(rel string) []*Model {
 	}
 	var models []*Model
 	for _, name := range l.dirs {
-		models = append(models, s.scanFolder(rel+"/"+name)...)
+		models = append(models, s.scanFolder(r, rel+"/"+name)...)
 	}
 	if models == nil {
 		return s.misfits(l, rel)
@@ -205,12 +235,10 @@ func (s *Store) loose(l listing, rel string) []*Model {
 	return models
 }
 
-// show is how a file is named in messages: below the models folder.
+// show is how a file is named in messages: below the folder that it lies in.
 func (s *Store) show(file string) string {
-	if rel, err := filepath.Rel(filepath.Dir(s.dir), file); err == nil {
-		return filepath.ToSlash(rel)
-	}
-	return filepath.Base(file)
+	r := s.rootOf(file)
+	return path.Join(r.name, r.rel(file))
 }
 
 // sizeOf is the size of files together.

@@ -98,7 +98,7 @@ func (s *Store) listed(id string) error {
 		return Conflict("%s is a link, and nothing is made behind one: use another id than '%s'", s.show(link), id)
 	}
 	for _, m := range s.Models() {
-		if m.Dir != s.dir && within(target, m.Dir) {
+		if !s.isRoot(m.Dir) && within(target, m.Dir) {
 			return Conflict("%s is a model itself, and nothing below it is listed: use another id than %q", s.show(m.Dir), id)
 		}
 	}
@@ -121,7 +121,7 @@ func (st *Stage) Commit(manifest sdk.Manifest) error {
 	if err := st.publish(); err != nil {
 		return err
 	}
-	return s.update(func(name string) bool { return name == top(st.id) })
+	return s.reread(place{s.roots[0], top(st.id)})
 }
 
 // publish gives the folder its name. The caller holds mu.

@@ -58,7 +58,7 @@ func (st *Stage) CommitAll(manifests map[string]sdk.Manifest) error {
 	if err := st.publish(); err != nil {
 		return err
 	}
-	return s.update(func(name string) bool { return name == top(st.id) })
+	return s.reread(place{s.roots[0], top(st.id)})
 }
 
 // usable says what stands against the models as they are staged.

@@ -10,24 +10,22 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/hashicorp/go-hclog"
-
 	"github.com/enginebay/enginebay/schemas"
 	"github.com/enginebay/enginebay/sdk"
 )
 
-// A Store is the models folder and its index. All methods may be called
+// A Store is the folders of models and their index. All methods may be called
 // concurrently; what they return must not be changed.
 type Store struct {
-	dir   string
+	dir   string  // in which models are made: that of the first root
+	roots []*root // what they are is written once; what they hold, under mu
 	watch *watcher
 	cache cache
 	drops *dropIns
 	index atomic.Pointer[index]
 
-	mu      sync.Mutex          // one scan, and one change by ourselves, at a time
-	folders map[string][]*Model // by top-level folder; "" are the loose weights
-	changed func(Change)        // called for each change of the index
+	mu      sync.Mutex   // one scan, and one change by ourselves, at a time
+	changed func(Change) // called for each change of the index
 }
 
 // index is one state of the store. A new one takes its place when a folder changes.
@@ -36,17 +34,18 @@ type index struct {
 	byID   map[string]*Model
 }
 
-// Open reads the models folder, making it where it is not there, and follows it
-// until Close.
-func Open(dir string, log hclog.Logger) (*Store, error) {
-	dir, err := filepath.Abs(dir)
+// Open reads the models folder, making it where it is not there, and the further
+// ones, and follows them until Close.
+func Open(c Config) (*Store, error) {
+	roots, err := newRoots(c)
 	if err != nil {
 		return nil, err
 	}
+	dir := roots[0].dir
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make models folder: %w", err)
 	}
-	s := &Store{dir: dir, watch: newWatcher(log), drops: newDropIns()}
+	s := &Store{dir: dir, roots: roots, watch: newWatcher(c.Log), drops: newDropIns()}
 	s.sweep()
 
 	err = s.Scan()
@@ -85,7 +84,7 @@ func (s *Store) Model(id string) (*Model, error) {
 	ix := s.index.Load()
 	m := ix.model(id)
 	if folder := top(id); m == nil && ValidID(id) && !known(ix, folder) && isFolder(filepath.Join(s.dir, folder)) {
-		if err := s.rescan(map[string]bool{folder: true}); err == nil {
+		if err := s.rescan(place{s.roots[0], folder}); err == nil {
 			ix = s.index.Load()
 			m = ix.model(id)
 		}
@@ -156,8 +155,10 @@ func printable(id string) string {
 func (s *Store) rebuild() {
 	ix := &index{byID: map[string]*Model{}}
 	var all, others []*Model
-	for _, models := range s.folders {
-		all = append(all, models...)
+	for _, r := range s.roots {
+		for _, models := range r.folders {
+			all = append(all, models...)
+		}
 	}
 	slices.SortFunc(all, claims)
 	for _, m := range all {
@@ -209,11 +210,11 @@ func (ix *index) compare(newer *index) Change {
 
 func (c Change) any() bool { return len(c.Added)+len(c.Changed)+len(c.Removed) > 0 }
 
-// claims orders models by id, and those of one id by who may keep it: the one
-// whose path it is to the letter, before one with letters replaced; a folder
-// before loose weights.
+// claims orders models by id, and those of one id by who may keep it: the one of
+// an earlier root; the one whose path it is to the letter, before one with letters
+// replaced; a folder before loose weights.
 func claims(a, b *Model) int {
-	return cmp.Or(cmp.Compare(a.ID, b.ID), last(!a.exact, !b.exact), last(a.loose(), b.loose()), cmp.Compare(a.home, b.home))
+	return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.rank, b.rank), last(!a.exact, !b.exact), last(a.loose(), b.loose()), cmp.Compare(a.home, b.home))
 }
 
 func last(a, b bool) int {
@@ -235,6 +236,6 @@ func (s *Store) namesake(m *Model, ix *index) *Model {
 	}
 	other := broken(id, m.Dir, fmt.Errorf("%s would have the id '%s', and so has %s: rename one of them",
 		s.show(m.path()), m.ID, s.show(ix.byID[m.ID].path())))
-	other.File, other.home = m.File, m.home
+	other.File, other.home, other.rank, other.ReadOnly = m.File, m.home, m.rank, m.ReadOnly
 	return other
 }

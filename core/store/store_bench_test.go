@@ -69,7 +69,7 @@ func BenchmarkStore(b *testing.B) {
 	models := plantMany(b)
 	b.Run("first scan", func(b *testing.B) {
 		for b.Loop() {
-			s, err := store.Open(models, hclog.NewNullLogger())
+			s, err := store.Open(store.Config{Dir: models, Log: hclog.NewNullLogger()})
 			must(b, err)
 			b.StopTimer()
 			s.Close()
@@ -109,7 +109,7 @@ func BenchmarkStore(b *testing.B) {
 	b.Run("first rendering", func(b *testing.B) {
 		for b.Loop() {
 			b.StopTimer()
-			fresh, err := store.Open(models, hclog.NewNullLogger())
+			fresh, err := store.Open(store.Config{Dir: models, Log: hclog.NewNullLogger()})
 			must(b, err)
 			runtime.GC() // of what the scan left
 			b.StartTimer()

@@ -32,6 +32,7 @@ type Target struct {
 // [ErrConflict]: a file that is missing has no address, or no place.
 func (m *Model) Targets() ([]Target, error) {
 	var targets []Target
+	whole := true
 	for i, source := range allParts(m.Manifest.Sources) {
 		t := Target{Source: source, Path: m.instead, Whole: true}
 		if i > 0 || m.instead == "" {
@@ -41,6 +42,10 @@ func (m *Model) Targets() ([]Target, error) {
 			}
 		}
 		targets = append(targets, t)
+		whole = whole && t.Whole
+	}
+	if m.ReadOnly && !whole {
+		return nil, Conflict("The model '%s' cannot be downloaded: it lies in a folder that is only read (setting model_dirs)", m.ID)
 	}
 	return targets, nil
 }

@@ -60,7 +60,7 @@ func must(t testing.TB, err error) {
 // open opens a store that the end of the test closes.
 func open(t testing.TB, models string) *store.Store {
 	t.Helper()
-	s, err := store.Open(models, hclog.NewNullLogger())
+	s, err := store.Open(store.Config{Dir: models, Log: hclog.NewNullLogger()})
 	must(t, err)
 	t.Cleanup(s.Close)
 	return s

@@ -3,7 +3,9 @@ package store
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,7 +26,7 @@ const (
 	sweep = time.Minute
 )
 
-// watcher follows the models folder.
+// watcher follows the folders of models.
 type watcher struct {
 	log    hclog.Logger
 	events *fsnotify.Watcher // nil where the system gives none: then only the sweep finds changes
@@ -90,7 +92,7 @@ func (w *watcher) run(s *Store) {
 	}
 	ticker := time.NewTicker(sweep)
 	defer ticker.Stop()
-	pending := map[string]bool{}
+	pending := map[place]bool{}
 	var quiet, first, lost <-chan time.Time
 	report := func(err error) {
 		if err != nil {
@@ -98,20 +100,21 @@ func (w *watcher) run(s *Store) {
 		}
 	}
 	read := func() {
-		report(s.rescan(pending))
-		pending, quiet, first = map[string]bool{}, nil, nil
+		report(s.rescan(slices.Collect(maps.Keys(pending))...))
+		pending, quiet, first = map[place]bool{}, nil, nil
 	}
 	for {
 		select {
 		case <-w.stop:
 			return
 		case e := <-changes:
-			if e.Name == s.dir && (e.Has(fsnotify.Remove) || e.Has(fsnotify.Rename)) {
-				w.forget(s.dir)
+			r := s.rootOf(e.Name)
+			if e.Name == r.dir && (e.Has(fsnotify.Create) || e.Has(fsnotify.Remove) || e.Has(fsnotify.Rename)) {
+				w.forget(r.dir)
 				lost = time.After(settle)
 				continue
 			}
-			name, ok := topFolder(s.dir, e)
+			name, ok := topFolder(r.dir, e)
 			if !ok {
 				continue
 			}
@@ -121,15 +124,15 @@ func (w *watcher) run(s *Store) {
 			if len(pending) == 0 {
 				first = time.After(patience)
 			}
-			pending[name] = true
+			pending[place{r, name}] = true
 			quiet = time.After(settle)
 		case <-quiet:
 			read()
 		case <-first:
 			read()
 		case <-s.drops.again.C:
-			report(s.rescan(s.drops.due()))
-		case <-lost: // the models folder itself has gone; one may come in its place
+			report(s.rescan(s.drops.due()...))
+		case <-lost: // a root itself has gone, or come; one may come in its place
 			lost = nil
 			if s.Scan() != nil {
 				lost = time.After(patience)
@@ -159,7 +162,7 @@ func latest(errors <-chan error) <-chan error {
 	return last
 }
 
-// topFolder is the name at the top of the models folder that an event belongs to.
+// topFolder is the name at the top of a root that an event belongs to.
 // Hidden files are not listed: what a download writes into one is no change.
 func topFolder(models string, e fsnotify.Event) (name string, ok bool) {
 	rel, err := filepath.Rel(models, e.Name)

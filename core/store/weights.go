@@ -142,7 +142,7 @@ func (m *Model) misspelt(l listing, missing string) string {
 	if slices.ContainsFunc(allParts(m.Manifest.Sources), isNamed) || !isWhole(file, m.Manifest.Sources[0]) {
 		return ""
 	}
-	m.Warnings = append(slices.Clip(m.Warnings), schemas.Problem{File: path.Join("models", m.ID, filepath.Base(m.File)), Pointer: "/sources/0",
+	m.Warnings = append(slices.Clip(m.Warnings), schemas.Problem{Pointer: "/sources/0",
 		Expected: fmt.Sprintf("the only weights of the folder, %s, which are used", all[0]), Got: missing})
 	return file
 }
@@ -370,9 +370,12 @@ func local(dir, name string) string {
 // ExpandHome puts the user's home in the place of a leading ~.
 func ExpandHome(path string) (string, error) {
 	rest, tilde := strings.CutPrefix(path, "~/")
-	if !tilde {
+	if !tilde && path != "~" {
 		return path, nil
 	}
 	home, err := os.UserHomeDir()
+	if path == "~" {
+		return home, err
+	}
 	return filepath.Join(home, rest), err
 }

@@ -31,9 +31,9 @@ func (d *dropIn) all() []string {
 }
 
 // adoptable says whether a model is weights that a model file can be written for.
-// What lies behind a link belongs to somebody else.
+// What lies behind a link belongs to somebody else, and so may what is only read.
 func (s *Store) adoptable(m *Model) bool {
-	return s.drops.on && m.File == "" && m.home != "" && len(m.Files) > 0 && extension(m.Files[0]) == ".gguf" && !s.drops.refuses(m.home) &&
+	return s.drops.on && s.rootOf(m.Dir).writable && m.File == "" && m.home != "" && len(m.Files) > 0 && extension(m.Files[0]) == ".gguf" && !s.drops.refuses(m.home) &&
 		!slices.ContainsFunc(m.Files, func(file string) bool { return s.link(file) != "" })
 }
 
@@ -41,16 +41,16 @@ func (s *Store) adoptable(m *Model) bool {
 func (m *Model) hold(why error) { m.Ready, m.held, m.Err = false, true, why }
 
 // weigh makes a drop-in of weights without a model file that are whole, and else
-// says what is missing. folder is the top-level one that is to be looked at again
+// says what is missing. at is the place that is to be looked at again
 // where time alone may help.
-func (s *Store) weigh(m *Model, l listing, folder string) (*dropIn, error) {
+func (s *Store) weigh(m *Model, l listing, at place) (*dropIn, error) {
 	d := &dropIn{model: m, files: m.Files, projector: m.MMProj}
 	if len(m.Missing) > 0 {
 		if d.files = s.reunited(m); d.files == nil {
 			return nil, m.Err
 		}
 	}
-	if l.dir == s.dir {
+	if s.isRoot(l.dir) {
 		d.projector = l.partner(filepath.Base(m.Files[0]))
 	}
 	if beside := l.unfinished(d.all()); beside != "" {
@@ -59,7 +59,7 @@ func (s *Store) weigh(m *Model, l listing, folder string) (*dropIn, error) {
 	rested := s.drops.rested(m.home, d.all())
 	moving := rested.After(time.Now())
 	if moving {
-		s.drops.later(folder, rested)
+		s.drops.later(at, rested)
 	}
 	if err := d.read(moving); err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func (s *Store) weigh(m *Model, l listing, folder string) (*dropIn, error) {
 	}
 	for _, file := range d.all() {
 		if openForWriting(file) {
-			s.drops.later(folder, time.Now().Add(s.drops.quiet))
+			s.drops.later(at, time.Now().Add(s.drops.quiet))
 			return nil, fmt.Errorf("a program still writes to %s; %s", filepath.Base(file), becomes)
 		}
 	}

@@ -20,8 +20,11 @@ func Look(dir string) ([]*Model, error) {
 		return nil, err
 	}
 	above := filepath.Dir(dir)
-	s := &Store{dir: above, roots: []*root{{dir: above, name: nameOf(above, nil)}}, drops: newDropIns()}
-	return s.scanFiles(filepath.Base(dir), l), nil
+	s := &Store{dir: above, roots: []*root{{dir: above, name: nameOf(above, nil)}}} // scanFiles would write into the folder
+	if files := l.modelFiles(); len(files) > 0 {
+		return s.readFiles(filepath.Base(dir), l, files), nil
+	}
+	return s.loose(l, filepath.Base(dir)), nil
 }
 
 // IsModelFile says whether a file of that name is read as a model file.
@@ -42,6 +45,18 @@ func (m *Model) Written() (sdk.Manifest, error) {
 
 // Legible says whether the model's file, if it has one, could be read.
 func (m *Model) Legible() bool { return m.File == "" || m.read != nil && m.read.err == nil }
+
+// Generated is the model file that a store makes for whole GGUF files and their
+// projector, which may be empty, by what their headers say.
+func Generated(files []string, projector string) (sdk.Manifest, error) {
+	d := &dropIn{files: files, projector: projector}
+	if err := d.read(false); err != nil {
+		return sdk.Manifest{}, err
+	}
+	m := d.manifest()
+	delete(m.Metadata, generated) // it is somebody's wish that the model is there
+	return m, nil
+}
 
 // Sanitized is the id that a path below the models folder has.
 func Sanitized(rel string) string { return sanitize(rel) }

@@ -17,26 +17,28 @@ const stride = 1 << 20
 // Unpack writes the files into a folder, which must be empty. tick is called after
 // every few megabytes with the bytes that were written by then, and ends the
 // unpacking by an error. What is written when an error comes is for the caller to
-// remove.
+// remove. The hashes are SHA-256 in hexadecimal, by the paths below the folder.
 //
 // [sdk.CodeInvalid]: a file is not as the archive says, by its size, CRC or hash.
-func (a *Archive) Unpack(ctx context.Context, dir string, tick func(done int64) error) error {
+func (a *Archive) Unpack(ctx context.Context, dir string, tick func(done int64) error) (hashes map[string]string, err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer root.Close()
+	hashes = map[string]string{}
 	u := &unpacking{ctx: ctx, root: root, tick: tick, buf: make([]byte, stride)}
 	for _, f := range a.files {
 		sum, err := u.write(f)
 		if err != nil {
-			return err
+			return nil, err
 		}
+		hashes[f.name] = sum
 		if want, ok := a.sums[f.name]; ok && want.SHA256 != sum {
-			return sdk.Errorf(sdk.CodeInvalid, "The zip is damaged: %s has the SHA-256 %s and should have %.64s", f.name, sum, want.SHA256)
+			return nil, sdk.Errorf(sdk.CodeInvalid, "The zip is damaged: %s has the SHA-256 %s and should have %.64s", f.name, sum, want.SHA256)
 		}
 	}
-	return nil
+	return hashes, nil
 }
 
 // unpacking is the work of Unpack.

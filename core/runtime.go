@@ -23,9 +23,10 @@ import (
 
 // Config says where a Runtime lives.
 type Config struct {
-	Home       string   // absolute path; made where it is not there
-	PluginDirs []string // folders of plugin folders, searched in this order
-	PluginEnv  []string // names of further environment variables that plugins may see
+	Home       string       // absolute path; made where it is not there
+	ModelDirs  []store.Root // further folders of models
+	PluginDirs []string     // folders of plugin folders, searched in this order
+	PluginEnv  []string     // names of further environment variables that plugins may see
 	Limits     Limits
 	Downloads  Downloads
 	Log        hclog.Logger
@@ -74,7 +75,7 @@ func Open(c Config) (*Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
-	models, err := store.Open(store.Config{Dir: filepath.Join(c.Home, "models"), Log: c.Log.Named("store")})
+	models, err := store.Open(store.Config{Dir: filepath.Join(c.Home, "models"), Further: c.ModelDirs, Log: c.Log.Named("store")})
 	if err != nil {
 		host.Close()
 		return nil, err

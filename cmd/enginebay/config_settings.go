@@ -134,6 +134,15 @@ func (a *addresses) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*[]string)(a))
 }
 
+// roots are the further folders of models.
+func (s settings) roots() []store.Root {
+	all := make([]store.Root, len(s.ModelDirs))
+	for i, dir := range s.ModelDirs {
+		all[i].Dir, all[i].Writable = strings.CutSuffix(dir, ":rw")
+	}
+	return all
+}
+
 // fetching is how files are downloaded.
 func (s settings) fetching() core.Downloads {
 	d := core.Downloads{Models: s.Downloads, Connections: s.DownloadConnections, Rate: int64(s.DownloadRate.bytes), Reserve: uint64(s.DownloadReserve),

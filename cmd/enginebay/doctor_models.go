@@ -19,7 +19,7 @@ func (e *examination) models() {
 		e.served(o)
 		return
 	}
-	models, err := store.Open(store.Config{Dir: dir, Log: hclog.NewNullLogger()})
+	models, err := store.Open(store.Config{Dir: dir, Further: e.config.roots(), Log: hclog.NewNullLogger()})
 	if err != nil {
 		e.fail("models", "see whether "+dir+" can be read", "%v", err)
 		return

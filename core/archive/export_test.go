@@ -40,7 +40,7 @@ func plant(t testing.TB, files map[string]string) *store.Store {
 		must(t, os.MkdirAll(filepath.Dir(file), 0o755))
 		must(t, os.WriteFile(file, []byte(strings.ReplaceAll(content, "MODELS", filepath.ToSlash(models))), 0o644))
 	}
-	s, err := store.Open(models, hclog.NewNullLogger())
+	s, err := store.Open(store.Config{Dir: models, Log: hclog.NewNullLogger()})
 	must(t, err)
 	t.Cleanup(s.Close)
 	return s

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// importer reads the deployments of resources.
+type importer struct {
+	mu      sync.RWMutex
+	account *account
+}
+
+// Configure implements sdk.Configurer.
+func (i *importer) Configure(_ context.Context, c sdk.Configuration) error {
+	s, err := read(c.Settings, c.Secrets)
+	if err != nil {
+		return err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.account = &account{settings: s, key: c.Secrets["api_key"], entra: entra{token: c.Secrets["entra_token"], secret: c.Secrets["client_secret"]}}
+	return nil
+}
+
+func (i *importer) current() (*account, error) {
+	i.mu.RLock()
+	defer i.mu.RUnlock()
+	if i.account == nil {
+		return nil, sdk.Errorf(sdk.CodeUnavailable, "the importer is not configured yet")
+	}
+	return i.account, nil
+}
+
+// Resolve implements sdk.Importer: one plan for each deployment of the resource,
+// or the one that ref names.
+func (i *importer) Resolve(ctx context.Context, ref sdk.Ref) ([]sdk.Plan, error) {
+	a, err := i.current()
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.parse(ref)
+	if err != nil {
+		return nil, err
+	}
+	found, err := a.find(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	plans := make([]sdk.Plan, len(found))
+	for n, d := range found {
+		plans[n] = a.plan(r, d)
+	}
+	return plans, nil
+}
+
+// Search implements sdk.Searcher: deployments of the configured resource with all
+// of the words in their name or model.
+func (i *importer) Search(ctx context.Context, words string, limit int) ([]sdk.Hit, error) {
+	a, err := i.current()
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.parse("azure://")
+	if err != nil {
+		return nil, err
+	}
+	found, err := a.find(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	var hits []sdk.Hit
+	for _, d := range found {
+		text := strings.ToLower(d.ID + " " + d.Model)
+		missing := func(word string) bool { return !strings.Contains(text, word) }
+		if !slices.ContainsFunc(strings.Fields(strings.ToLower(words)), missing) && len(hits) < limit {
+			hits = append(hits, sdk.Hit{Ref: sdk.Ref("azure://" + r.name + "/" + d.ID), Name: d.ID, Description: d.Model + " at Azure"})
+		}
+	}
+	return hits, nil
+}

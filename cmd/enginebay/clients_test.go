@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -40,12 +41,37 @@ func TestClientsForNode(t *testing.T) {
 	test.Dir = dir
 	hub := startHub(t, hubOfClients, "-page", "2")
 	test.Env = append(os.Environ(), "HUB_URL="+hub, "HUB_TOKEN="+hubToken, "HUB_OTHER_TOKEN="+hubOtherToken, "BASE_URL="+b.url+"/v1", "MODEL=tiny-guide", "MODEL_SLASH=variants/with-slash",
-		"EMBED_MODEL=tiny-embed", "TOOL_MODEL=tiny-tools")
+		"EMBED_MODEL=tiny-embed", "TOOL_MODEL=tiny-tools", "PROVIDER_URL="+startProvider(t))
 	out, err := test.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
 		t.Fatalf("the client's tests fail: %v", err)
 	}
+}
+
+// startProvider starts cmd/provider, the remote API of the importers' tests, so
+// that the official client says whether it speaks as the real ones do.
+func startProvider(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "provider")
+	if out, err := exec.Command("go", "build", "-o", program, "../provider").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	provider := exec.Command(program, "-key", "k", "-entra-token", "t", "-client", "tenant/client=secret",
+		"-model", "gpt-4o", "-model", "text-embedding-3-small=openai", "-deployment", "mine=gpt-4o", "-deployment", "vectors=text-embedding-3-small")
+	out, err := provider.StdoutPipe()
+	if err == nil {
+		err = provider.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { provider.Process.Kill(); provider.Wait() })
+	address, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(address)
 }
 
 // installClients gets the packages of the lock file, unless they are there.

@@ -64,7 +64,7 @@ func (h *hub) repo(owner, name string) (*repo, error) {
 	if info, err := os.Stat(r.dir); err != nil || !info.IsDir() {
 		folders, _ := filepath.Glob(filepath.Join(h.root, "*", "*"))
 		for _, folder := range folders {
-			if id := path.Join(filepath.Base(filepath.Dir(folder)), filepath.Base(folder)); strings.EqualFold(id, r.id) {
+			if id := path.Join(filepath.Base(filepath.Dir(folder)), filepath.Base(folder)); strings.EqualFold(id, r.id) && id != r.id {
 				r.Moved = id
 				return r, nil
 			}

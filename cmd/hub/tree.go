@@ -18,28 +18,24 @@ func (h *hub) tree(w http.ResponseWriter, r *http.Request, repo *repo) {
 		folder += "/"
 	}
 	query := r.URL.Query()
-	recursive, expand := query.Get("recursive"), query.Get("expand") == "true"
+	recursive := query.Get("recursive") == "true" || query.Get("recursive") == "1"
 	entries := []object{}
 	seen := map[string]bool{}
 	for _, f := range all {
-		rest, inside := strings.CutPrefix(f.path, folder)
+		dirs, inside := between(folder, f.path)
 		if !inside {
 			continue
 		}
-		for i := range rest {
-			if dir := folder + rest[:i]; rest[i] == '/' && !seen[dir] {
+		for n, dir := range dirs {
+			if (recursive || n == 0) && !seen[dir] {
 				seen[dir] = true
 				entries = append(entries, object{"type": "directory", "path": dir, "size": 0, "oid": gitOID(dir)})
 			}
-			if rest[i] == '/' && recursive != "true" && recursive != "1" {
-				rest = ""
-				break
-			}
 		}
-		if rest == "" {
+		if len(dirs) > 0 && !recursive {
 			continue
 		}
-		entry, err := h.entry(f, commit, expand)
+		entry, err := h.entry(f, commit, query.Get("expand") == "true")
 		if err != nil {
 			fail(w, http.StatusInternalServerError, "", err.Error())
 			return
@@ -51,6 +47,20 @@ func (h *hub) tree(w http.ResponseWriter, r *http.Request, repo *repo) {
 		return
 	}
 	answer(w, http.StatusOK, page(w, r, h, entries))
+}
+
+// between are the folders on the way from a folder to a file in it.
+func between(folder, file string) (dirs []string, inside bool) {
+	rest, inside := strings.CutPrefix(file, folder)
+	if !inside {
+		return nil, false
+	}
+	for i := range rest {
+		if rest[i] == '/' {
+			dirs = append(dirs, folder+rest[:i])
+		}
+	}
+	return dirs, true
 }
 
 // entry is what a tree has of a file.

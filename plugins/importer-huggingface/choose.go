@@ -26,7 +26,7 @@ type resolution struct {
 // choose finds in a repository what was asked for.
 func choose(c *client, t target, i *info) (*resolution, error) {
 	t.owner, t.name, _ = strings.Cut(i.ID, "/")
-	files := slices.DeleteFunc(slices.Clone(i.Siblings), func(s sibling) bool { return !safe(s.Path) || hidden(s.Path) || len(path.Base(s.Path)) > 255 })
+	files := slices.DeleteFunc(slices.Clone(i.Siblings), func(s sibling) bool { return !safe(s.Path) || hidden(s.Path) || len(s.Path) > maxPath })
 	r := &resolution{c: c, t: t, info: i, weights: sortOut(files), tensors: tensorFiles(files)}
 	r.only = len(r.variants) == 1
 	r.names = flat(files)
@@ -45,6 +45,9 @@ func choose(c *client, t target, i *info) (*resolution, error) {
 	}
 	return r, nil
 }
+
+// maxPath is the longest path that a model file has for a file.
+const maxPath = 255
 
 func hidden(name string) bool {
 	return slices.ContainsFunc(strings.Split(name, "/"), func(s string) bool { return strings.HasPrefix(s, ".") })

@@ -135,6 +135,9 @@ func (c *client) info(ctx context.Context, t target) (*info, error) {
 	if _, err := c.JSON(ctx, path+"?blobs=true", &i); err != nil {
 		return nil, c.explain(ctx, t, err)
 	}
+	for n, s := range i.Siblings {
+		i.Siblings[n].Size = max(0, s.Size, s.LFS.Size)
+	}
 	if owner, name, ok := strings.Cut(i.ID, "/"); !ok || !ownerName.MatchString(owner) || !repoName(name) {
 		i.ID = t.repo() // of a mirror that says something else
 	}

@@ -76,7 +76,7 @@ func (r *resolution) manifest() sdk.Manifest {
 func (r *resolution) withFiles(m sdk.Manifest, files []sibling) sdk.Plan {
 	p := sdk.Plan{}
 	for _, f := range files {
-		file := sdk.File{Path: r.names[f.Path], URL: r.c.address(r.t.repo(), r.t.rev, f.Path), Size: max(0, f.Size), SHA256: digest(f.LFS.SHA256)}
+		file := sdk.File{Path: r.names[f.Path], URL: r.c.address(r.t.repo(), r.t.rev, f.Path), Size: f.Size, SHA256: digest(f.LFS.SHA256)}
 		p.Files = append(p.Files, file)
 		m.Sources = append(m.Sources, sdk.Source{Filename: file.Path, URL: file.URL, Size: file.Size, SHA256: file.SHA256})
 	}

@@ -128,29 +128,33 @@ func parseSegments(s []string) (t target, why string) {
 	if len(s) == 1 {
 		return t, ""
 	}
-	path := s[2:]
-	t.name = s[1]
-	if name, choice, ok := strings.Cut(t.name, ":"); ok {
-		t.name, t.choice, path = name, strings.Join(append([]string{choice}, path...), "/"), nil
-	}
-	if name, rev, ok := strings.Cut(t.name, "@"); ok {
-		t.name = name
-		t.rev, path = revision(append([]string{rev}, path...))
+	return t.below(s[1], s[2:])
+}
+
+// below reads the segment of the repository's name, in which a revision and a
+// choice may stand, and the path after it.
+func (t target) below(segment string, path []string) (target, string) {
+	t.name = segment
+	i := strings.IndexAny(segment, "@:")
+	switch {
+	case i >= 0 && segment[i] == ':':
+		t.name, t.choice = segment[:i], strings.Join(append([]string{segment[i+1:]}, path...), "/")
+	case i >= 0:
+		t.name = segment[:i]
+		t.rev, path = revision(append([]string{segment[i+1:]}, path...))
 		if rev, choice, ok := strings.Cut(t.rev, ":"); ok {
-			t.rev, t.choice, path = rev, strings.Join(append([]string{choice}, path...), "/"), nil
+			t.rev, path = rev, append([]string{choice}, path...)
 		}
-		if t.rev == "" {
+		if t.choice = strings.Join(path, "/"); t.rev == "" {
 			return t, "the revision after '@' is missing"
 		}
-	} else if len(path) > 1 && located[path[0]] {
+	case len(path) > 1 && located[path[0]]:
 		t.rev, path = revision(path[1:])
-	} else if len(path) > 0 && (pages[path[0]] || located[path[0]]) {
-		path = nil
-	}
-	t.name = strings.TrimSuffix(t.name, ".git")
-	if t.choice == "" {
+		t.choice = strings.Join(path, "/")
+	case len(path) > 0 && !pages[path[0]] && !located[path[0]]:
 		t.choice = strings.Join(path, "/")
 	}
+	t.name = strings.TrimSuffix(t.name, ".git")
 	return t, t.check()
 }
 

@@ -78,10 +78,17 @@ func (c *cdn) serve(w http.ResponseWriter, r *http.Request, f file, oid string) 
 	if c.cut > 0 {
 		w = &cutter{w, c.cut}
 	}
-	w.Header().Set("ETag", `"`+oid+`"`)
+	w.Header().Set("ETag", `"`+storageName(oid)+`"`)
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Content-Disposition", r.URL.Query().Get("response-content-disposition"))
 	serveFile(w, r, f)
+}
+
+// storageName is what the storage calls a file: no SHA-256 of it, as on the real
+// hub, whose storage cuts files into pieces.
+func storageName(oid string) string {
+	sum := sha256.Sum256([]byte("pieces of " + oid))
+	return hex.EncodeToString(sum[:])
 }
 
 func refuse(w http.ResponseWriter, status int, code, message string) {

@@ -77,7 +77,7 @@ func TestResolve(t *testing.T) {
 		t.Errorf("the CDN is no other origin: %s", signed)
 	}
 	answer, body := ask(t, c, "GET", signed, "Range: bytes=5-7")
-	if answer.StatusCode != 206 || body != "and" || answer.Header.Get("ETag") != digest || answer.Header.Get("Content-Range") != "bytes 5-7/20" {
+	if answer.StatusCode != 206 || body != "and" || answer.Header.Get("ETag") == digest || len(answer.Header.Get("ETag")) != 66 || answer.Header.Get("Content-Range") != "bytes 5-7/20" {
 		t.Errorf("%d %q %v", answer.StatusCode, body, answer.Header)
 	}
 	for name, test := range map[string]struct {

@@ -118,7 +118,7 @@ func (r *repo) revision(name string) (files []file, commit string, err error) {
 		if err != nil {
 			return nil, "", err
 		}
-		if sha := commitOf(files); name == branch || name == sha || name == "HEAD" && branch == "main" {
+		if sha := commitOf(files); name == branch || len(name) > 6 && strings.HasPrefix(sha, name) || name == "HEAD" && branch == "main" {
 			return files, sha, nil
 		}
 	}

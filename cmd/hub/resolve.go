@@ -19,9 +19,9 @@ func (h *hub) resolve(w http.ResponseWriter, r *http.Request, repo *repo) {
 	head := w.Header()
 	head.Set("X-Repo-Commit", commit)
 	head.Set("Accept-Ranges", "bytes")
+	head.Set("X-Linked-Size", fmt.Sprint(f.size))
+	head.Set("X-Linked-Etag", `"`+oid+`"`)
 	if f.lfs() {
-		head.Set("X-Linked-Size", fmt.Sprint(f.size))
-		head.Set("X-Linked-Etag", `"`+oid+`"`)
 		head.Set("Location", h.cdn.address(f, oid))
 		head.Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(http.StatusFound)

@@ -27,6 +27,9 @@ type resolution struct {
 func choose(c *client, t target, i *info) (*resolution, error) {
 	t.owner, t.name, _ = strings.Cut(i.ID, "/")
 	files := slices.DeleteFunc(slices.Clone(i.Siblings), func(s sibling) bool { return !safe(s.Path) || hidden(s.Path) || len(s.Path) > maxPath })
+	for n, f := range files {
+		files[n].Size = max(0, f.Size, f.LFS.Size) // a mirror may give that of the pointer
+	}
 	r := &resolution{c: c, t: t, info: i, weights: sortOut(files), tensors: tensorFiles(files)}
 	r.only = len(r.variants) == 1
 	r.names = flat(files)

@@ -42,19 +42,19 @@ func newClient(c sdk.Configuration) (*client, error) {
 }
 
 // An info is what the hub's API says of a repository; see ModelInfo in
-// https://github.com/huggingface/huggingface_hub. Only what the hub itself writes
-// has strict types; what people write into a model card is read as far as it goes.
+// https://github.com/huggingface/huggingface_hub. What comes from
+// the files and cards of people has any type at all, and is read as far as it goes.
 type info struct {
-	ID          string      `json:"id"`
-	SHA         string      `json:"sha"` // of the commit
-	Gated       gated       `json:"gated"`
-	Downloads   int64       `json:"downloads"`
-	PipelineTag string      `json:"pipeline_tag"`
-	Tags        []string    `json:"tags"`
-	CardData    card        `json:"cardData"`
-	Siblings    []sibling   `json:"siblings"`
-	GGUF        ggufInfo    `json:"gguf"`
-	Safetensors tensorsInfo `json:"safetensors"`
+	ID          string             `json:"id"`
+	SHA         string             `json:"sha"` // of the commit
+	Gated       gated              `json:"gated"`
+	Downloads   int64              `json:"downloads"`
+	PipelineTag string             `json:"pipeline_tag"`
+	Tags        []string           `json:"tags"`
+	CardData    loose[card]        `json:"cardData"`
+	Siblings    []sibling          `json:"siblings"`
+	GGUF        loose[ggufInfo]    `json:"gguf"`
+	Safetensors loose[tensorsInfo] `json:"safetensors"`
 }
 
 // A sibling is a file of a repository.
@@ -96,10 +96,14 @@ type card struct {
 	BaseModel   texts `json:"base_model"`
 }
 
+// loose is a value that is left empty where it is of another type.
+type loose[T any] struct{ v T }
+
 // UnmarshalJSON implements json.Unmarshaler.
-func (c *card) UnmarshalJSON(data []byte) error {
-	type plain card
-	_ = json.Unmarshal(data, (*plain)(c)) // it may be anything
+func (l *loose[T]) UnmarshalJSON(data []byte) error {
+	if json.Unmarshal(data, &l.v) != nil {
+		*l = loose[T]{}
+	}
 	return nil
 }
 
@@ -134,9 +138,6 @@ func (c *client) info(ctx context.Context, t target) (*info, error) {
 	var i info
 	if _, err := c.JSON(ctx, path+"?blobs=true", &i); err != nil {
 		return nil, c.explain(ctx, t, err)
-	}
-	for n, s := range i.Siblings {
-		i.Siblings[n].Size = max(0, s.Size, s.LFS.Size)
 	}
 	if owner, name, ok := strings.Cut(i.ID, "/"); !ok || !ownerName.MatchString(owner) || !repoName(name) {
 		i.ID = t.repo() // of a mirror that says something else

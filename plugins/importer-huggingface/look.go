@@ -42,7 +42,7 @@ func (r *resolution) header(ctx context.Context, v variant) (*gguf.Header, error
 	if err != nil {
 		return nil, err
 	}
-	if r.info.GGUF.Total > 0 || len(v.files) > 1 {
+	if r.info.GGUF.v.Total > 0 || len(v.files) > 1 {
 		return gguf.PeekFrom(file, size)
 	}
 	head, err := gguf.ReadFrom(file, size)

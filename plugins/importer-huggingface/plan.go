@@ -52,7 +52,7 @@ func (r *resolution) tensorPlan() sdk.Plan {
 	for _, f := range r.tensors {
 		size += f.Size
 	}
-	facts{"quantization": r.info.Safetensors.precision(), "size": size, "memory": size, "parameters": r.info.Safetensors.Total,
+	facts{"quantization": r.info.Safetensors.v.precision(), "size": size, "memory": size, "parameters": r.info.Safetensors.v.Total,
 		"context_length": r.config.context(), "architecture": line(r.config.ModelType, 64)}.addTo(m.Metadata)
 	return r.withFiles(m, r.tensors)
 }
@@ -60,12 +60,12 @@ func (r *resolution) tensorPlan() sdk.Plan {
 // manifest is what all variants of a repository share.
 func (r *resolution) manifest() sdk.Manifest {
 	i := r.info
-	licence := i.CardData.Licence.first()
-	if name := i.CardData.LicenceName.first(); name != "" && (licence == "" || licence == "other") {
+	licence := i.CardData.v.Licence.first()
+	if name := i.CardData.v.LicenceName.first(); name != "" && (licence == "" || licence == "other") {
 		licence = name
 	}
 	m := sdk.Manifest{Object: "model", OwnedBy: r.t.owner, Description: description(i), Metadata: map[string]any{}}
-	facts{"author": r.t.owner, "repository": "hf://" + r.t.repo(), "revision": line(i.SHA, 64), "licence": licence, "base_model": i.CardData.BaseModel.first()}.addTo(m.Metadata)
+	facts{"author": r.t.owner, "repository": "hf://" + r.t.repo(), "revision": line(i.SHA, 64), "licence": licence, "base_model": i.CardData.v.BaseModel.first()}.addTo(m.Metadata)
 	if tags := tags(i); len(tags) > 0 {
 		m.Metadata["tags"] = tags
 	}
@@ -109,24 +109,24 @@ func (r *resolution) quantization(v variant) string {
 // parameters are what the hub counted, else what the header lists, which for a
 // part is not all.
 func (r *resolution) parameters(v variant) uint64 {
-	if r.info.GGUF.Total == 0 && r.head != nil && len(r.selected[0].files) == 1 {
+	if r.info.GGUF.v.Total == 0 && r.head != nil && len(r.selected[0].files) == 1 {
 		return r.head.Parameters
 	}
-	return r.info.GGUF.Total
+	return r.info.GGUF.v.Total
 }
 
 func (r *resolution) contextLength() int {
 	if r.head != nil && r.head.ContextLength > 0 {
 		return r.head.ContextLength
 	}
-	return max(0, r.info.GGUF.ContextLength)
+	return max(0, r.info.GGUF.v.ContextLength)
 }
 
 func (r *resolution) architecture() string {
 	if r.head != nil && r.head.Architecture != "" {
 		return line(r.head.Architecture, 64)
 	}
-	return line(r.info.GGUF.Architecture, 64)
+	return line(r.info.GGUF.v.Architecture, 64)
 }
 
 // facts are metadata; what is not known is left out.
@@ -142,11 +142,11 @@ func (f facts) addTo(metadata map[string]any) {
 
 // description is the card's own, else what the hub knows the model to be for.
 func description(i *info) string {
-	if text := i.CardData.Description.first(); text != "" {
+	if text := i.CardData.v.Description.first(); text != "" {
 		return text
 	}
 	text := strings.ReplaceAll(line(i.PipelineTag, 60), "-", " ")
-	if base := i.CardData.BaseModel.first(); base != "" {
+	if base := i.CardData.v.BaseModel.first(); base != "" {
 		text = strings.TrimPrefix(text+", made from "+base, ", ")
 	}
 	if first, size := utf8.DecodeRuneInString(text); size > 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
@@ -223,15 +224,36 @@ func TestHostileNames(t *testing.T) {
 	i := info{}
 	for _, name := range []string{"../m.Q4_0.gguf", "/m.Q4_1.gguf", `a\m.Q5_0.gguf`, "a//m.Q5_1.gguf", "./m.Q6_K.gguf", "m\x00.Q8_0.gguf", "m\n.Q2_K.gguf", "m\u202e.Q3_K.gguf",
 		strings.Repeat("m", 300) + ".gguf", "", ".gguf", "good.Q4_K_M.gguf", "b/#?%2e 1.Q5_K_M.gguf"} {
-		i.Siblings = append(i.Siblings, sibling{Path: name, Size: 5})
+		i.Siblings = append(i.Siblings, sibling{Path: name, Size: -5})
 	}
 	plans := planned(t, target{owner: "o", name: "r"}, i)
 	if got, want := ids(plans), []string{"r/Q4_K_M", "r/Q5_K_M"}; !slices.Equal(got, want) {
 		t.Fatalf("got %q, want %q", got, want)
 	}
 	u, err := url.Parse(plans[1].Files[0].URL)
-	if err != nil || u.Path != "/o/r/resolve/main/b/#?%2e 1.Q5_K_M.gguf" || u.RawQuery != "" {
+	if err != nil || u.Path != "/o/r/resolve/main/b/#?%2e 1.Q5_K_M.gguf" || u.RawQuery != "" || plans[1].Files[0].Size != 0 {
 		t.Errorf("%+v, %v", plans[1].Files[0], err)
+	}
+}
+
+// TestOddDocument: what people write into their cards and headers may be anything.
+func TestOddDocument(t *testing.T) {
+	var i info
+	err := json.Unmarshal([]byte(`{"id": "o/r", "sha": "abc", "gated": null, "cardData": {"license": ["mit", "other"], "base_model": 5, "description": {"a": 1}},
+		"gguf": {"total": -5, "architecture": "llama"}, "safetensors": {"parameters": {"BF16": 1.5}}, "tags": null,
+		"siblings": [{"rfilename": "m.Q4_K_M.gguf", "size": 7, "lfs": {"sha256": "NONE"}}, {"rfilename": "mmproj.gguf", "lfs": {"size": 9, "sha256": "`+strings.Repeat("AB", 32)+`"}}]}`), &i)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := planned(t, target{owner: "o", name: "r"}, i)[0]
+	if p.Manifest.Metadata["licence"] != "mit" || p.Manifest.Metadata["base_model"] != nil || p.Manifest.Metadata["parameters"] != nil || p.Files[0].SHA256 != "" ||
+		p.Files[1].SHA256 != strings.Repeat("ab", 32) || p.Files[1].Size != 9 {
+		t.Errorf("%+v", p)
+	}
+	for _, card := range []string{`"text"`, `[]`, `null`, `5`} {
+		if err := json.Unmarshal([]byte(`{"id": "o/r", "cardData": `+card+`, "gguf": `+card+`}`), &i); err != nil {
+			t.Errorf("card %s: %v", card, err)
+		}
 	}
 }
 

@@ -36,8 +36,8 @@ func (i *importer) Search(ctx context.Context, words string, limit int) ([]sdk.H
 // summary is what one chooses by: "8.0B parameters · 1.2M downloads · llama3.1 · gated".
 func (i info) summary() string {
 	var parts []string
-	if i.GGUF.Total > 0 {
-		parts = append(parts, short(float64(i.GGUF.Total))+" parameters")
+	if i.GGUF.v.Total > 0 {
+		parts = append(parts, short(float64(i.GGUF.v.Total))+" parameters")
 	}
 	if i.Downloads > 0 {
 		parts = append(parts, short(float64(i.Downloads))+" downloads")

@@ -252,3 +252,27 @@ func TestAdoptInRoots(t *testing.T) {
 		must(t, s.Scan())
 	}
 }
+
+// TestYieldInRoots: a model file that the store made in a root gives way to a
+// person's only while the root may be written.
+func TestYieldInRoots(t *testing.T) {
+	dir := plantRoots(t, tree{"models/": "", "nas/h/h.gguf": weights})
+	longAgo(t, dir)
+	for _, c := range []struct {
+		what, root string
+		add        tree
+		want       []string
+	}{
+		{"made", "nas:rw", nil, []string{"nas/h/h.gguf", "nas/h/model.json"}},
+		{"only read", "nas", tree{"nas/h/mine.json": source("h.gguf", "")}, []string{"nas/h/h.gguf", "nas/h/mine.json", "nas/h/model.json"}},
+		{"written again", "nas:rw", nil, []string{"nas/h/h.gguf", "nas/h/mine.json"}},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			grow(t, dir, c.add)
+			must(t, openRoots(t, dir, c.root).Adopt(0))
+			if got := left(t, dir); !reflect.DeepEqual(got, c.want) {
+				t.Errorf("left %q, want %q", got, c.want)
+			}
+		})
+	}
+}

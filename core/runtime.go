@@ -15,6 +15,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/enginebay/enginebay/core/catalogue"
 	"github.com/enginebay/enginebay/core/download"
 	"github.com/enginebay/enginebay/core/pluginhost"
 	"github.com/enginebay/enginebay/core/store"
@@ -29,6 +30,7 @@ type Config struct {
 	PluginEnv  []string     // names of further environment variables that plugins may see
 	Limits     Limits
 	Downloads  Downloads
+	Catalogue  bool // whether the recommended models are put into the models folder
 	Log        hclog.Logger
 }
 
@@ -95,6 +97,11 @@ func Open(c Config) (*Runtime, error) {
 	if err := models.Adopt(store.Quiet); err != nil {
 		r.Close()
 		return nil, err
+	}
+	if c.Catalogue {
+		if err := models.Install(catalogue.Models); err != nil { // the server works without them
+			r.log.Warn("not all recommended models are listed", "error", err)
+		}
 	}
 	return r, nil
 }

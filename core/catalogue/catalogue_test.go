@@ -101,7 +101,7 @@ func tagged(m sdk.Manifest, tag string) bool {
 // TestListed: a store that they are installed into lists all, to be downloaded
 // and with nothing wrong; those that the seeds name are among them.
 func TestListed(t *testing.T) {
-	s, err := store.Open(t.TempDir(), hclog.NewNullLogger())
+	s, err := store.Open(store.Config{Dir: t.TempDir(), Log: hclog.NewNullLogger()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ func (s *Store) Install(files fs.FS) error {
 			errs = append(errs, fmt.Errorf("shipped model %s: %w", name, err))
 		}
 	}
-	return errors.Join(append(errs, s.update(func(name string) bool { return changed[name] }))...)
+	return errors.Join(append(errs, s.update(s.roots[:1], func(p place) bool { return changed[p.folder] }))...)
 }
 
 // install puts one model there, or renews it, and says whether it has. The record

@@ -6,7 +6,7 @@ HOME_DIR ?= build/home
 ADDR     ?= 127.0.0.1:1337
 
 PLUGINS  := $(notdir $(wildcard plugins/*))
-EXAMPLES := engine-echo
+EXAMPLES := engine-echo importer-directory
 LLAMACPP := build/plugins/engine-llamacpp/llamacpp
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 export GOFLAGS := -buildvcs=false

@@ -16,7 +16,9 @@ type Importer interface {
 
 // A Searcher finds refs by words.
 type Searcher interface {
-	// Search returns at most limit hits, the best first.
+	// Search returns at most limit hits, the best first. [CodeUnsupported] says that
+	// it cannot search as it is set up, such as without an account: a search of all
+	// importers then leaves it out.
 	Search(ctx context.Context, words string, limit int) ([]Hit, error)
 }
 

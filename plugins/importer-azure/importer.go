@@ -59,11 +59,14 @@ func (i *importer) Resolve(ctx context.Context, ref sdk.Ref) ([]sdk.Plan, error)
 }
 
 // Search implements sdk.Searcher: deployments of the configured resource with all
-// of the words in their name or model.
+// of the words in their name or model. Without one there is nothing to search.
 func (i *importer) Search(ctx context.Context, words string, limit int) ([]sdk.Hit, error) {
 	a, err := i.current()
 	if err != nil {
 		return nil, err
+	}
+	if a.Endpoint == "" {
+		return nil, sdk.Errorf(sdk.CodeUnsupported, "Azure is searched in one resource; set endpoint in importers/azure.json, or AZURE_OPENAI_ENDPOINT")
 	}
 	r, err := a.parse("azure://")
 	if err != nil {

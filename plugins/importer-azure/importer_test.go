@@ -296,3 +296,11 @@ func TestNoSuchResource(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSearchWithoutAnAccount calls nobody.
+func TestSearchWithoutAnAccount(t *testing.T) {
+	quiet(t)
+	if _, err := configured(t, `{}`, nil).Search(t.Context(), "gpt", 5); sdk.CodeOf(err) != sdk.CodeUnsupported {
+		t.Errorf("got %v", err)
+	}
+}

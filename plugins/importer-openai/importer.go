@@ -16,9 +16,15 @@ import (
 
 // importer reads the list of models of one account.
 type importer struct {
-	mu sync.RWMutex
+	mu      sync.RWMutex
+	account *account
+}
+
+// account is who asks, and where.
+type account struct {
 	settings
 	catalogue *web.Catalogue
+	keyed     bool
 }
 
 // Configure implements sdk.Configurer.
@@ -27,43 +33,50 @@ func (i *importer) Configure(_ context.Context, c sdk.Configuration) error {
 	if err != nil {
 		return err
 	}
-	catalogue, err := s.catalogue(c.Secrets["api_key"])
+	key := c.Secrets["api_key"]
+	catalogue, err := s.catalogue(key)
 	if err != nil {
 		return err
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.settings, i.catalogue = s, catalogue
+	i.account = &account{settings: s, catalogue: catalogue, keyed: key != ""}
 	return nil
 }
 
-func (i *importer) current() (settings, *web.Catalogue) {
+func (i *importer) current() (*account, error) {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
-	return i.settings, i.catalogue
+	if i.account == nil {
+		return nil, sdk.Errorf(sdk.CodeUnavailable, "the importer is not configured yet")
+	}
+	return i.account, nil
 }
 
 // Resolve implements sdk.Importer: one plan for each model of the account, or
 // the one that ref names.
 func (i *importer) Resolve(ctx context.Context, ref sdk.Ref) ([]sdk.Plan, error) {
-	s, catalogue := i.current()
-	name, err := s.parse(ref)
+	a, err := i.current()
 	if err != nil {
 		return nil, err
 	}
-	models, err := s.models(ctx, catalogue)
+	name, err := a.parse(ref)
+	if err != nil {
+		return nil, err
+	}
+	models, err := a.models(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if name != "" {
-		return s.one(models, name)
+		return a.one(models, name)
 	}
 	if len(models) == 0 {
-		return nil, sdk.Errorf(sdk.CodeNotFound, "%s lists no models for this key; look at the rights of the key", s.Provider)
+		return nil, sdk.Errorf(sdk.CodeNotFound, "%s lists no models for this key; look at the rights of the key", a.Provider)
 	}
 	plans := make([]sdk.Plan, len(models))
 	for n, m := range models {
-		plans[n] = s.plan(m)
+		plans[n] = a.plan(m)
 	}
 	return plans, nil
 }
@@ -85,10 +98,18 @@ func (s settings) one(models []model, name string) ([]sdk.Plan, error) {
 	return nil, sdk.Errorf(sdk.CodeNotFound, "%s has no model '%s' for this key; %s", s.Provider, name, hint)
 }
 
-// Search implements sdk.Searcher: models with all of the words in their name or owner.
+// Search implements sdk.Searcher: models with all of the words in their name or
+// owner. Without a key OpenAI is not asked: whoever searches everywhere has no
+// account there, and no fault.
 func (i *importer) Search(ctx context.Context, words string, limit int) ([]sdk.Hit, error) {
-	s, catalogue := i.current()
-	models, err := s.models(ctx, catalogue)
+	a, err := i.current()
+	if err != nil {
+		return nil, err
+	}
+	if !a.keyed && a.BaseURL == openAI {
+		return nil, sdk.Errorf(sdk.CodeUnsupported, "OpenAI is searched with a key only; set OPENAI_API_KEY for the server")
+	}
+	models, err := a.models(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +118,7 @@ func (i *importer) Search(ctx context.Context, words string, limit int) ([]sdk.H
 		text := strings.ToLower(m.ID + " " + m.OwnedBy)
 		missing := func(word string) bool { return !strings.Contains(text, word) }
 		if !slices.ContainsFunc(strings.Fields(strings.ToLower(words)), missing) && len(hits) < limit {
-			hits = append(hits, sdk.Hit{Ref: sdk.Ref("openai://" + m.ID), Name: m.ID, Description: describe(s.Provider, m)})
+			hits = append(hits, sdk.Hit{Ref: sdk.Ref("openai://" + m.ID), Name: m.ID, Description: describe(a.Provider, m)})
 		}
 	}
 	return hits, nil
@@ -112,16 +133,13 @@ func describe(provider string, m model) string {
 
 // models are those of the account that could be told apart, chat models first,
 // then the newest.
-func (s settings) models(ctx context.Context, catalogue *web.Catalogue) ([]model, error) {
-	if catalogue == nil {
-		return nil, sdk.Errorf(sdk.CodeUnavailable, "the importer is not configured yet")
-	}
-	defer catalogue.HTTP.CloseIdleConnections()
+func (a *account) models(ctx context.Context) ([]model, error) {
+	defer a.catalogue.HTTP.CloseIdleConnections()
 	var list struct {
 		Data []model `json:"data"`
 	}
-	if _, err := catalogue.JSON(ctx, "models", &list); err != nil {
-		return nil, s.explain(err)
+	if _, err := a.catalogue.JSON(ctx, "models", &list); err != nil {
+		return nil, a.explain(err)
 	}
 	models := slices.DeleteFunc(list.Data, func(m model) bool { return !names.MatchString(m.ID) })
 	slices.SortFunc(models, func(a, b model) int {

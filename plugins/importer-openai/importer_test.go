@@ -227,3 +227,11 @@ func TestKinds(t *testing.T) {
 		}
 	}
 }
+
+// TestSearchWithoutAnAccount calls nobody.
+func TestSearchWithoutAnAccount(t *testing.T) {
+	t.Setenv("OPENAI_BASE_URL", "")
+	if _, err := configured(t, "", "").Search(t.Context(), "gpt", 5); sdk.CodeOf(err) != sdk.CodeUnsupported {
+		t.Errorf("got %v", err)
+	}
+}

@@ -28,6 +28,8 @@ type settings struct {
 	Project      string `json:"project"`
 }
 
+const openAI = "https://api.openai.com/v1"
+
 func read(data []byte) (settings, error) {
 	var s settings
 	if len(data) > 0 {
@@ -35,7 +37,7 @@ func read(data []byte) (settings, error) {
 			return s, sdk.Errorf(sdk.CodeInvalid, "settings of the importer: %v", err)
 		}
 	}
-	s.BaseURL = strings.TrimRight(cmp.Or(s.BaseURL, os.Getenv("OPENAI_BASE_URL"), "https://api.openai.com/v1"), "/")
+	s.BaseURL = strings.TrimRight(cmp.Or(s.BaseURL, os.Getenv("OPENAI_BASE_URL"), openAI), "/")
 	s.Organization = cmp.Or(s.Organization, os.Getenv("OPENAI_ORG_ID"))
 	s.Project = cmp.Or(s.Project, os.Getenv("OPENAI_PROJECT_ID"))
 	u, err := url.Parse(s.BaseURL)

@@ -76,7 +76,7 @@ func printModels(cmd *cobra.Command, models []model, all bool) {
 // fold takes away what is only there to be downloaded, where there is more.
 func fold(models []model, all bool) (shown []model, folded int) {
 	for _, m := range models {
-		if m.State != "to_download" || m.Download != nil || m.Error != "" {
+		if m.State != "to_download" || m.Download.kept() != "" || m.Error != "" {
 			shown = append(shown, m)
 		}
 	}
@@ -90,11 +90,11 @@ func fold(models []model, all bool) (shown []model, folded int) {
 func (m model) stateText() string {
 	d := m.Download
 	switch {
-	case m.Error != "" && m.State == "to_download" && d == nil:
+	case m.Error != "" && m.State == "to_download" && d.kept() == "":
 		return "error"
 	case m.Transition != "":
 		return m.Transition
-	case d == nil:
+	case d == nil || m.State == "to_download" && d.Done == 0:
 		return m.State
 	case m.State == "to_download":
 		return strings.TrimSpace("paused " + d.percent())

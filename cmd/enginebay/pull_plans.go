@@ -62,7 +62,7 @@ func printPlans(cmd *cobra.Command, ref string, plans []plan) {
 	}
 	table(cmd.OutOrStdout(), []string{"VARIANT", "SIZE", "MEMORY", "FITS", ""}, rows)
 	if chosen != "" && len(plans) > 1 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "\nto download %s: enginebay pull %s\nanother one:    enginebay pull %s --variant NAME\n", chosen, ref, ref)
+		fmt.Fprintf(cmd.ErrOrStderr(), "\n%s is what enginebay pull %s downloads; another one: add --variant NAME\n", chosen, ref)
 	}
 }
 

@@ -59,7 +59,7 @@ func TestPullOverRestart(t *testing.T) {
 	c := f.run("pull", "m")
 	f.listened()
 	f.stop()
-	c.told.wait(t, "does not answer; waiting for it", 30*time.Second)
+	c.told.wait(t, "no server answers at http://"+f.addr+"; waiting for it", 30*time.Second)
 	f.mu.Lock()
 	f.models["m"].State, f.asked = "to_download", nil
 	f.mu.Unlock()

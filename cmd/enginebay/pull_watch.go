@@ -108,7 +108,7 @@ func (w *watch) tell() int {
 	}
 	note := w.note
 	if !w.away.IsZero() {
-		note = fmt.Sprintf("the server at %s does not answer; waiting for it, the download goes on with it", w.client.base)
+		note = fmt.Sprintf("no server answers at %s; waiting for it", w.client.base)
 	}
 	w.display.progress(going, note)
 	return len(going)

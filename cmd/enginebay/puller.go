@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -92,7 +93,7 @@ type begun struct {
 func (p *puller) begin(ctx context.Context, s source, settings map[string]any) (*pulling, error) {
 	answer := begun{ID: s.ref, State: "to_download"}
 	var err error
-	if _, known := p.before[s.ref]; known && p.flags.variant == "" && s.mode == "" {
+	if p.knows(ctx, s) {
 		err = p.again(ctx, &answer, settings)
 	} else {
 		answer, err = p.resolve(ctx, s, settings)
@@ -101,6 +102,22 @@ func (p *puller) begin(ctx context.Context, s source, settings map[string]any) (
 		return nil, err
 	}
 	return p.pulling(answer), nil
+}
+
+// knows says whether a source is a model that is listed, if only since a moment.
+func (p *puller) knows(ctx context.Context, s source) bool {
+	if s.mode != "" || p.flags.variant != "" || strings.Contains(s.ref, "://") {
+		return false
+	}
+	if _, known := p.before[s.ref]; known {
+		return true
+	}
+	var m model
+	if err := p.client.get(ctx, modelPath(s.ref), &m); err != nil {
+		return false // the server says what it could be
+	}
+	p.before[s.ref] = m
+	return true
 }
 
 // again downloads a model that is listed.

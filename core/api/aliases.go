@@ -1,14 +1,10 @@
 package api
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
-
-	"github.com/enginebay/enginebay/core"
-	"github.com/enginebay/enginebay/sdk"
 )
 
 // aliases are the paths of older clients, under /v1 and without it
@@ -73,18 +69,4 @@ func (s *Server) downloadModel(c *fiber.Ctx) error {
 		}
 	}
 	return s.download(c, id)
-}
-
-// download answers for a model whose weights are here. This version fetches none.
-func (s *Server) download(c *fiber.Ctx, id string) error {
-	m, err := s.runtime.Model(id)
-	if err != nil {
-		return err
-	}
-	if m.State == core.StateToDownload {
-		return sdk.Errorf(sdk.CodeUnsupported, "The weights of the model '%s' are not here, and this version does not fetch any: put them into its folder, and it is ready", m.ID)
-	}
-	answer := stateOf(m.ID, m.State)
-	answer["message"] = fmt.Sprintf("The model '%s' is here already", m.ID)
-	return c.JSON(answer)
 }

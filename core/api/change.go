@@ -2,10 +2,10 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -47,7 +47,7 @@ func refused(err error) error {
 
 // statusKeys are the keys that an answer has beside the manifest's: a client may
 // send back what it got.
-var statusKeys = []string{"state", "transition", "progress", "error", "warnings", "running", "gguf", "effective"}
+var statusKeys = []string{"state", "transition", "progress", "download", "error", "warnings", "running", "gguf", "effective"}
 
 // manifestOf is what a body says of a model.
 func manifestOf(doc *schemas.Document) map[string]any {
@@ -57,39 +57,100 @@ func manifestOf(doc *schemas.Document) map[string]any {
 	return doc.Value
 }
 
-// createModel answers POST /v1/models: a model file in any shape that the store
-// reads, with an "id", or with a "source" to make one of.
+// createModel answers POST /v1/models: a source to make a model of, a model file in
+// any shape that the store reads, or the id of a model whose files are to be fetched.
 func (s *Server) createModel(c *fiber.Ctx) error {
-	m, err := s.create(c)
+	doc, err := document(c)
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderLocation, "/v1/models/"+m.ID)
-	return c.Status(http.StatusCreated).JSON(stateOf(m.ID, m.State))
-}
-
-func (s *Server) create(c *fiber.Ctx) (core.Model, error) {
-	doc, err := document(c)
+	download, err := flag(doc.Value, "download")
 	if err != nil {
-		return core.Model{}, err
+		return err
 	}
 	values := manifestOf(doc)
-	for _, name := range []string{"source", "model"} { // in a model file, "model" is an older name of the id
-		if ref, ok := values[name].(string); ok && (name == "source" || isRef(ref)) {
-			delete(values, name)
-			values["source_url"] = ref
-		}
+	if ref, ok := values["model"].(string); ok && isRef(ref) { // in a model file, "model" is an older name of the id
+		delete(values, "model")
+		values["source"] = ref
+	}
+	switch source := values["source"]; {
+	case isLink(values): // as a model file says it
+		delete(values, "source")
+		values["source_url"] = source
+	case source != nil:
+		return s.pull(c, values, download)
+	}
+	if id, ok := s.named(values); ok {
+		return s.download(c, id)
 	}
 	manifest, _, err := store.ReadManifest(doc)
 	if err != nil {
-		return core.Model{}, refused(err)
+		return refused(err)
 	}
-	return s.runtime.Create(manifest.ID, manifest)
+	m, err := s.create(c, manifest, download != nil && *download)
+	if err != nil {
+		return err
+	}
+	return sendCreated(c, m, nil)
+}
+
+// isLink says whether a body names a file on this machine as the source, to stay
+// where it is.
+func isLink(values map[string]any) bool {
+	ref, _ := values["source"].(string)
+	return values["mode"] == nil && (isPath(ref) || strings.HasPrefix(ref, "file:"))
+}
+
+func isPath(text string) bool {
+	return strings.HasPrefix(text, "/") || strings.HasPrefix(text, "~/") || strings.HasPrefix(text, ".")
+}
+
+// flag reads a field of a body that is true or false; nil where it is not there. An
+// object is what a model shows of its download: a client may send back what it got.
+func flag(values map[string]any, name string) (*bool, error) {
+	switch value := values[name].(type) {
+	case nil, map[string]any:
+		return nil, nil
+	case bool:
+		return &value, nil
+	}
+	return nil, fault(http.StatusBadRequest, fmt.Sprintf("The field '%s' must be true or false", name), name, "invalid_type")
+}
+
+// named returns the id of a model that is there, where a body says nothing else.
+func (s *Server) named(values map[string]any) (id string, ok bool) {
+	if len(values) != 1 {
+		return "", false
+	}
+	for _, name := range []string{"id", "model"} {
+		if id, ok = values[name].(string); ok {
+			_, err := s.runtime.Model(id)
+			return id, err == nil
+		}
+	}
+	return "", false
+}
+
+// create makes a model, and begins to download it where that is wanted: both, or
+// nothing is left.
+func (s *Server) create(c *fiber.Ctx, manifest sdk.Manifest, download bool) (core.Model, error) {
+	m, err := s.runtime.Create(manifest.ID, manifest)
+	if err != nil || !download || m.State == core.StateReady {
+		return m, err
+	}
+	begun, err := s.fetch(c, m.ID)
+	if err != nil {
+		if _, undone := s.runtime.Remove(context.Background(), m.ID, true); undone != nil {
+			s.log.Warn("model not removed whose download did not begin", "model", m.ID, "error", undone)
+		}
+		return m, ofSource(err, "sources")
+	}
+	return begun, nil
 }
 
 // isRef says whether a text names a source, and no model that is here.
 func isRef(text string) bool {
-	return strings.Contains(text, "://") || strings.HasPrefix(text, "/") || strings.HasPrefix(text, "~/")
+	return strings.Contains(text, "://") || isPath(text)
 }
 
 func stateOf(id, state string) fiber.Map {
@@ -128,9 +189,9 @@ func (s *Server) deleteModel(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	purge, err := strconv.ParseBool(c.Query("purge", "false"))
+	purge, err := truth(c, "purge", false)
 	if err != nil {
-		return fault(http.StatusBadRequest, "purge is true or false", "purge", "invalid_value")
+		return err
 	}
 	ctx, done := clientContext(c.Context().Conn())
 	defer done()

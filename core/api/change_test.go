@@ -55,6 +55,7 @@ func (b *bay) walk(t *testing.T, steps []step) {
 
 func TestCreateModel(t *testing.T) {
 	b := newBay(t, map[string]string{"there": `{}`})
+	from := newSource(t)
 	path := b.weights("Tiny Guide.Q8_0.gguf")
 	b.walk(t, []step{
 		{"remote", "POST", "/v1/models", `{"id": "far", "engine": "echo", "format": "api"}`, 201, `{"id":"far","object":"model","state":"ready"}`, ""},
@@ -73,7 +74,7 @@ func TestCreateModel(t *testing.T) {
 		{"below a model", "POST", "/v1/models", `{"id": "there/x", "format": "api"}`, 409, "is a model itself", "conflict"},
 		{"an importer", "POST", "/v1/models", `{"source": "hf://owner/repo"}`, 400, "no importer for hf:// is installed", "unsupported"},
 		{"an importer, as pull said it", "POST", "/v1/models", `{"model": "hf://owner/repo"}`, 400, "no importer for hf:// is installed", "unsupported"},
-		{"a repository", "POST", "/v1/models", `{"source": "https://models.example/owner/repo"}`, 400, "no importer for it is installed", "unsupported"},
+		{"a page", "POST", "/v1/models", fmt.Sprintf(`{"source": "%s/page"}`, from.URL), 400, "is a web page", "invalid_request"},
 		{"a path that is not there", "POST", "/v1/models", `{"source": "/nowhere/x.gguf"}`, 400, "x.gguf is not there", "invalid_request"},
 		{"a path that is no model", "POST", "/v1/models", `{"id": "passwd", "source": "/etc/passwd"}`, 400, "is no weight file", "invalid_request"},
 		{"a relative path", "POST", "/v1/models", `{"source": "../../etc/x.gguf"}`, 400, "use the absolute path", "invalid_request"},
@@ -85,7 +86,7 @@ func TestCreateModel(t *testing.T) {
 		{"nothing to run", "POST", "/v1/models", `{"id": "m"}`, 400, "there are no weights here", "invalid_request"},
 		{"a wrong type", "POST", "/v1/models", `{"id": "m", "format": "api", "settings": {"ctx_len": "many"}}`, 400, `body:1:54: /settings/ctx_len: expected an integer ≥ 0, got \"many\"`, "invalid_request"},
 		{"a wrong type of id", "POST", "/v1/models", `{"id": [7], "format": "api"}`, 400, "/id: expected", "invalid_request"},
-		{"a wrong type of source", "POST", "/v1/models", `{"id": "m", "source": 7}`, 400, "", "invalid_request"},
+		{"a wrong type of source", "POST", "/v1/models", `{"id": "m", "source": 7}`, 400, "", "invalid_type"},
 		{"a name twice", "POST", "/v1/models", `{"id": "m", "id": "n", "format": "api"}`, 400, `expected \"id\" once`, "invalid_json"},
 		{"no JSON", "POST", "/v1/models", `{"id"`, 400, "The body cannot be read", "invalid_json"},
 		{"a list", "POST", "/v1/models", `[]`, 400, "expected an object", "invalid_json"},
@@ -272,7 +273,8 @@ func TestEffective(t *testing.T) {
 // TestOlderPaths: what older clients call does what they expect.
 func TestOlderPaths(t *testing.T) {
 	b := newBay(t, map[string]string{"m": `{}`, "a/b": `{}`, "download/x": `{}`})
-	b.write("models/away/model.json", `{"sources": [{"url": "https://models.example/x.gguf"}]}`)
+	from := newSource(t)
+	b.write("models/away/model.json", fmt.Sprintf(`{"sources": [{"url": "%s/nowhere.gguf"}]}`, from.URL))
 	waitFor(t, b, "away")
 	for i, above := range []string{"/v1", ""} {
 		b.walk(t, []step{
@@ -287,13 +289,13 @@ func TestOlderPaths(t *testing.T) {
 			{"start a number", "POST", above + "/models/start", `{"model": 7}`, 400, "must be the id of a model", "missing_model"},
 			{"download", "GET", above + "/models/download/m", "", 200, "is here already", ""},
 			{"download with a slash", "GET", above + "/models/download/a%2Fb", "", 200, `"id":"a/b"`, ""},
-			{"download what is not here", "GET", above + "/models/download/away", "", 400, "does not fetch any", "unsupported"},
+			{"download what is not here", "GET", above + "/models/download/away", "", 202, `{"id":"away","object":"model","state":"downloading"}`, ""},
 			{"download nobody", "GET", above + "/models/download/nope", "", 404, "does not exist", "model_not_found"},
 			{"pull", "POST", above + "/models/pull", `{"model": "m"}`, 200, "is here already", ""},
 			{"pull by id", "POST", above + "/models/pull", `{"id": "m"}`, 200, "is here already", ""},
 			{"pull what needs an importer", "POST", above + "/models/pull", `{"model": "hf://owner/repo"}`, 400, "no importer for hf://", "unsupported"},
 			{"pull nobody", "POST", above + "/models/pull", `{"model": "llama3.2"}`, 404, "does not exist", "model_not_found"},
-			{"pull an address", "POST", above + "/models/pull", fmt.Sprintf(`{"model": "https://models.example/p%d.gguf"}`, i), 201, `"state":"to_download"`, ""},
+			{"pull an address", "POST", above + "/models/pull", fmt.Sprintf(`{"model": "%s/p%d.gguf"}`, from.URL, i), 202, `"state":"downloading"`, ""},
 			{"add", "POST", above + "/models/add", fmt.Sprintf(`{"model": "added%d", "engine": "echo", "format": "api", "inference_params": {"max_tokens": 5}}`, i), 201, `"state":"ready"`, ""},
 			{"is there", "GET", fmt.Sprintf("/v1/models/added%d", i), "", 200, `"max_tokens":5`, ""},
 		})

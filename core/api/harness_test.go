@@ -22,7 +22,7 @@ import (
 	"github.com/enginebay/enginebay/core/api"
 )
 
-// plugins is a folder with the fake engine in it, built once.
+// plugins is a folder with the fake engine and the fake importer in it, built once.
 var plugins string
 
 func TestMain(m *testing.M) {
@@ -31,9 +31,11 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	plugins = dir
-	if err := buildEcho(filepath.Join(dir, "engine-echo")); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	for name, source := range map[string]string{"engine-echo": "../../examples/engine-echo", "importer-shelf": "./testdata/importer-shelf"} {
+		if err := build(filepath.Join(dir, name), source); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 	}
 	code := m.Run()
 	os.RemoveAll(dir)
@@ -48,8 +50,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func buildEcho(dir string) error {
-	const source = "../../examples/engine-echo"
+func build(dir, source string) error {
 	out, err := exec.Command("go", "build", "-o", dir+"/", source).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("build %s: %w\n%s", source, err, out)
@@ -82,7 +83,7 @@ func newBay(t testing.TB, models map[string]string, change ...func(*api.Config))
 	}
 	log := hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: b.log})
 	var err error
-	b.runtime, err = core.Open(core.Config{Home: b.home, PluginDirs: []string{plugins}, Log: log})
+	b.runtime, err = core.Open(core.Config{Home: b.home, PluginDirs: []string{plugins}, Downloads: core.Downloads{Private: []string{"127.0.0.1"}}, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ type modelStatus struct {
 	State      string          `json:"state"`
 	Transition string          `json:"transition,omitempty"`
 	Progress   *float64        `json:"progress,omitempty"` // of the transition, 0 to 1; absent where unknown
+	Download   *core.Download  `json:"download,omitempty"`
 	Error      string          `json:"error,omitempty"`
 	Warnings   []string        `json:"warnings,omitempty"`
 	Running    *runningDetails `json:"running,omitempty"`
@@ -47,8 +48,8 @@ type runningDetails struct {
 func appendModel(b []byte, m core.Model) []byte {
 	manifest := m.JSON()
 	b = append(b, manifest[:len(manifest)-1]...)
-	st := modelStatus{State: m.State, Transition: m.Transition}
-	plain := m.Transition == "" && m.Status.Err == nil && len(m.Warnings) == 0 && m.State != core.StateRunning
+	st := modelStatus{State: m.State, Transition: m.Transition, Download: m.Download}
+	plain := m.Transition == "" && m.Download == nil && m.Status.Err == nil && len(m.Warnings) == 0 && m.State != core.StateRunning
 	if plain { // nearly all of a long list
 		b = append(b, `,"state":"`...)
 		b = append(b, m.State...)
@@ -126,8 +127,11 @@ func modelID(c *fiber.Ctx, suffix string) (string, error) {
 	return strings.Clone(id), nil
 }
 
-// showModel answers GET /v1/models/{id}.
+// showModel answers GET /v1/models/{id}, and …/export.
 func (s *Server) showModel(c *fiber.Ctx) error {
+	if s.exported(c) {
+		return s.exportModel(c)
+	}
 	id, err := modelID(c, "")
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -61,17 +62,20 @@ func TestRoutesAreDescribed(t *testing.T) {
 }
 
 // exampleOf is a request as the document's examples have it, of a model that there is.
-func exampleOf(op *openapi3.Operation) (body, contentType string) {
+func exampleOf(op *openapi3.Operation, source string) (body, contentType string) {
 	if op.RequestBody == nil {
 		return "", ""
 	}
 	content := op.RequestBody.Value.Content
-	if content["multipart/form-data"] != nil {
+	if content["application/json"] == nil {
 		return "--x\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nm\r\n--x--\r\n", "multipart/form-data; boundary=x"
 	}
 	example, _ := content["application/json"].Example.(map[string]any)
 	if _, ok := example["model"]; ok {
 		example["model"] = "m"
+	}
+	if _, ok := example["source"]; ok {
+		example["source"] = source
 	}
 	data, _ := json.Marshal(example)
 	return string(data), "application/json"
@@ -84,6 +88,7 @@ func TestDescribedRoutesAnswer(t *testing.T) {
 		sdk.OpSpeech, sdk.OpTranscription, sdk.OpTranslation, sdk.OpImage, sdk.OpModeration}
 	settings, _ := json.Marshal(map[string]any{"operations": every})
 	model := fmt.Sprintf(`{"engine": "echo", "format": "api", "settings": %s}`, settings)
+	files := newSource(t)
 	b := newBay(t, nil)
 	doc := described(t, b)
 	strict(doc)
@@ -94,8 +99,8 @@ func TestDescribedRoutesAnswer(t *testing.T) {
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {
 			t.Run(method+" "+path, func(t *testing.T) {
-				body, kind := exampleOf(op)
-				path := strings.NewReplacer("{model}", "m", "{engine}", "spare").Replace(path)
+				body, kind := exampleOf(op, files.URL+"/my-model.Q4_K_M.gguf")
+				path := strings.NewReplacer("{model}", "m", "{engine}", "spare").Replace(path) + queryOf(op, files.URL+"/my-model.Q4_K_M.gguf")
 				b.write("models/m/model.json", model) // another route may have removed them
 				b.write("engines/spare.json", `{"engine": "echo"}`)
 				status, got := b.conforms(t, router, method, path, body, kind)
@@ -105,6 +110,20 @@ func TestDescribedRoutesAnswer(t *testing.T) {
 			})
 		}
 	}
+}
+
+// queryOf is what a request must have in its address, as the document's examples have it.
+func queryOf(op *openapi3.Operation, source string) string {
+	values := url.Values{}
+	for _, p := range op.Parameters {
+		switch {
+		case p.Value.Name == "ref":
+			values.Set("ref", source)
+		case p.Value.In == "query" && p.Value.Required:
+			values.Set(p.Value.Name, fmt.Sprint(p.Value.Example))
+		}
+	}
+	return "?" + values.Encode()
 }
 
 // conforms sends a request and insists that the answer is as the document says.
@@ -129,9 +148,9 @@ func (b *bay) conforms(t *testing.T, router routers.Router, method, path, body, 
 	}
 	defer resp.Body.Close()
 	kind, well := resp.Header.Get("Content-Type"), route.Operation.Responses.Status(200)
-	sound := well != nil && well.Value.Content["audio/*"] != nil
-	if strings.HasPrefix(kind, "text/event-stream") || sound && resp.StatusCode == 200 {
-		return resp.StatusCode, "" // the one need not end, and the fake engine cannot speak
+	binary := well != nil && (well.Value.Content["audio/*"] != nil || well.Value.Content["application/zip"] != nil)
+	if strings.HasPrefix(kind, "text/event-stream") || binary && resp.StatusCode == 200 {
+		return resp.StatusCode, "" // the one need not end, and the others are no JSON
 	}
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
@@ -191,6 +210,9 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	from := newHeldSource(t)
+	defer from.release()
+	host := strings.NewReplacer("HOST", strings.TrimPrefix(from.URL, "http://"))
 	b.do("PUT", "/v1/models/m/start", `{"keep_alive": "1h"}`)
 	b.do("PUT", "/v1/models/bad/start", "")
 	l := listen(b, t, "")
@@ -223,7 +245,19 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		{"PATCH", "/v1/models/m", `{"id": "n"}`, 400},
 		{"DELETE", "/v1/models/away", "", 200},
 		{"DELETE", "/v1/models/none", "", 404},
-		{"GET", "/v1/models/download/away", "", 400},
+		{"GET", "/v1/models/download/away", "", 202},
+		{"GET", "/v1/models/away", "", 200},
+		{"POST", "/v1/models/away/cancel?discard=true", "", 200},
+		{"POST", "/v1/models/m/download", "", 200},
+		{"POST", "/v1/models/none/download", "", 404},
+		{"POST", "/v1/models", `{"source": "shelf://refuse/unauthorized"}`, 403},
+		{"POST", "/v1/models", `{"source": "shelf://HOST/p?size=883200"}`, 202},
+		{"GET", "/v1/models/p%2FQ4_K_M", "", 200},
+		{"GET", "/v1/plans?ref=shelf%3A%2F%2FHOST%2Fp", "", 200},
+		{"GET", "/v1/plans?ref=shelf%3A%2F%2Frefuse%2Fnot_found", "", 404},
+		{"GET", "/v1/plans?ref=", "", 400},
+		{"GET", "/v1/search?q=x", "", 200},
+		{"GET", "/v1/search?q=x&importer=none", "", 404},
 		{"GET", "/v1/engines/echo", "", 200},
 		{"GET", "/v1/engines/wrong", "", 200},
 		{"GET", "/v1/engines/none", "", 404},
@@ -240,7 +274,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		{"POST", "/v1/embeddings", `{"model":"none"}`, 400},
 	} {
 		t.Run(fmt.Sprint(c.method, " ", c.path, " ", c.status), func(t *testing.T) {
-			if status, body := b.conforms(t, router, c.method, c.path, c.body, "application/json"); status != c.status {
+			if status, body := b.conforms(t, router, c.method, host.Replace(c.path), host.Replace(c.body), "application/json"); status != c.status {
 				t.Errorf("status %d: %s", status, body)
 			}
 		})
@@ -257,9 +291,10 @@ func TestEventsAreAsDescribed(t *testing.T) {
 	b.do("PUT", "/v1/models/m/start", "")
 	b.do("PUT", "/v1/models/bad/start", "")
 	b.do("PUT", "/v1/models/m/stop", "")
+	b.do("POST", "/v1/models", fmt.Sprintf(`{"source": "%s/x.gguf"}`, newSource(t).URL))
 	l := listen(b, t, "1")
 	seen := map[string]bool{}
-	for !seen["model.error"] || !seen["engine.state"] || !seen["events.lost"] {
+	for !seen["download.progress"] || !seen["model.error"] || !seen["engine.state"] || !seen["events.lost"] {
 		event := l.next()
 		data, err := json.Marshal(event)
 		if err != nil {

@@ -95,6 +95,8 @@ func (s *Server) routes() []route {
 		{"GET", "/v1/events", keyed, s.events},
 		{"GET", "/v1/models", keyed, s.listModels},
 		{"POST", "/v1/models", keyed, s.createModel},
+		{"GET", "/v1/plans", keyed, s.showPlans},
+		{"GET", "/v1/search", keyed, s.search},
 		{"GET", "/v1/engines", keyed, s.listEngines},
 		{"GET", "/v1/engines/:id", keyed, s.showEngine},
 		{"PUT", "/v1/engines/:id", keyed, s.putEngine},
@@ -104,7 +106,8 @@ func (s *Server) routes() []route {
 	}
 	all = append(all, s.aliases()...)
 	all = append(all, // after those that are no id of a model
-		route{"GET", "/v1/models/*", keyed, s.showModel},
+		route{"GET", "/v1/models/*", keyed, s.showModel},     // and …/export
+		route{"POST", "/v1/models/*", keyed, s.commandModel}, // …/download and …/cancel
 		route{"PATCH", "/v1/models/*", keyed, s.patchModel},
 		route{"DELETE", "/v1/models/*", keyed, s.deleteModel},
 		route{"PUT", "/v1/models/*", keyed, s.changeModel}, // …/start and …/stop
@@ -156,13 +159,16 @@ func (s *Server) fail(c *fiber.Ctx, err error) {
 	c.Status(answer.status).Response().SetBodyRaw(body)
 }
 
-// recover answers a panic with a fixed text; the stack goes to the log.
+// recover answers a panic with a fixed text.
 func (s *Server) recover(c *fiber.Ctx) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			s.log.Error("panic", "value", fmt.Sprint(r), "stack", string(debug.Stack()), "request_id", observed(c).id)
-			err = errors.New("panic")
-		}
-	}()
+	defer s.caught(observed(c), &err)
 	return c.Next()
+}
+
+// caught ends a panic; the stack goes to the log. It is deferred.
+func (s *Server) caught(o *observation, err *error) {
+	if r := recover(); r != nil {
+		s.log.Error("panic", "value", fmt.Sprint(r), "stack", string(debug.Stack()), "request_id", o.id)
+		*err = errors.New("panic")
+	}
 }

@@ -31,13 +31,13 @@ func newCaller(e sdk.Endpoint) *caller {
 	c := &caller{}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	if e.Socket != "" {
-		c.streams = newLocal(e.Socket, e.Headers)
+		c.streams = newSocket(e.Socket, e.Headers)
 	} else {
 		c.streams = newRemote(c.ctx, e.URL, e.Headers)
 	}
 	c.whole = c.streams
 	if e.WholeSocket != "" {
-		c.whole = newLocal(e.WholeSocket, e.Headers)
+		c.whole = newSocket(e.WholeSocket, e.Headers)
 	}
 	return c
 }
@@ -62,21 +62,21 @@ func (c *caller) close(why error) {
 	c.whole.close()
 }
 
-// local is a unix socket.
-type local struct {
+// socket is a unix socket.
+type socket struct {
 	pool    *wire.Pool
 	headers map[string]string
 }
 
-func newLocal(socket string, headers map[string]string) *local {
-	return &local{wire.New(wire.Unix(socket)), headers}
+func newSocket(path string, headers map[string]string) *socket {
+	return &socket{wire.New(wire.Unix(path)), headers}
 }
 
-func (l *local) post(ctx context.Context, r Request) (*http.Response, error) {
+func (l *socket) post(ctx context.Context, r Request) (*http.Response, error) {
 	return l.pool.Do(ctx, wire.Request{Path: r.Operation.Path(), ContentType: r.ContentType, ID: r.ID, Trace: r.trace, Headers: l.headers, Body: r.Body})
 }
 
-func (l *local) close() { l.pool.Close() }
+func (l *socket) close() { l.pool.Close() }
 
 // remote is an address, which may be far away and want TLS.
 type remote struct {

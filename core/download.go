@@ -52,8 +52,9 @@ func (d Downloads) models() int {
 // downloadConfig is what the downloader is told. A token that cannot be read is not
 // sent: what comes of that is a clearer error than one about all downloads.
 func (r *Runtime) downloadConfig(d Downloads) download.Config {
-	tokens := map[string]string{}
+	tokens, private := map[string]string{}, slices.Clone(d.Private)
 	for _, in := range r.importers() {
+		private = append(private, in.private()...)
 		for origin, token := range in.tokens() {
 			tokens[origin] = token
 		}
@@ -67,7 +68,7 @@ func (r *Runtime) downloadConfig(d Downloads) download.Config {
 		tokens[strings.TrimSuffix(origin, "/")] = token
 	}
 	return download.Config{
-		Web:         web.Config{UserAgent: "enginebay", Tokens: tokens, Private: d.Private, Proxy: d.Proxy, CA: d.CA},
+		Web:         web.Config{UserAgent: "enginebay", Tokens: tokens, Private: private, Proxy: d.Proxy, CA: d.CA},
 		Connections: d.Connections, Rate: d.Rate, Reserve: d.Reserve, Mirrors: d.Mirrors,
 		Free: system.Free, Log: r.log.Named("download"),
 	}

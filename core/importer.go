@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/enginebay/enginebay/core/pluginhost"
 	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/web"
 )
 
 // An importer is an importer plugin with the settings of importers/ID.json, where
@@ -62,25 +64,53 @@ func (in importer) secrets() map[string]string {
 func (in importer) tokens() map[string]string {
 	all := map[string]string{}
 	for name, asked := range in.plugin.Secrets {
-		token := in.Secrets[name]
-		if token == "" {
-			continue
-		}
-		for _, text := range asked.Origin {
-			if origin, ok := expand(text); ok {
-				all[strings.TrimSuffix(origin, "/")] = token
-				break
-			}
+		if origin, _ := in.origin(asked); origin != "" && in.Secrets[name] != "" {
+			all[origin] = in.Secrets[name]
 		}
 	}
 	return all
 }
 
-// claims says whether the importer resolves a ref: by its scheme, or by a pattern.
+// origin is where a secret belongs, and whether the operator has named it; empty
+// where downloads do not take it along.
+func (in importer) origin(asked pluginhost.Secret) (origin string, byOperator bool) {
+	for _, text := range asked.Origin {
+		address, ok := expand(text)
+		if setting, isSetting := strings.CutPrefix(text, "setting:"); isSetting {
+			address, ok = in.Settings[setting].(string)
+		}
+		if u, err := url.Parse(address); ok && err == nil && web.Origin(u) != "" {
+			return web.Origin(u), address != text
+		}
+	}
+	return "", false
+}
+
+// private are the hosts of catalogues that the operator has named: they may be in a
+// private network.
+func (in importer) private() (hosts []string) {
+	for _, asked := range in.plugin.Secrets {
+		if origin, byOperator := in.origin(asked); byOperator {
+			_, host, _ := strings.Cut(origin, "://")
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
+}
+
+// claims says whether the importer resolves a ref: by its scheme, by a pattern, or
+// because it is an address of its catalogue.
 func (in importer) claims(ref sdk.Ref) bool {
 	scheme, _, hasScheme := strings.Cut(string(ref), "://")
 	if hasScheme && slices.Contains(in.plugin.Schemes, strings.ToLower(scheme)) {
 		return true
+	}
+	if u, err := url.Parse(string(ref)); err == nil && isWeb(string(ref)) {
+		for _, asked := range in.plugin.Secrets {
+			if origin, _ := in.origin(asked); origin == web.Origin(u) {
+				return true
+			}
+		}
 	}
 	return slices.ContainsFunc(in.plugin.Patterns, func(pattern string) bool { return matches(pattern, string(ref)) })
 }

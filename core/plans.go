@@ -44,12 +44,17 @@ type Variant struct {
 	Fits    bool   // in the memory budget; true where Memory is unknown
 	Default bool   // what is pulled where nothing is named
 	State   string // of the model that is there already, or empty
+	Err     error  // why it cannot be used; only of what lies on this machine
 }
 
 // Plans says what a ref can become on this machine, and makes nothing.
 //
 // Errors: those of the importer; [sdk.CodeInvalid] for a ref that nobody claims.
 func (r *Runtime) Plans(ctx context.Context, req PullRequest) (Plans, error) {
+	if req.Importer == "" && isLocal(req.Ref) {
+		_, variants, err := r.localPlans(req)
+		return Plans{Variants: variants}, err
+	}
 	in, ok, err := r.importerOf(req.Ref, req.Importer)
 	if err != nil {
 		return Plans{}, err

@@ -20,11 +20,15 @@ type Pulled struct {
 // Pull makes models of what a ref names, and begins to download the one that is
 // wanted. It returns when the download has begun: the model is then in
 // [StateDownloading], or in [StateReady] where there is nothing to fetch. What is
-// there already is left as it is, and its download goes on.
+// there already is left as it is, and its download goes on. What lies on this
+// machine is there when Pull returns.
 //
 // Errors: those of [Runtime.Plans] and [Runtime.Download]; [store.ErrConflict] for
 // an id that is taken by another model.
 func (r *Runtime) Pull(ctx context.Context, req PullRequest) (Pulled, error) {
+	if req.Importer == "" && isLocal(req.Ref) {
+		return r.pullLocal(ctx, req)
+	}
 	plans, err := r.Plans(ctx, req)
 	if err != nil {
 		return Pulled{}, err

@@ -73,11 +73,7 @@ func (s *Server) createModel(c *fiber.Ctx) error {
 		delete(values, "model")
 		values["source"] = ref
 	}
-	switch source := values["source"]; {
-	case isLink(values): // as a model file says it
-		delete(values, "source")
-		values["source_url"] = source
-	case source != nil:
+	if values["source"] != nil {
 		return s.pull(c, values, download)
 	}
 	if id, ok := s.named(values); ok {
@@ -92,13 +88,6 @@ func (s *Server) createModel(c *fiber.Ctx) error {
 		return err
 	}
 	return sendCreated(c, m, nil)
-}
-
-// isLink says whether a body names a file on this machine as the source, to stay
-// where it is.
-func isLink(values map[string]any) bool {
-	ref, _ := values["source"].(string)
-	return values["mode"] == nil && (isPath(ref) || strings.HasPrefix(ref, "file:"))
 }
 
 func isPath(text string) bool {

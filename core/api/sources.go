@@ -69,6 +69,7 @@ type plan struct {
 	Fits          bool       `json:"fits"`
 	Default       bool       `json:"default"`
 	State         string     `json:"state,omitempty"` // of the model that is there already
+	Error         string     `json:"error,omitempty"` // why it cannot be used
 	Quantization  any        `json:"quantization,omitempty"`
 	Parameters    any        `json:"parameters,omitempty"`
 	ContextLength any        `json:"context_length,omitempty"`
@@ -103,6 +104,9 @@ func planOf(v core.Variant) plan {
 	about := v.Manifest.Metadata
 	p := plan{Object: "plan", Variant: v.Name, ID: v.ID, Size: v.Size, Memory: v.Memory, Fits: v.Fits, Default: v.Default, State: v.State,
 		Quantization: about["quantization"], Parameters: about["parameters"], ContextLength: about["context_length"], Files: []planFile{}}
+	if v.Err != nil {
+		p.Error = core.Reason(v.Err)
+	}
 	for _, f := range v.Files {
 		p.Files = append(p.Files, planFile{Path: f.Path, URL: f.URL, Size: f.Size, SHA256: f.SHA256})
 	}

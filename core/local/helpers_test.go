@@ -54,7 +54,7 @@ func must(t testing.TB, err error) {
 // open makes an empty store.
 func open(t testing.TB) *store.Store {
 	t.Helper()
-	s, err := store.Open(filepath.Join(t.TempDir(), "models"), hclog.NewNullLogger())
+	s, err := store.Open(store.Config{Dir: filepath.Join(t.TempDir(), "models"), Log: hclog.NewNullLogger()})
 	must(t, err)
 	t.Cleanup(s.Close)
 	return s

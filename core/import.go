@@ -1,0 +1,153 @@
+package core
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/enginebay/enginebay/core/local"
+	"github.com/enginebay/enginebay/core/store"
+	"github.com/enginebay/enginebay/core/system"
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// What becomes of the files of a local source.
+const (
+	ModeLink = local.Link // they stay where they are, and are never removed
+	ModeCopy = local.Copy
+	ModeMove = local.Move
+)
+
+// localPlans are what a ref to this machine can become.
+func (r *Runtime) localPlans(req PullRequest) ([]local.Found, []Variant, error) {
+	found, err := local.Resolve(req.Ref, local.Here())
+	if err != nil {
+		return nil, nil, err
+	}
+	budget := r.limits.Load().Memory
+	all := make([]Variant, len(found))
+	for i, f := range found {
+		if f.Err == nil && len(req.Overlay) > 0 {
+			if found[i].Manifest, err = store.Patch(f.Manifest, req.Overlay); err != nil {
+				return nil, nil, err
+			}
+		}
+		v := Variant{Plan: sdk.Plan{Manifest: found[i].Manifest}, Name: f.Name, ID: cmp.Or(req.ID, f.ID), Size: f.Size, Memory: uint64(f.Size) + uint64(f.Size)/8, Err: f.Err}
+		v.Fits, v.Default = budget == 0 || v.Memory <= budget, len(found) == 1
+		if m, err := r.Model(v.ID); err == nil && len(f.Files) > 0 && slices.Contains(m.Files, f.Files[0]) {
+			v.State = m.State
+		}
+		all[i] = v
+	}
+	return found, all, nil
+}
+
+// pullLocal makes models of what lies on this machine: of all that a ref names, or
+// of the one that is wanted. It returns when they are there.
+func (r *Runtime) pullLocal(ctx context.Context, req PullRequest) (Pulled, error) {
+	found, variants, err := r.localPlans(req)
+	if err != nil {
+		return Pulled{}, err
+	}
+	if req.Variant != "" || len(found) == 1 {
+		chosen, err := Plans{Variants: variants}.named(req.Variant)
+		if err != nil {
+			return Pulled{}, err
+		}
+		at := slices.IndexFunc(found, func(f local.Found) bool { return f.Name == chosen.Name })
+		found = found[at : at+1]
+	} else if req.ID != "" {
+		return Pulled{}, sdk.Errorf(sdk.CodeInvalid, "%.200s is %d models, and an id is for one: name one of them", req.Ref, len(found))
+	}
+	var ids []string
+	var failed error
+	for _, f := range found {
+		made, err := r.importOne(ctx, f, req)
+		ids, failed = append(ids, made...), errors.Join(failed, err)
+	}
+	if len(ids) == 0 {
+		return Pulled{}, firstOf(failed)
+	}
+	m, err := r.Model(ids[0])
+	return Pulled{Model: m, Others: ids[1:]}, err
+}
+
+// firstOf is the first of joined errors: one sentence is for users.
+func firstOf(err error) error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok && len(joined.Unwrap()) > 0 {
+		return firstOf(joined.Unwrap()[0])
+	}
+	return err
+}
+
+func (r *Runtime) importOne(ctx context.Context, f local.Found, req PullRequest) ([]string, error) {
+	o := r.localOptions()
+	o.ID, o.Mode = req.ID, req.Mode
+	return local.Import(ctx, r.store, f, o, r.importing(cmp.Or(req.ID, f.ID)))
+}
+
+func (r *Runtime) localOptions() local.Options {
+	return local.Options{Free: system.Free, Reserve: r.downloads.Load().Reserve}
+}
+
+// importing tells how far an import is. Its model is not there before the end.
+func (r *Runtime) importing(id string) func(local.Progress) {
+	var told time.Time
+	return func(p local.Progress) {
+		if time.Since(told) < downloadPeriod && p.Done < p.Total {
+			return
+		}
+		told = time.Now()
+		r.events.emit(Event{Type: EventDownloadProgress, Model: id, Download: &Download{Phase: p.Phase, Done: p.Done, Total: p.Total, ETA: -1}})
+	}
+}
+
+// An UploadRequest is a model that comes in as streams.
+type UploadRequest struct {
+	ID   string // empty: by the name of the first file
+	Size int64  // bytes that come at most; 0 where unknown
+}
+
+// Upload makes a model of files as they come in: weights, all parts of them, a
+// projector, a model file; or one zip. parts returns them one after the other, and
+// [io.EOF] at the end. Nothing is there before all of it is, and nothing stays of
+// what breaks off.
+//
+// Errors: those of [local.Upload], and those of parts.
+func (r *Runtime) Upload(ctx context.Context, req UploadRequest, parts func() (name string, content io.Reader, err error)) (Pulled, error) {
+	u, err := local.NewUpload(r.store, r.localOptions(), func(local.Progress) {})
+	if err != nil {
+		return Pulled{}, err
+	}
+	defer u.Discard()
+	if err := u.Expect(req.Size); err != nil {
+		return Pulled{}, err
+	}
+	for {
+		name, content, err := parts()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil {
+			err = u.Add(ctx, name, content)
+		}
+		if err != nil {
+			return Pulled{}, err
+		}
+	}
+	ids, err := u.Commit(ctx, req.ID)
+	if err != nil {
+		return Pulled{}, err
+	}
+	m, err := r.Model(ids[0])
+	return Pulled{Model: m, Others: ids[1:]}, err
+}
+
+// isLocal says whether a ref is of this machine: a path, or another tool's store.
+func isLocal(ref sdk.Ref) bool {
+	return local.Claims(ref, local.Here()) && !strings.HasPrefix(string(ref), "http")
+}

@@ -3,6 +3,7 @@ package store_test
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -339,4 +340,16 @@ func TestRemoveAdopted(t *testing.T) {
 	if got := left(t, models); len(got) > 0 {
 		t.Errorf("left: %q", got)
 	}
+}
+
+// TestAdoptNearlyWhole: where two rounded sizes look the same, the bytes are told.
+func TestAdoptNearlyWhole(t *testing.T) {
+	number, size := binary.LittleEndian.AppendUint32, binary.LittleEndian.AppendUint64
+	head := size(size(number([]byte("GGUF"), 3), 1), 0) // one tensor, no keys
+	head = append(size(head, 1), 't')
+	head = size(number(size(number(head, 1), 250_000_000), 0), 0) // of 250 million 32-bit numbers
+	models := plant(t, tree{"x.gguf": string(head)})
+	must(t, os.Truncate(filepath.Join(models, "x.gguf"), 1_000_000_000))
+	s := adopting(t, models)
+	checkErr(t, model(t, s, "x"), models, "1,000,000,000 of 1,000,000,064 bytes of x.gguf are here")
 }

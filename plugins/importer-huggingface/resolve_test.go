@@ -128,10 +128,42 @@ func TestPlan(t *testing.T) {
 	if commit, _ := m.Metadata["revision"].(string); len(commit) != 40 {
 		t.Errorf("revision is %q", commit)
 	}
-	// 4 layers of 2 heads of 16 numbers for keys and values in 2 bytes, of 8192 tokens
-	least := uint64(size) + uint64(len("a projector")) + 4*2*16*2*2*8192
-	if memory, _ := m.Metadata["memory"].(uint64); memory < least || memory > least+2<<20 {
-		t.Errorf("memory is %d, want %d and some room to compute", memory, least)
+	// Weights and projector; 4 layers of 2 heads of 16 numbers for keys and values in 2 bytes, of 8192 tokens; room to compute.
+	if want := uint64(size) + uint64(len("a projector")) + 4*2*16*2*2*8192 + 512*4*(100+6*64); m.Metadata["memory"] != want {
+		t.Errorf("memory is %v, want %d", m.Metadata["memory"], want)
+	}
+}
+
+// TestKnownToTheHub: what the hub has read itself is not read again.
+func TestKnownToTheHub(t *testing.T) {
+	h := startHub(t, repos{"acme/tiny-GGUF/tiny-Q4_K_M.gguf": model("llama")})
+	if got := h.resolve(t, "hf://acme/tiny-GGUF")[0].Manifest.Metadata["parameters"]; got != uint64(1024) {
+		t.Errorf("parameters: %v", got)
+	}
+}
+
+// TestFolders: files keep their folders only where they would have the same name.
+func TestFolders(t *testing.T) {
+	var i info
+	for _, name := range []string{"a/m-Q4_0-00001-of-00002.gguf", "a/m-Q4_0-00002-of-00002.gguf", "b/m-Q4_0-00001-of-00002.gguf", "b/m-Q4_0-00002-of-00002.gguf",
+		"b/m-Q8_0.gguf", "b/mmproj-F16.gguf", "mmproj-F32.gguf"} {
+		i.Siblings = append(i.Siblings, sibling{Path: name})
+	}
+	want := map[string][]string{
+		"r/a-m-Q4_0": {"a/m-Q4_0-00001-of-00002.gguf", "a/m-Q4_0-00002-of-00002.gguf", "mmproj-F16.gguf"},
+		"r/b-m-Q4_0": {"b/m-Q4_0-00001-of-00002.gguf", "b/m-Q4_0-00002-of-00002.gguf", "mmproj-F16.gguf"},
+		"r/Q8_0":     {"m-Q8_0.gguf", "mmproj-F16.gguf"},
+	}
+	for _, p := range planned(t, target{owner: "o", name: "r"}, i) {
+		if got := paths(p); !slices.Equal(got, want[p.Manifest.ID]) {
+			t.Errorf("%s: got %q, want %q", p.Manifest.ID, got, want[p.Manifest.ID])
+		}
+	}
+	i.Siblings = append(i.Siblings, sibling{Path: "c/m-Q2_K.gguf"}, sibling{Path: "c/mmproj-F32.gguf"})
+	for _, p := range planned(t, target{owner: "o", name: "r"}, i) {
+		if p.Manifest.ID == "r/Q2_K" && p.Manifest.Settings["mmproj"] != "c/mmproj-F32.gguf" {
+			t.Errorf("projector of the same folder: %v", p.Manifest.Settings)
+		}
 	}
 }
 

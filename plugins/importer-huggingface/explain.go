@@ -92,6 +92,8 @@ func (c *client) missing(ctx context.Context, t target) string {
 	text := fmt.Sprintf("there is no repository '%s' on %s", t.repo(), c.endpoint.Host)
 	if near := c.near(ctx, t); len(near) > 0 {
 		text += "; did you mean " + enumerated(near) + "?"
+	} else {
+		text += "."
 	}
 	if c.token {
 		return text + " If it is private, the token must be of an account that may read it"

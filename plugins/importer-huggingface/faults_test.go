@@ -63,9 +63,9 @@ func TestRefusals(t *testing.T) {
 		code        sdk.Code // empty: it resolves
 		says        []string
 	}{
-		{"missing", none, "hf://acme/open-gguff", sdk.CodeNotFound, []string{"no repository 'acme/open-gguff'", "did you mean 'acme/open-GGUF'?", "set HF_TOKEN"}},
+		{"missing", none, "hf://acme/open-gguff", sdk.CodeNotFound, []string{"no repository 'acme/open-gguff'", "did you mean 'acme/open-GGUF'? If it is private, set HF_TOKEN"}},
 		{"missing, other owner", none, "hf://acne/open-GGUF", sdk.CodeNotFound, []string{"did you mean 'acme/open-GGUF'?"}},
-		{"missing, with a token", alice, "hf://nobody/nothing", sdk.CodeNotFound, []string{"no repository 'nobody/nothing'", "the token must be"}},
+		{"missing, with a token", alice, "hf://nobody/nothing", sdk.CodeNotFound, []string{"no repository 'nobody/nothing' on " + strings.TrimPrefix(h.url, "http://") + ". If it is private, the token must be"}},
 		{"private", none, "hf://acme/private-GGUF", sdk.CodeNotFound, []string{"If it is private, set HF_TOKEN"}},
 		{"private, not for this token", bob, "hf://acme/private-GGUF", sdk.CodeNotFound, []string{"the token must be"}},
 		{"private, for this token", alice, "hf://acme/private-GGUF", "", nil},

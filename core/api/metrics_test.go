@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
@@ -119,5 +120,24 @@ func TestMetricsOfLifecycle(t *testing.T) {
 	}
 	if !strings.Contains(text, `enginebay_engine_restarts_total{engine="echo"} 2`) {
 		t.Error("the plugin's restarts are not counted")
+	}
+}
+
+func TestMetricsOfDownloads(t *testing.T) {
+	from := newHeldSource(t)
+	b := newBay(t, nil)
+	wantLines(t, b.scrape(), "enginebay_downloads_in_progress 0", "enginebay_download_bytes_total 0", "enginebay_download_files_total 0", "enginebay_download_failures_total 0")
+	b.do("POST", "/v1/models", fmt.Sprintf(`{"id": "tiny", "source": "%s/x.gguf"}`, from.URL))
+	b.poll(t, "tiny", func(m shown) bool { return m.Download != nil && m.Download.Done > 0 })
+	wantLines(t, b.scrape(), "enginebay_downloads_in_progress 1", `enginebay_models{state="downloading"} 1`)
+	from.release()
+	b.poll(t, "tiny", isState(core.StateReady))
+	b.do("POST", "/v1/models", fmt.Sprintf(`{"id": "lost", "download": true, "sources": [{"filename": "y.gguf", "url": "%s/nowhere.gguf"}]}`, from.URL))
+	b.poll(t, "lost", func(m shown) bool { return m.Error != "" })
+	wantLines(t, b.scrape(), "enginebay_downloads_in_progress 0", "enginebay_download_files_total 1", "enginebay_download_failures_total 1")
+	if bytes := regexp.MustCompile(`(?m)^enginebay_download_bytes_total (.+)$`).FindStringSubmatch(b.scrape()); bytes == nil {
+		t.Error("no bytes")
+	} else if n, err := strconv.ParseFloat(bytes[1], 64); err != nil || n < float64(len(from.data)) {
+		t.Errorf("%s of %d bytes", bytes[1], len(from.data))
 	}
 }

@@ -2,5 +2,5 @@
 // Prometheus' text form.
 //
 // Only requests are counted here, with a few atomic additions each. Everything
-// else (models, engines, the process) is asked when somebody scrapes.
+// else (models, engines, downloads, the process) is asked when somebody scrapes.
 package metrics

@@ -29,6 +29,11 @@ var (
 	engineState    = desc("engine_state", "1 for the state that an engine's plugin is in.", "engine", "plugin", "state")
 	engineRestarts = desc("engine_restarts_total", "Times that an engine's plugin ended without being asked.", "engine")
 	engineModels   = desc("engine_models", "Models that an engine has in memory.", "engine")
+
+	downloads        = desc("downloads_in_progress", "Models whose files are being downloaded; those that wait for their turn are not among them.")
+	downloadBytes    = desc("download_bytes_total", "Bytes that came over the network for models.")
+	downloadFiles    = desc("download_files_total", "Files of models that were downloaded whole.")
+	downloadFailures = desc("download_failures_total", "Downloads of models that ended badly; canceled ones are not among them.")
 )
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -38,7 +43,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 // Describe implements prometheus.Collector.
 func (c runtimeCollector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{models, modelLoaded, modelRequests, modelWaiting, modelMemory, modelWaits, modelLoads, modelFailures, modelEvictions, modelEnds,
-		engineState, engineRestarts, engineModels} {
+		engineState, engineRestarts, engineModels, downloads, downloadBytes, downloadFiles, downloadFailures} {
 		to <- d
 	}
 }
@@ -47,6 +52,7 @@ func (c runtimeCollector) Describe(to chan<- *prometheus.Desc) {
 func (c runtimeCollector) Collect(to chan<- prometheus.Metric) {
 	c.models(to)
 	c.engines(to)
+	c.downloads(to)
 }
 
 func gauge(to chan<- prometheus.Metric, d *prometheus.Desc, value float64, labels ...string) {
@@ -101,4 +107,12 @@ func (c runtimeCollector) engines(to chan<- prometheus.Metric) {
 		counter(to, engineRestarts, float64(e.Process.Restarts), e.ID)
 		gauge(to, engineModels, float64(len(e.Models)), e.ID)
 	}
+}
+
+func (c runtimeCollector) downloads(to chan<- prometheus.Metric) {
+	counts := c.runtime.Downloads()
+	gauge(to, downloads, float64(counts.Active))
+	counter(to, downloadBytes, float64(counts.Bytes))
+	counter(to, downloadFiles, float64(counts.Files))
+	counter(to, downloadFailures, float64(counts.Failures))
 }

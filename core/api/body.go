@@ -19,6 +19,12 @@ const strangersBody = 64 << 10
 // received looks at a request's headers before its body is read.
 func (s *Server) received(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	config := fasthttp.RequestConfig{MaxRequestBodySize: s.policy.Load().maxBody}
+	if holds(h) {
+		if _, err := s.identify(h); err == nil {
+			hold(h)
+			return config
+		}
+	}
 	if n := h.ContentLength(); n == -1 || n > strangersBody {
 		config.ReadTimeout = bodyTimeout
 		if _, err := s.identify(h); err != nil {

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"time"
+
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
@@ -54,3 +56,6 @@ func Fit(said string) string { return fit(said) }
 func EngineFailed(op sdk.Operation, events string) (at int, e *apiError) {
 	return engineFailed(operation{Operation: op}, "m", []byte(events))
 }
+
+// SetStall sets how long an upload may send nothing.
+func (s *Server) SetStall(d time.Duration) { s.stall = d }

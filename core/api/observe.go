@@ -41,6 +41,9 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	if route := c.Route().Path; route != "/" { // which all requests pass
 		o.route = route
 	}
+	if err != nil && holds(&c.Request().Header) {
+		refuse(c)
+	}
 	o.answer(c, err)
 	if cap(c.Request().Body()) > keptBody {
 		c.Request().SwapBody(nil)

@@ -57,11 +57,13 @@ type Server struct {
 	local   atomic.Bool // only this machine reaches the listener
 
 	listing atomic.Pointer[listing]
+	uploads uploads
+	stall   time.Duration // see stallTimeout
 }
 
 // New makes a server with all its routes.
 func New(c Config) *Server {
-	s := &Server{runtime: c.Runtime, metrics: metrics.New(c.Runtime, c.Version), config: c, log: c.Log}
+	s := &Server{runtime: c.Runtime, metrics: metrics.New(c.Runtime, c.Version), config: c, log: c.Log, stall: stallTimeout}
 	s.Apply(c.Policy)
 	s.app = fiber.New(fiber.Config{
 		AppName:                      "enginebay",
@@ -94,7 +96,7 @@ func (s *Server) routes() []route {
 		{"GET", "/openapi.json", public, s.showOpenAPI},
 		{"GET", "/v1/events", keyed, s.events},
 		{"GET", "/v1/models", keyed, s.listModels},
-		{"POST", "/v1/models", keyed, s.createModel},
+		{"POST", uploadPath, keyed, s.postModel},
 		{"GET", "/v1/plans", keyed, s.showPlans},
 		{"GET", "/v1/search", keyed, s.search},
 		{"GET", "/v1/engines", keyed, s.listEngines},
@@ -134,7 +136,11 @@ func (s *Server) Serve(l net.Listener) error {
 
 // Shutdown takes no new connections and waits up to timeout for those that work.
 // Streams end only when their models do: close the Runtime first, or at the same time.
-func (s *Server) Shutdown(timeout time.Duration) error { return s.app.ShutdownWithTimeout(timeout) }
+// Uploads are cut at once.
+func (s *Server) Shutdown(timeout time.Duration) error {
+	defer s.uploads.end()
+	return s.app.ShutdownWithTimeout(timeout)
+}
 
 // fail answers every error.
 func (s *Server) fail(c *fiber.Ctx, err error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -67,6 +68,9 @@ func printModels(cmd *cobra.Command, models []model, all bool) {
 		for _, warning := range m.Warnings {
 			fmt.Fprintf(cmd.ErrOrStderr(), "\n%s: warning: %s\n", m.ID, warning)
 		}
+	}
+	if !slices.ContainsFunc(models, func(m model) bool { return m.State != "to_download" }) {
+		fmt.Fprint(cmd.ErrOrStderr(), "\nto download one: enginebay pull MODEL\n")
 	}
 	if folded > 0 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "\n%d more can be downloaded: enginebay list --all\n", folded)

@@ -24,6 +24,13 @@ func TestScripts(t *testing.T) {
 	}
 	other := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(other.Close)
+	web := httptest.NewServer(http.FileServer(http.Dir(root + "/examples/models/tiny-guide")))
+	t.Cleanup(web.Close)
+	weights, err := os.ReadFile(root + "/examples/models/tiny-guide/tiny-guide.gguf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hub := startHub(t, map[string]string{"acme/tiny-GGUF/tiny.Q4_K_M.gguf": string(weights), "acme/tiny-GGUF/tiny.Q8_0.gguf": string(weights)})
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
@@ -34,6 +41,8 @@ func TestScripts(t *testing.T) {
 			env.Setenv("WEIGHTS", mustAbs(root+"/examples/models/tiny-guide/tiny-guide.gguf"))
 			env.Setenv("EXAMPLES", mustAbs(root+"/examples"))
 			env.Setenv("SERVER", b.addr())
+			env.Setenv("WEB", web.URL)
+			env.Setenv("HUB", hub)
 			env.Setenv("OTHER_PROGRAM", other.Listener.Addr().String())
 			env.Setenv("FREE_ADDR", freeAddr(t))
 			env.Defer(func() { stopServer(t, env.WorkDir+"/home") })

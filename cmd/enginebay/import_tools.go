@@ -104,7 +104,7 @@ func (c *config) choose(cmd *cobra.Command, t tool, f importFlags) ([]string, er
 	var plans []plan
 	for _, p := range list.Data {
 		if p.here() == "" {
-			names, plans = append(names, firstOf(p.Variant, p.ID)), append(plans, p)
+			names, plans = append(names, firstOf(p.Ref, p.Variant, p.ID)), append(plans, p)
 		}
 	}
 	switch {

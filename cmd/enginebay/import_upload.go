@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -68,7 +69,8 @@ func infoSize(info os.FileInfo) int64 {
 	return info.Size()
 }
 
-// sendFiles sends files as a form, as they are read.
+// sendFiles sends files as a form, as they are read. It tells how much will come, so
+// that a server without room refuses at once.
 func (c client) sendFiles(cmd *cobra.Command, id string, files []string, t *transfer) (begun, error) {
 	r, w := io.Pipe()
 	form := multipart.NewWriter(w)
@@ -77,9 +79,10 @@ func (c client) sendFiles(cmd *cobra.Command, id string, files []string, t *tran
 		return begun{}, err
 	}
 	req.Header.Set("Content-Type", form.FormDataContentType())
+	req.ContentLength = frameSize(form.Boundary(), id, files) + t.total
 	written := make(chan error, 1)
 	go func() {
-		err := writeForm(form, id, files, t)
+		err := writeForm(form, id, files, t.send)
 		_ = w.CloseWithError(err) // it returns nil always
 		written <- err
 	}()
@@ -100,29 +103,41 @@ func (c client) sendFiles(cmd *cobra.Command, id string, files []string, t *tran
 // errAnswered ends the writing of a form whose answer is there.
 var errAnswered = errors.New("the server has answered")
 
-func writeForm(form *multipart.Writer, id string, files []string, t *transfer) error {
+// frameSize is how many bytes a form has beside the contents of its files.
+func frameSize(boundary, id string, files []string) int64 {
+	var frame bytes.Buffer
+	form := multipart.NewWriter(&frame)
+	_ = form.SetBoundary(boundary) // it is of another form
+	_ = writeForm(form, id, files, func(io.Writer, string) error { return nil })
+	return int64(frame.Len())
+}
+
+// writeForm writes fields, then files, whose contents fill writes.
+func writeForm(form *multipart.Writer, id string, files []string, fill func(part io.Writer, file string) error) error {
 	if id != "" {
 		if err := form.WriteField("id", id); err != nil {
 			return err
 		}
 	}
 	for _, file := range files {
-		if err := writePart(form, file, t); err != nil {
+		part, err := form.CreateFormFile("file", filepath.Base(file))
+		if err != nil {
+			return err
+		}
+		if err := fill(part, file); err != nil {
 			return err
 		}
 	}
 	return form.Close()
 }
 
-func writePart(form *multipart.Writer, file string, t *transfer) error {
+// send writes a file.
+func (t *transfer) send(to io.Writer, file string) error {
 	f, err := os.Open(file)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	part, err := form.CreateFormFile("file", filepath.Base(file))
-	if err == nil {
-		_, err = io.Copy(part, t.reader(f))
-	}
+	_, err = io.Copy(to, t.reader(f))
 	return err
 }

@@ -9,6 +9,7 @@ import (
 
 // plan is what the commands use of a variant of a source.
 type plan struct {
+	Ref     string  `json:"ref"` // that names it alone; may be empty
 	Variant string  `json:"variant"`
 	ID      string  `json:"id"`
 	Size    float64 `json:"size"`   // bytes; 0 where unknown

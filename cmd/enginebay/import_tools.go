@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -69,10 +68,6 @@ func (c *config) listTool(cmd *cobra.Command, t tool, f importFlags) error {
 	if printed, err := c.fetch(cmd, plansPath(t.all, "", ""), f.json, &list); printed || err != nil {
 		return err
 	}
-	if len(list.Data) == 0 {
-		fmt.Fprintf(cmd.OutOrStdout(), "No models of %s were found on the server's machine.\n", t.name)
-		return nil
-	}
 	printTool(cmd, list.Data)
 	fmt.Fprintf(cmd.ErrOrStderr(), "\nto link one:  enginebay import --from %s NAME\nto link all:  enginebay import --from %s\n", t.name, t.name)
 	return nil
@@ -97,7 +92,7 @@ func (p plan) here() string {
 // question.
 func (c *config) choose(cmd *cobra.Command, t tool, f importFlags) ([]string, error) {
 	var list struct{ Data []plan }
-	if err := c.client().get(cmd.Context(), plansPath(t.all, "", ""), &list); err != nil && !hasStatus(err, http.StatusNotFound) {
+	if err := c.client().get(cmd.Context(), plansPath(t.all, "", ""), &list); err != nil {
 		return nil, err
 	}
 	var names []string
@@ -108,8 +103,6 @@ func (c *config) choose(cmd *cobra.Command, t tool, f importFlags) ([]string, er
 		}
 	}
 	switch {
-	case len(list.Data) == 0:
-		return nil, fmt.Errorf("no models of %s were found on the server's machine", t.name)
 	case len(names) == 0:
 		fmt.Fprintf(cmd.ErrOrStderr(), "all models of %s are here already\n", t.name)
 		return nil, nil

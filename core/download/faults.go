@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/dustin/go-humanize"
-
 	"github.com/enginebay/enginebay/sdk"
 	"github.com/enginebay/enginebay/sdk/web"
 )
@@ -86,12 +84,6 @@ func unanswered(err error, address string) error {
 		err = call.Err // without the address, which may hold credentials
 	}
 	return &passing{error: fmt.Errorf("ask %s: %w", web.Public(address), err)}
-}
-
-// exhausted is a disk without enough room.
-func exhausted(dir string, need, free, reserve uint64) error {
-	return sdk.Errorf(sdk.CodeExhausted, "The disk of %s has %s free, and %s are needed beside the %s that stay in reserve; make room, and go on with the download then",
-		dir, humanize.Bytes(free), humanize.Bytes(need), humanize.Bytes(reserve))
 }
 
 // coded gives an error its code, at the end of a fetch.

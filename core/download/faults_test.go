@@ -20,8 +20,8 @@ import (
 
 // large is a file of several ranges, and other is another one of that size.
 var (
-	large = content(24 << 20)
-	other = bytes.Repeat([]byte("other bytes. "), 24<<20/13+1)[:24<<20]
+	large = content(17 << 20)
+	other = bytes.Repeat([]byte("other bytes. "), 17<<20/13+1)[:17<<20]
 )
 
 const mega = 1 << 20
@@ -50,7 +50,7 @@ func TestFaults(t *testing.T) {
 		{name: "it is cut for good in the midst", fault: func(n int) fault { return fault{after: max(0, int64(3-n)) * mega, then: cut} }, code: sdk.CodeUnavailable, kept: true},
 		{name: "no HTTP", server: hijacked("SSH-2.0-OpenSSH_9.6\r\n"), code: sdk.CodeUnavailable, kept: true},
 		{name: "slow loris in the headers", server: dripping("HTTP/1.1 200 OK\r\nX-A: "), code: sdk.CodeUnavailable, kept: true, says: "next to nothing"},
-		{name: "slow loris in the body", server: dripping("HTTP/1.1 200 OK\r\nContent-Length: 25165824\r\n\r\n"), code: sdk.CodeUnavailable, says: "next to nothing", kept: true},
+		{name: "slow loris in the body", server: dripping("HTTP/1.1 200 OK\r\nContent-Length: 17825792\r\n\r\n"), code: sdk.CodeUnavailable, says: "next to nothing", kept: true},
 
 		{name: "200 to a range", server: plain},
 		{name: "200 to a range, and cut", server: plain, fault: func(n int) fault { return []fault{{after: 9 * mega, then: cut}, {}}[min(n, 1)] }},
@@ -111,7 +111,7 @@ func TestFaults(t *testing.T) {
 			}
 			url := serve(t, row.server(t))
 			if row.fault != nil {
-				url, _ = through(t, url, row.fault)
+				url = through(t, url, row.fault)
 			}
 			f := row.file
 			f.Path, f.URL = target(t), url+"/model.gguf?secret=hunter2"
@@ -148,7 +148,7 @@ func TestFaults(t *testing.T) {
 // stallOf is short where a stall is what the row waits for.
 func stallOf(says, name string) time.Duration {
 	if says == "next to nothing" || strings.Contains(name, "silent") {
-		return 150 * time.Millisecond
+		return 500 * time.Millisecond
 	}
 	return 20 * time.Second
 }
@@ -297,9 +297,9 @@ func answering(status int, kind, body string) func(*testing.T) http.Handler {
 func bomb(t *testing.T) http.Handler {
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
-	z.Write(make([]byte, 16<<20))
+	z.Write(make([]byte, mega))
 	z.Close()
-	all := bytes.Repeat(packed.Bytes(), 64)
+	all := bytes.Repeat(packed.Bytes(), 1024)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
 		w.Write(all)
@@ -361,7 +361,7 @@ func dripping(text string) func(*testing.T) http.Handler {
 
 func redirected(t *testing.T) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/model.gguf", http.RedirectHandler("/elsewhere", 302))
+	mux.Handle("/model.gguf", http.RedirectHandler("/elsewhere", http.StatusFound))
 	mux.Handle("/elsewhere", good(t))
 	return mux
 }
@@ -375,12 +375,14 @@ func loop(to string) func(*testing.T) http.Handler {
 			if to == "" {
 				next = fmt.Sprintf("/%d", count.Add(1))
 			}
-			http.Redirect(w, r, next, 302)
+			http.Redirect(w, r, next, http.StatusFound)
 		})
 	}
 }
 
-func away(*testing.T) http.Handler { return http.RedirectHandler("http://10.1.2.3/model.gguf", 302) }
+func away(*testing.T) http.Handler {
+	return http.RedirectHandler("http://10.1.2.3/model.gguf", http.StatusFound)
+}
 
 // signed redirects to addresses that serve two requests each.
 func signed(t *testing.T) http.Handler {
@@ -389,12 +391,12 @@ func signed(t *testing.T) http.Handler {
 	file := good(t)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/model.gguf" {
-			http.Redirect(w, r, fmt.Sprintf("/signed/%d", made.Add(1)), 302)
+			http.Redirect(w, r, fmt.Sprintf("/signed/%d", made.Add(1)), http.StatusFound)
 			return
 		}
 		count, _ := served.LoadOrStore(r.URL.Path, new(atomic.Int64))
 		if count.(*atomic.Int64).Add(1) > 2 {
-			http.Error(w, "expired", 403)
+			http.Error(w, "expired", http.StatusForbidden)
 			return
 		}
 		file.ServeHTTP(w, r)
@@ -408,7 +410,7 @@ func linkedTo(hash string, size int64) func(*testing.T) http.Handler {
 		mux.HandleFunc("/model.gguf", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X-Linked-Etag", `"`+hash+`"`)
 			w.Header().Set("X-Linked-Size", fmt.Sprint(size))
-			http.Redirect(w, r, "/elsewhere", 302)
+			http.Redirect(w, r, "/elsewhere", http.StatusFound)
 		})
 		mux.Handle("/elsewhere", good(t))
 		return mux
@@ -440,7 +442,7 @@ func single(t *testing.T) http.Handler {
 			defer func() { <-busy }()
 			file.ServeHTTP(w, r)
 		default:
-			http.Error(w, "one at a time", 429)
+			http.Error(w, "one at a time", http.StatusTooManyRequests)
 		}
 	})
 }

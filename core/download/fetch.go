@@ -57,6 +57,9 @@ func (c *Client) Fetch(ctx context.Context, files []File, progress func(Progress
 			return coded(ctx, f.file.Path, err)
 		}
 	}
+	if err := c.fits(fetches); err != nil {
+		return err
+	}
 	stop := c.tell(fetches, progress)
 	defer stop()
 	g, inner := errgroup.WithContext(ctx)

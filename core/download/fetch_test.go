@@ -48,7 +48,7 @@ func TestFetchLeavesWhatIsThere(t *testing.T) {
 }
 
 func TestResume(t *testing.T) {
-	data := content(64 << 20)
+	data := content(40 << 20)
 	o := &origin{data: data, tag: `"1"`}
 	f := download.File{Path: target(t), URL: serve(t, o), SHA256: sum(data)}
 	c := newClient(t, download.Config{Rate: 200 << 20})

@@ -23,7 +23,7 @@ func child() {
 	err := json.Unmarshal([]byte(os.Getenv(childEnv)), &f)
 	if err == nil {
 		var c *download.Client
-		if c, err = download.New(download.Config{Web: loopback, Rate: 50 << 20}); err == nil {
+		if c, err = download.New(download.Config{Web: loopback, Rate: 30 << 20}); err == nil {
 			c.Hasten(300 * time.Millisecond) // a journal every 15 ms
 			err = c.Fetch(context.Background(), []download.File{f}, nil)
 		}
@@ -42,7 +42,7 @@ func TestKill(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	data := content(24 << 20)
+	data := content(12 << 20)
 	var sent, anew, kept int64
 	for point := range 20 {
 		o := &origin{data: data, tag: `"1"`}

@@ -39,7 +39,7 @@ type proxy struct {
 }
 
 // through starts a faulty proxy before a server, and returns the address to use.
-func through(t *testing.T, url string, faults func(n int) fault) (string, *proxy) {
+func through(t *testing.T, url string, faults func(n int) fault) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -57,7 +57,7 @@ func through(t *testing.T, url string, faults func(n int) fault) (string, *proxy
 		p.mu.Unlock()
 		p.wait.Wait()
 	})
-	return "http://" + l.Addr().String(), p
+	return "http://" + l.Addr().String()
 }
 
 func (p *proxy) accept(l net.Listener) {
@@ -99,12 +99,6 @@ func (p *proxy) answer(client *net.TCPConn, server net.Conn, f fault) {
 	case blackhole:
 		<-p.end
 	}
-}
-
-func (p *proxy) connections() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.count
 }
 
 // late writes each block some time after it was told to.

@@ -2,6 +2,7 @@ package download
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -18,27 +19,33 @@ type watch struct {
 	stalled atomic.Bool
 	period  time.Duration
 	cancel  context.CancelCauseFunc
-	timer   *time.Timer
+
+	mu    sync.Mutex
+	timer *time.Timer // nil: it is over
 }
 
 // watched begins a watch, which stop ends.
 func watched(ctx context.Context, period time.Duration) (context.Context, *watch) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	w := &watch{period: period, cancel: cancel}
-	w.held.Store(true) // the first period is short by what it takes to get here
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.timer = time.AfterFunc(period, w.look)
 	return ctx, w
 }
 
 func (w *watch) look() {
-	came := w.bytes.Swap(0)
-	held := w.held.Swap(false)
-	if came < drip && !held && !w.parked.Load() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	came, held := w.bytes.Swap(0), w.held.Swap(false)
+	switch {
+	case w.timer == nil:
+	case came >= drip || held || w.parked.Load():
+		w.timer.Reset(w.period)
+	default:
 		w.stalled.Store(true)
 		w.cancel(errStalled)
-		return
 	}
-	w.timer.Reset(w.period)
 }
 
 // park says that nobody reads until unpark.
@@ -49,6 +56,11 @@ func (w *watch) unpark() {
 }
 
 func (w *watch) stop() {
-	w.timer.Stop()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.timer != nil {
+		w.timer.Stop()
+		w.timer = nil
+	}
 	w.cancel(context.Canceled)
 }

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// Hasten makes a client impatient: a stall is that long, a journal comes every
-// twentieth of it, and retries come at once.
-func (c *Client) Hasten(stall time.Duration) {
-	c.pace = pace{stall: stall, save: stall / 20, report: 5 * time.Millisecond, wait: time.Millisecond, waits: 4 * time.Millisecond, tries: 3}
+// Hasten makes a client impatient: a stall is that long, journals come so often, and
+// retries come at once.
+func (c *Client) Hasten(stall, save time.Duration) {
+	c.pace = pace{stall: stall, save: save, report: 5 * time.Millisecond, wait: time.Millisecond, waits: 4 * time.Millisecond, tries: 3}
 }
 
 type (

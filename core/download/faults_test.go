@@ -116,7 +116,7 @@ func TestFaults(t *testing.T) {
 			f := row.file
 			f.Path, f.URL = target(t), url+"/model.gguf?secret=hunter2"
 			c := newClient(t, download.Config{Free: disk(200 * mega), Reserve: 50 * mega})
-			c.Hasten(stallOf(row.says, row.name))
+			c.Hasten(stallOf(row.says, row.name), 50*time.Millisecond)
 			want := row.want
 			if want == nil {
 				want = large

@@ -37,7 +37,7 @@ func newClient(t *testing.T, c download.Config) *download.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client.Hasten(20 * time.Second)
+	client.Hasten(20*time.Second, 50*time.Millisecond)
 	return client
 }
 
@@ -61,15 +61,7 @@ type origin struct {
 	mu     sync.Mutex
 	ranges []string
 	sent   int64
-	at     int64  // when so much is sent,
-	then   func() // this happens
-}
-
-// when calls f once so many bytes were sent.
-func (o *origin) when(at int64, f func()) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.at, o.then = at, f
+	before func(sent int64) // is called before more is sent; nil: nothing is
 }
 
 func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -91,14 +83,14 @@ type counted struct {
 }
 
 func (c *counted) Write(p []byte) (int, error) {
+	if c.o.before != nil {
+		_, sent := c.o.asked()
+		c.o.before(sent)
+	}
 	n, err := c.ResponseWriter.Write(p)
 	c.o.mu.Lock()
 	defer c.o.mu.Unlock()
 	c.o.sent += int64(n)
-	if c.o.then != nil && c.o.sent >= c.o.at {
-		c.o.then()
-		c.o.then = nil
-	}
 	return n, err
 }
 

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/enginebay/enginebay/core/download"
 	"github.com/enginebay/enginebay/sdk"
@@ -214,7 +215,7 @@ func TestRoom(t *testing.T) {
 		}
 		return 1000 * mega, nil
 	}})
-	c.Hasten(stallOf("next to nothing", ""))
+	c.Hasten(20*time.Second, 10*time.Millisecond)
 	if err := c.Fetch(t.Context(), []download.File{f}, nil); sdk.CodeOf(err) != sdk.CodeExhausted {
 		t.Fatalf("error is %v, wanted exhausted", err)
 	}

@@ -92,12 +92,17 @@ func (m *Model) sealed() bool {
 	return m.home == "" || len(m.Files) == 0 || m.held
 }
 
-// copied is a manifest that may be changed.
+// copied is a manifest that may be changed, with maps to write into.
 func copied(m sdk.Manifest) (sdk.Manifest, error) {
 	var c sdk.Manifest
 	text, err := writeManifest(m)
 	if err == nil {
 		err = json.Unmarshal(text, &c)
+	}
+	for _, values := range []*map[string]any{&c.Settings, &c.Parameters, &c.Metadata} {
+		if *values == nil {
+			*values = map[string]any{}
+		}
 	}
 	return c, err
 }

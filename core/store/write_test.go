@@ -80,6 +80,24 @@ func TestEditKeepsUnknownKeys(t *testing.T) {
 	}
 }
 
+// TestEditFillsMaps: a change may write into the maps of a model that had none, and
+// those that it leaves empty are not written.
+func TestEditFillsMaps(t *testing.T) {
+	s := plantAndOpen(t, tree{"m/model.json": source("", "https://huggingface.co/a/b")})
+	must(t, s.Edit("m", func(manifest *sdk.Manifest) error {
+		manifest.Settings["mmproj"], manifest.Metadata["repository"] = "mmproj.gguf", "https://huggingface.co/a/b"
+		manifest.Parameters["top_p"] = 0.5
+		delete(manifest.Parameters, "top_p")
+		return nil
+	}))
+	m := model(t, s, "m")
+	text, err := os.ReadFile(m.File)
+	must(t, err)
+	if m.Manifest.Settings["mmproj"] != "mmproj.gguf" || m.Manifest.Metadata["repository"] == nil || strings.Contains(string(text), "parameters") {
+		t.Errorf("got %s", text)
+	}
+}
+
 // TestEditIsWhole: whoever reads while a model is saved sees the old or the new.
 func TestEditIsWhole(t *testing.T) {
 	models := plant(t, tree{"m/model.json": `{"engine": "api", "description": "` + strings.Repeat("a", 50_000) + `"}`})

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -104,47 +103,6 @@ func (r *Runtime) importing(id string) func(local.Progress) {
 		told = time.Now()
 		r.events.emit(Event{Type: EventDownloadProgress, Model: id, Download: &Download{Phase: p.Phase, Done: p.Done, Total: p.Total, ETA: -1}})
 	}
-}
-
-// An UploadRequest is a model that comes in as streams.
-type UploadRequest struct {
-	ID   string // empty: by the name of the first file
-	Size int64  // bytes that come at most; 0 where unknown
-}
-
-// Upload makes a model of files as they come in: weights, all parts of them, a
-// projector, a model file; or one zip. parts returns them one after the other, and
-// [io.EOF] at the end. Nothing is there before all of it is, and nothing stays of
-// what breaks off.
-//
-// Errors: those of [local.Upload], and those of parts.
-func (r *Runtime) Upload(ctx context.Context, req UploadRequest, parts func() (name string, content io.Reader, err error)) (Pulled, error) {
-	u, err := local.NewUpload(r.store, r.localOptions(), func(local.Progress) {})
-	if err != nil {
-		return Pulled{}, err
-	}
-	defer u.Discard()
-	if err := u.Expect(req.Size); err != nil {
-		return Pulled{}, err
-	}
-	for {
-		name, content, err := parts()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err == nil {
-			err = u.Add(ctx, name, content)
-		}
-		if err != nil {
-			return Pulled{}, err
-		}
-	}
-	ids, err := u.Commit(ctx, req.ID)
-	if err != nil {
-		return Pulled{}, err
-	}
-	m, err := r.Model(ids[0])
-	return Pulled{Model: m, Others: ids[1:]}, err
 }
 
 // isLocal says whether a ref is of this machine: a path, or another tool's store.

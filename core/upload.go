@@ -4,8 +4,7 @@ import (
 	"context"
 	"io"
 
-	from "github.com/enginebay/enginebay/core/local"
-	"github.com/enginebay/enginebay/core/system"
+	"github.com/enginebay/enginebay/core/local"
 )
 
 // An UploadRequest is a model that comes in as streams.
@@ -27,7 +26,7 @@ func (r *Runtime) Upload(ctx context.Context, req UploadRequest, parts func() (n
 	if err := r.vacant(req.ID); err != nil {
 		return Model{}, err
 	}
-	up, err := from.NewUpload(r.store, from.Options{Free: system.Free, Reserve: r.downloads.Load().Reserve}, func(from.Progress) {})
+	up, err := local.NewUpload(r.store, r.localOptions(), func(local.Progress) {})
 	if err != nil {
 		return Model{}, err
 	}

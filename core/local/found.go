@@ -22,6 +22,7 @@ type Found struct {
 	Manifest     sdk.Manifest // of a model that links to the files where they lie
 	Err          error
 
+	raw   bool              // it was not weighed yet
 	zip   string            // path of the zip that it is in
 	names map[string]string // of files that do not say by their own what they are
 	more  []string          // absolute paths of further files that a copy takes along
@@ -48,6 +49,10 @@ func (f *Found) all() []string {
 // weigh reads the heads of the files and completes the manifest by them. What the
 // manifest says already counts more.
 func (f *Found) weigh() {
+	if !f.raw || f.Err != nil {
+		return
+	}
+	f.raw = false
 	described, err := describe(f)
 	if err != nil {
 		f.Err = err

@@ -121,8 +121,8 @@ func (f *Found) ollama(root, manifest string) error {
 	if len(f.Files) == 0 {
 		return errors.New("it has no weights: it is a service, or of a kind that is not GGUF")
 	}
-	f.weigh()
-	return f.Err
+	f.raw = true
+	return nil
 }
 
 // layer takes in what one layer holds.

@@ -3,8 +3,11 @@ package local
 import (
 	"cmp"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/sdk"
@@ -84,7 +87,7 @@ func (t tool) resolve(wanted string, env Env) ([]Found, error) {
 		if len(found) == 0 {
 			return nil, sdk.Errorf(sdk.CodeNotFound, "%s has no models on the machine of the server, or they cannot be read", t.title)
 		}
-		return found, nil
+		return weighed(found), nil
 	}
 	meant := slices.DeleteFunc(slices.Clone(found), func(f Found) bool { return !t.same(f.Name, wanted) })
 	if i := slices.IndexFunc(meant, func(f Found) bool { return f.Name == wanted || f.Name == wanted+":latest" }); i >= 0 {
@@ -94,9 +97,25 @@ func (t tool) resolve(wanted string, env Env) ([]Found, error) {
 	case len(meant) == 0:
 		return nil, sdk.Errorf(sdk.CodeNotFound, "%s has no model %.200q; it has %s", t.title, wanted, some(found))
 	case len(meant) == 1:
+		meant = weighed(meant)
 		return meant, meant[0].Err
 	}
-	return meant, nil
+	return weighed(meant), nil
+}
+
+// weighed are finds with what their heads say. A head of a large vocabulary takes
+// some milliseconds, and a tool may have a hundred.
+func weighed(found []Found) []Found {
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range found {
+		group.Go(func() error {
+			found[i].weigh()
+			return nil
+		})
+	}
+	_ = group.Wait() // each find has its own error
+	return found
 }
 
 // distinctIDs gives finds that would have one id a longer one each: the whole name.

@@ -38,3 +38,27 @@ func TestUnreadable(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestMoveAcrossDisks: where a file cannot get a second name it is copied, and goes
+// when the copy is there.
+func TestMoveAcrossDisks(t *testing.T) {
+	other, err := os.MkdirTemp("/dev/shm", "enginebay")
+	if err != nil {
+		t.Skip("no second file system")
+	}
+	defer os.RemoveAll(other)
+	file := filepath.Join(other, "x.gguf")
+	must(t, os.WriteFile(file, []byte(guide(t)), 0o600))
+	s := open(t)
+	if os.Link(file, filepath.Join(s.Dir(), "..", "probe")) == nil {
+		t.Skip("it is the same file system")
+	}
+	ids, err := bring(t, s, file, local.Options{Mode: local.Move})
+	must(t, err)
+	if m := model(t, s, ids[0]); m.Linked {
+		t.Error("it is a link")
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("the original is still there")
+	}
+}

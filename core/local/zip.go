@@ -191,6 +191,7 @@ func bare(m *store.Model) (name string, manifest sdk.Manifest, err error) {
 		return "", manifest, sdk.Errorf(sdk.CodeInvalid, "The weights cannot be used: %v", m.Err)
 	}
 	f := fromModel(m)
+	f.weigh()
 	if f.Err != nil {
 		return "", manifest, f.Err
 	}

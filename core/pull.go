@@ -53,9 +53,26 @@ func (r *Runtime) Pull(ctx context.Context, req PullRequest) (Pulled, error) {
 	return pulled, err
 }
 
-// catalogue makes model files of variants, which are of one repository, and
-// returns their ids.
+// catalogue makes model files of variants and returns their ids. They are of one
+// repository and share a folder, unless they are remote: the models of a provider
+// are no variants of each other, and each keeps the id that it was asked for by.
 func (r *Runtime) catalogue(all []Variant, req PullRequest) ([]string, error) {
+	if all[0].Manifest.Format != "api" || req.ID != "" {
+		return r.catalogueFolder(all, req)
+	}
+	ids := make([]string, 0, len(all))
+	for _, v := range all {
+		req.ID = v.ID
+		id, err := r.catalogueFolder([]Variant{v}, req)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id...)
+	}
+	return ids, nil
+}
+
+func (r *Runtime) catalogueFolder(all []Variant, req PullRequest) ([]string, error) {
 	folder := req.ID
 	entries := make([]store.Variant, len(all))
 	for i, v := range all {

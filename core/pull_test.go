@@ -253,6 +253,28 @@ func TestPull(t *testing.T) {
 	}
 }
 
+// TestPullRemote: the models of a provider are no variants of each other. One keeps
+// its id when others come, and what was changed in it.
+func TestPullRemote(t *testing.T) {
+	c := newCatalogue(t)
+	remote := func(id string) sdk.Plan {
+		return sdk.Plan{Manifest: sdk.Manifest{ID: id, OwnedBy: "system", Format: "api", Engine: "echo", Metadata: map[string]any{"repository": "https://api.example.com/v1"}}}
+	}
+	c.offer("one", remote("acme/gpt-4o"))
+	c.offer("all", remote("acme/gpt-4o"), remote("acme/gpt-4.1"), remote("acme/o3"))
+	h := c.shop(core.Limits{}, core.Downloads{})
+	h.pull(core.PullRequest{Ref: "fake://one"})
+	pulled := h.pull(core.PullRequest{Ref: "fake://all"})
+	if pulled.Model.ID != "acme/gpt-4o" || !slices.Equal(pulled.Others, []string{"acme/gpt-4.1", "acme/o3"}) {
+		t.Errorf("got %s and %v", pulled.Model.ID, pulled.Others)
+	}
+	for _, m := range h.Models() {
+		if m.State != core.StateReady || m.Manifest.ID != m.ID {
+			t.Errorf("%s is %s, %v", m.ID, m.State, m.Status.Err)
+		}
+	}
+}
+
 // TestPullChoice: which variant is taken, and what is said where none is.
 func TestPullChoice(t *testing.T) {
 	c := newCatalogue(t)
@@ -278,7 +300,7 @@ func TestPullChoice(t *testing.T) {
 		"one is not chosen":   {req: core.PullRequest{Ref: "fake://one"}, limit: 1e9, want: "one ready"},
 		"another id":          {req: core.PullRequest{Ref: "fake://m", ID: "mine/own"}, want: "mine/own ready"},
 		"catalogue only":      {req: core.PullRequest{Ref: "fake://m", CatalogueOnly: true}, want: "m/Q4_K_M to_download"},
-		"a remote model":      {req: core.PullRequest{Ref: "fake://api"}, want: "acme ready"},
+		"a remote model":      {req: core.PullRequest{Ref: "fake://api"}, want: "acme/gpt ready"},
 		"by the importer":     {req: core.PullRequest{Ref: "m", Importer: "fake"}, want: "m/Q4_K_M ready"},
 		"no such importer":    {req: core.PullRequest{Ref: "m", Importer: "none"}, want: `no importer "none"; installed are fake`, code: sdk.CodeNotFound},
 		"missing":             {req: core.PullRequest{Ref: "fake://none"}, want: "the catalogue says 404", code: sdk.CodeNotFound},

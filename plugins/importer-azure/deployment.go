@@ -30,7 +30,7 @@ func (a *account) plan(r resource, d deployment) sdk.Plan {
 		Format:   "api",
 		Engine:   "api",
 		Settings: map[string]any{"provider": "azure", "base_url": r.endpoint + "/openai", "deployment_name": d.ID, "api_version": r.version, "auth": a.Auth},
-		Metadata: map[string]any{"resource": r.name},
+		Metadata: map[string]any{"repository": r.endpoint, "resource": r.name},
 	}
 	if r.version == "v1" {
 		delete(manifest.Settings, "deployment_name")

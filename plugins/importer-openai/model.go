@@ -30,12 +30,13 @@ func (s settings) plan(m model) sdk.Plan {
 		Format:   "api",
 		Engine:   "api",
 		Settings: map[string]any{"provider": s.Provider, "base_url": s.BaseURL, "model": m.ID},
+		Metadata: map[string]any{"repository": s.BaseURL},
 	}
 	if manifest.OwnedBy == "" {
 		manifest.OwnedBy = s.Provider
 	}
 	if kind := kindOf(m.ID); kind != "" {
-		manifest.Metadata = map[string]any{"type": kind}
+		manifest.Metadata["type"] = kind
 		if kind == "embedding" {
 			manifest.Settings["embedding"] = true
 		}

@@ -1,11 +1,14 @@
 package web_test
 
 import (
+	"context"
+	"errors"
 	"io"
 	"log"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/enginebay/enginebay/sdk"
 	"github.com/enginebay/enginebay/sdk/web"
@@ -76,6 +79,25 @@ func TestPrivateAllows(t *testing.T) {
 				refused(t, err, never)
 			}
 		})
+	}
+}
+
+// TestNAT64: in a network of IPv6 only, all of IPv4 is reached through one prefix,
+// so the address inside decides. Whether the call itself comes to anything is not asked.
+func TestNAT64(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://[64:ff9b::127.0.0.1]:9/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := client(t, web.Config{Private: []string{"127.0.0.0/8"}}).Do(r)
+	if err == nil {
+		answer.Body.Close()
+	}
+	var refusal *web.Error
+	if errors.As(err, &refusal) {
+		t.Error(err)
 	}
 }
 

@@ -43,7 +43,7 @@ func TestBarsAlign(t *testing.T) {
 	for width := 10; width < 150; width++ {
 		lines := barLines([]progressBar{{"a", d}, {"a-longer-name/Q4_K_M", d}, {"日本語", d}}, width)
 		for _, line := range lines {
-			if runewidth.StringWidth(line) != runewidth.StringWidth(lines[0]) || !strings.Contains(line, "▕") != (!strings.Contains(lines[0], "▕")) {
+			if runewidth.StringWidth(line) != runewidth.StringWidth(lines[0]) || strings.Contains(line, "▕") != strings.Contains(lines[0], "▕") {
 				t.Fatalf("at width %d the lines are\n%s", width, strings.Join(lines, "\n"))
 			}
 		}

@@ -223,6 +223,10 @@ func (r *Runtime) Search(ctx context.Context, words, name string, limit int) ([]
 		}
 		asked = []importer{in}
 	}
+	if name != "" {
+		hits, err := r.search(ctx, asked[0], words, limit)
+		return foundBy(name, hits, limit), err
+	}
 	var found []Found
 	var failed error = sdk.Errorf(sdk.CodeUnsupported, "no importer that can search is installed")
 	for _, in := range asked {
@@ -233,14 +237,19 @@ func (r *Runtime) Search(ctx context.Context, words, name string, limit int) ([]
 		} else if err == nil && sdk.CodeOf(failed) == sdk.CodeUnsupported {
 			failed = nil
 		}
-		for _, hit := range hits[:min(len(hits), limit)] {
-			found = append(found, Found{hit, in.id})
-		}
+		found = append(found, foundBy(in.id, hits, limit)...)
 	}
 	if len(found) > 0 {
 		failed = nil
 	}
 	return found[:min(len(found), limit)], failed
+}
+
+func foundBy(importer string, hits []sdk.Hit, limit int) (found []Found) {
+	for _, hit := range hits[:min(len(hits), limit)] {
+		found = append(found, Found{hit, importer})
+	}
+	return found
 }
 
 func (r *Runtime) search(ctx context.Context, in importer, words string, limit int) ([]sdk.Hit, error) {

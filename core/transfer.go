@@ -253,8 +253,8 @@ func partial(m *store.Model) *Download {
 		f := DownloadFile{Name: target.Source.Filename, Total: target.Source.Size}
 		if done, total, _, ok := download.Partial(target.Path); ok {
 			f.Done, f.Total, any = done, max(total, f.Total), true
-		} else if target.Whole {
-			f.Done, any = f.Total, true
+		} else if target.Whole { // which may be another variant's doing
+			f.Done = f.Total
 		}
 		now.Done, now.Total, now.Files = now.Done+f.Done, now.Total+f.Total, append(now.Files, f)
 	}

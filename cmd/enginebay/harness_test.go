@@ -99,7 +99,7 @@ func startServerWith(t testing.TB, home string, flags ...string) *bay {
 	t.Helper()
 	b := &bay{t: t, home: home, log: &journal{}, done: make(chan struct{})}
 	b.cmd = exec.Command(filepath.Join(build, "enginebay"), append([]string{"serve", "--home", home, "--addr", "127.0.0.1:0",
-		"--plugin-dir", filepath.Join(build, "examples")}, flags...)...)
+		"--catalogue", "false", "--plugin-dir", filepath.Join(build, "examples")}, flags...)...)
 	out, err := b.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

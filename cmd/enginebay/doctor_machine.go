@@ -125,8 +125,9 @@ func (e *examination) disk(check, dir string, disk system.Amounts) {
 	switch {
 	case disk.Total == 0:
 		e.warn(check, "see whether it is mounted", "the disk of %s cannot be measured", dir)
-	case disk.Available < leastDisk:
-		e.warn(check, "make room, or name a home on another disk with --home", "only %s free at %s", amount(disk.Available), dir)
+	case disk.Available < leastDisk+uint64(e.config.DownloadReserve):
+		e.warn(check, "make room, or name a home on another disk with --home", "only %s free at %s, and downloads leave %s of that (download_reserve)",
+			amount(disk.Available), dir, amount(uint64(e.config.DownloadReserve)))
 	default:
 		e.ok(check, "%s free at %s", amount(disk.Available), dir)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -29,12 +30,8 @@ func (e *examination) importers(found []pluginhost.Plugin) {
 
 // proxy looks whether somebody answers where downloads are sent first.
 func (e *examination) proxy() {
-	const advice = "mend HTTPS_PROXY, or unset it where no proxy is needed; the server has the one of its own environment"
-	req, err := http.NewRequest(http.MethodGet, "https://huggingface.co", nil)
-	if err != nil {
-		return
-	}
-	proxy, err := http.ProxyFromEnvironment(req)
+	const advice = "mend download_proxy in enginebay.yaml, or HTTPS_PROXY in the environment of the server"
+	proxy, err := e.config.proxy()
 	switch {
 	case err != nil:
 		e.warn("proxy", advice, "%v", err)
@@ -49,6 +46,23 @@ func (e *examination) proxy() {
 	}
 	conn.Close()
 	e.ok("proxy", "downloads go through %s", proxy.Redacted())
+}
+
+// proxy is where downloads go first, as far as the environment of this program is
+// that of the server; nil where they go straight.
+func (c *config) proxy() (*url.URL, error) {
+	if c.DownloadProxy != "" {
+		proxy, err := url.Parse(c.DownloadProxy)
+		if err != nil { // its own words could show a password
+			return nil, errors.New("download_proxy is no address of a proxy")
+		}
+		return proxy, nil
+	}
+	req, err := http.NewRequest(http.MethodGet, "https://huggingface.co", nil)
+	if err != nil {
+		return nil, err
+	}
+	return http.ProxyFromEnvironment(req)
 }
 
 // hostPort is what to dial for an address.

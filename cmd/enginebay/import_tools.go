@@ -76,16 +76,10 @@ func (c *config) listTool(cmd *cobra.Command, t tool, f importFlags) error {
 func printTool(cmd *cobra.Command, plans []plan) {
 	var rows [][]string
 	for _, p := range plans {
-		rows = append(rows, []string{firstOf(p.Variant, p.ID), bytesText(p.Size), dash(p.ID), p.here()})
+		p.Default = false // there is nothing to choose from
+		rows = append(rows, []string{firstOf(p.Variant, p.ID), bytesText(p.Size), dash(p.ID), p.note()})
 	}
 	table(cmd.OutOrStdout(), []string{"NAME", "SIZE", "MODEL", ""}, rows)
-}
-
-func (p plan) here() string {
-	if p.State == "" || p.State == "to_download" {
-		return ""
-	}
-	return "here already"
 }
 
 // choose returns the names of all models of a tool that are not here yet, after a
@@ -98,13 +92,13 @@ func (c *config) choose(cmd *cobra.Command, t tool, f importFlags) ([]string, er
 	var names []string
 	var plans []plan
 	for _, p := range list.Data {
-		if p.here() == "" {
+		if p.Error == "" && (p.State == "" || p.State == "to_download") {
 			names, plans = append(names, firstOf(p.Ref, p.Variant, p.ID)), append(plans, p)
 		}
 	}
 	switch {
 	case len(names) == 0:
-		fmt.Fprintf(cmd.ErrOrStderr(), "all models of %s are here already\n", t.name)
+		fmt.Fprintf(cmd.ErrOrStderr(), "all models of %s that can be used are here already\n", t.name)
 		return nil, nil
 	case f.yes:
 		return names, nil

@@ -14,12 +14,16 @@ import (
 
 // table prints rows under headings, in columns.
 func table(w io.Writer, headings []string, rows [][]string) {
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var text strings.Builder
+	tw := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, strings.Join(headings, "\t"))
 	for _, row := range rows {
 		fmt.Fprintln(tw, strings.Join(row, "\t"))
 	}
 	tw.Flush()
+	for line := range strings.Lines(text.String()) { // without what fills an empty last column
+		fmt.Fprintln(w, strings.TrimRight(line, " \n"))
+	}
 }
 
 // printRaw prints what the API answered, indented, for scripts.

@@ -17,6 +17,7 @@ type plan struct {
 	Fits    bool    `json:"fits"`
 	Default bool    `json:"default"`
 	State   string  `json:"state"` // of the model that is there already
+	Error   string  `json:"error"` // why it cannot be used
 }
 
 // plansPath is where the API lists the variants of a source.
@@ -80,6 +81,8 @@ func (p plan) fits() string {
 // note is what is not in the other columns.
 func (p plan) note() string {
 	switch {
+	case p.Error != "":
+		return p.Error
 	case p.State == "ready" || p.State == "running":
 		return "here already"
 	case p.State == "downloading":

@@ -64,10 +64,8 @@ func (w *watch) run(ctx context.Context) error {
 	if w.tell() == 0 {
 		return w.verdict()
 	}
-	following, stop := context.WithCancel(ctx)
-	events, ended := make(chan event), make(chan struct{})
-	go func() { defer close(ended); w.client.follow(following, events) }()
-	defer func() { stop(); <-ended }()
+	events, stop := w.events(ctx)
+	defer stop()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for w.tell() > 0 {
@@ -82,6 +80,14 @@ func (w *watch) run(ctx context.Context) error {
 		}
 	}
 	return w.verdict()
+}
+
+// events are those of the server until stop is called.
+func (w *watch) events(ctx context.Context) (events <-chan event, stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	c, ended := make(chan event), make(chan struct{})
+	go func() { defer close(ended); w.client.follow(ctx, c) }()
+	return c, func() { cancel(); <-ended }
 }
 
 // verdict is an error without words where one failed: that has been told.

@@ -149,11 +149,33 @@ func (p *puller) resolve(ctx context.Context, s source, settings map[string]any)
 	if p.flags.noFetch {
 		body["download"] = false
 	}
-	err = p.client.post(ctx, "/v1/models", body, &answer)
+	err = p.following(ctx, s, func() error { return p.client.post(ctx, "/v1/models", body, &answer) })
 	if hasStatus(err, http.StatusNotFound, http.StatusForbidden) {
 		err = fmt.Errorf("%w%s", err, s.hint)
 	}
 	return answer, err
+}
+
+// following shows how far files are that the server copies before it answers: their
+// models are told of in events, and are not there yet.
+func (p *puller) following(ctx context.Context, s source, do func() error) error {
+	if s.mode == "" || s.mode == "link" {
+		return do()
+	}
+	events, stop := p.watch.events(ctx)
+	defer stop()
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case e := <-events:
+			if _, known := p.before[e.Model]; e.Type == "download.progress" && !known {
+				p.display.progress([]*pulling{{id: e.Model, download: e.Download}}, "")
+			}
+		}
+	}
 }
 
 func (p *puller) pulling(answer begun) *pulling {

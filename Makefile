@@ -53,7 +53,7 @@ check: ## gofmt, vet, staticcheck, generated code, other systems, and all tests 
 	GOOS=windows $(GO) build ./...
 	$(GO) test -race -timeout 20m ./...
 
-bench: build llamacpp ## what the server costs beside a bare proxy (BENCH=-quick for half a minute)
+bench: build llamacpp ## what the server costs beside a bare proxy (BENCH=-quick for half a minute, BENCH=-download beside curl)
 	@$(GO) build -trimpath -o build/bench ./cmd/bench
 	@build/bench $(BENCH)
 

@@ -4,6 +4,8 @@
 // within one run, so that what else the machine does falls on all of them. It
 // starts all that it measures, and ends with one table.
 //
+// With -download, it measures how fast a file comes beside curl and aria2c instead.
+//
 // Times are those that a client sees; CPU is that of the server's process alone,
 // from /proc (Linux), so the engine's and this program's own work count in none.
 package main
@@ -36,16 +38,21 @@ var (
 )
 
 func main() {
-	if len(os.Args) == 3 && os.Args[1] == "proxy" {
-		fail(serveProxy(os.Args[2]))
+	if ok, err := command(os.Args[1:]); ok {
+		fail(err)
 		return
 	}
 	build := flag.String("build", "build", "folder of what \"make build llamacpp\" made")
 	short := flag.Bool("quick", false, "measure less, in half a minute")
+	downloads := flag.Bool("download", false, "measure downloads, beside curl and aria2c")
 	flag.Parse()
 	n := whole
 	if *short {
 		n = quick
+	}
+	if *downloads {
+		fail(measureDownloads(n.rounds))
+		return
 	}
 	fail(run(*build, n))
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -90,6 +91,7 @@ func unanswered(err error, address string) error {
 func coded(ctx context.Context, path string, err error) error {
 	name := filepath.Base(path)
 	var known *sdk.Error
+	var file *fs.PathError
 	switch {
 	case err == nil:
 		return nil
@@ -99,6 +101,8 @@ func coded(ctx context.Context, path string, err error) error {
 		return &sdk.Error{Code: sdk.CodeExhausted, Message: fmt.Sprintf("The disk of %s is full; make room, and go on with the download of '%s' then", filepath.Dir(path), name), Cause: err}
 	case errors.As(err, &known):
 		return known
+	case errors.As(err, &file):
+		return &sdk.Error{Code: sdk.CodeInvalid, Message: fmt.Sprintf("'%s' cannot be written to %s; look at the permissions there", name, filepath.Dir(path)), Cause: file}
 	case isPassing(err):
 		return &sdk.Error{Code: sdk.CodeUnavailable, Message: fmt.Sprintf("'%s' did not come through; what came of it is kept, so try again", name), Cause: err}
 	}

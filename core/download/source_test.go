@@ -250,3 +250,30 @@ func TestWrong(t *testing.T) {
 		t.Errorf("wrong setting later: %v", err)
 	}
 }
+
+// TestRate holds two files at once to one rate.
+func TestRate(t *testing.T) {
+	const rate, size = 4 * mega, 2 * mega
+	url, dir := serve(t, &origin{data: content(size), tag: `"1"`}), t.TempDir()
+	files := []download.File{{Path: filepath.Join(dir, "a"), URL: url}, {Path: filepath.Join(dir, "b"), URL: url}}
+	c := newClient(t, download.Config{Rate: rate})
+	began := time.Now()
+	must(t, c.Fetch(t.Context(), files, nil))
+	const least = time.Second * (2*size - mega) / rate // some of it may come at once
+	if took := time.Since(began); took < least {
+		t.Errorf("%d MB came in %v, at most %d MB a second should", 2*size>>20, took, rate>>20)
+	}
+	if c.Received() != 2*size {
+		t.Errorf("%d bytes were counted", c.Received())
+	}
+}
+
+// TestUnwritable has a target in a folder that is a file.
+func TestUnwritable(t *testing.T) {
+	file := target(t)
+	must(t, os.WriteFile(file, nil, 0o600))
+	_, err := fetchOne(t, newClient(t, download.Config{}), download.File{Path: filepath.Join(file, "model.gguf"), URL: serve(t, good(t))})
+	if sdk.CodeOf(err) != sdk.CodeInvalid || !strings.Contains(err.Error(), "permissions") {
+		t.Errorf("error is %v", err)
+	}
+}

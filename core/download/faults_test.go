@@ -81,6 +81,7 @@ func TestFaults(t *testing.T) {
 		{name: "no length, and too short", server: hijacked("HTTP/1.0 200 OK\r\n\r\nGGUF"), file: download.File{Size: 5}, code: sdk.CodeUnavailable, kept: true},
 		{name: "no length, but a SHA-256", server: hijacked("HTTP/1.0 200 OK\r\n\r\nGGUF"), file: download.File{SHA256: sum([]byte("GGUF"))}, want: []byte("GGUF")},
 		{name: "chunked", server: chunked},
+		{name: "chunked, of a known size", server: chunked, file: download.File{Size: size, SHA256: hash}},
 		{name: "chunked, and cut", server: hijacked("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nGGUF\r\n"), code: sdk.CodeUnavailable, kept: true},
 		{name: "another size", server: good, file: download.File{Size: size + 1}, code: sdk.CodeInvalid, says: "another file"},
 		{name: "another SHA-256", server: good, file: download.File{SHA256: sum(other)}, code: sdk.CodeInvalid, says: "SHA-256"},

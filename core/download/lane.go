@@ -216,9 +216,10 @@ func (l *lane) pour(ctx context.Context, c *call) error {
 			left, poured = left-int64(n), poured+int64(n)
 		}
 		switch {
+		case err == nil || left == 0 || board.left(c.claim) <= 0:
 		case err == io.EOF && left == unknown-poured:
 			return l.ended(c)
-		case err != nil && left > 0 && board.left(c.claim) > 0:
+		default:
 			return l.cut(ctx, c, err)
 		}
 		if l.ahead == nil && !l.plain && c.took > worthAhead && float64(board.left(c.claim))*time.Since(began).Seconds() < 2*c.took.Seconds()*float64(poured) {

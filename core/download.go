@@ -95,8 +95,7 @@ func (r *Runtime) Download(ctx context.Context, id string) (Model, error) {
 	if err != nil {
 		return Model{}, err
 	}
-	// Tokens may have come, or gone, since the last one began.
-	if err := r.downloader.Set(r.downloadConfig(*r.downloads.Load())); err != nil {
+	if err := r.freshTokens(); err != nil {
 		return Model{}, err
 	}
 	if err := r.transfers.begin(m.ID, files); err != nil {
@@ -104,6 +103,9 @@ func (r *Runtime) Download(ctx context.Context, id string) (Model, error) {
 	}
 	return r.Model(m.ID)
 }
+
+// freshTokens looks for tokens anew: they may have come, or gone.
+func (r *Runtime) freshTokens() error { return r.downloader.Set(r.downloadConfig(*r.downloads.Load())) }
 
 // missing are the files that a model lacks.
 func (r *Runtime) missing(ctx context.Context, m *store.Model) ([]download.File, error) {

@@ -154,11 +154,7 @@ func installed(all []importer) string {
 
 // resolve asks an importer what a ref is.
 func (r *Runtime) resolve(ctx context.Context, in importer, ref sdk.Ref) ([]sdk.Plan, error) {
-	process, err := r.connectImporter(ctx, in)
-	if err != nil {
-		return nil, err
-	}
-	plans, err := process.Resolve(ctx, ref)
+	plans, err := ask(ctx, r, in, func(p *pluginhost.Process) ([]sdk.Plan, error) { return p.Resolve(ctx, ref) })
 	if err == nil && len(plans) == 0 {
 		err = sdk.Errorf(sdk.CodeNotFound, "importer %s found no model at %.200s", in.id, ref)
 	}
@@ -171,17 +167,6 @@ func (r *Runtime) resolve(ctx context.Context, in importer, ref sdk.Ref) ([]sdk.
 		}
 	}
 	return plans, nil
-}
-
-func (r *Runtime) connectImporter(ctx context.Context, in importer) (*pluginhost.Process, error) {
-	process, err := r.host.Connect(ctx, in.Deployment.Deployment)
-	if err != nil {
-		return nil, err
-	}
-	if !slices.Contains(process.Description.Kinds, sdk.KindImporter) {
-		return nil, sdk.Errorf(sdk.CodeInternal, "plugin %s is no importer, though its %s says so", in.plugin.Name, pluginhost.ManifestFile)
-	}
-	return process, nil
 }
 
 // sound checks a plan, which a plugin made of what a stranger's catalogue says, and
@@ -256,12 +241,10 @@ func (r *Runtime) search(ctx context.Context, in importer, words string, limit i
 	if in.Err != nil {
 		return nil, sdk.Errorf(sdk.CodeInvalid, "importer %s cannot be used: %v", in.id, in.Err)
 	}
-	process, err := r.connectImporter(ctx, in)
-	if err != nil {
-		return nil, err
-	}
-	if !slices.Contains(process.Description.Capabilities, sdk.CapabilitySearch) {
-		return nil, sdk.Errorf(sdk.CodeUnsupported, "importer %s cannot search", in.id)
-	}
-	return process.Search(ctx, words, limit)
+	return ask(ctx, r, in, func(p *pluginhost.Process) ([]sdk.Hit, error) {
+		if !slices.Contains(p.Description.Capabilities, sdk.CapabilitySearch) {
+			return nil, sdk.Errorf(sdk.CodeUnsupported, "importer %s cannot search", in.id)
+		}
+		return p.Search(ctx, words, limit)
+	})
 }

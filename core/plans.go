@@ -95,6 +95,9 @@ func (r *Runtime) webPlan(ctx context.Context, address string) ([]sdk.Plan, erro
 	if err != nil || u.Host == "" || u.User != nil {
 		return nil, sdk.Errorf(sdk.CodeInvalid, "%.200q is no web address that can be fetched (a name or password in it is not taken; see download_tokens)", address)
 	}
+	if err := r.freshTokens(); err != nil {
+		return nil, err
+	}
 	addresses := []string{address}
 	if prefix, _, count, split := gguf.SplitPart(u.Path); split {
 		addresses = nil

@@ -52,9 +52,10 @@ type Runtime struct {
 	downloads      atomic.Pointer[Downloads]
 	transfers      *transfers
 
-	mu        sync.Mutex
-	closed    bool
-	residents map[string]*resident // by model id; made at the first use, never dropped
+	mu           sync.Mutex
+	closed       bool
+	residents    map[string]*resident    // by model id; made at the first use, never dropped
+	importerUses map[string]*importerUse // by deployment id
 }
 
 // Open opens the home folder and starts nothing. [sdk.CodeUnavailable]: another
@@ -63,7 +64,7 @@ func Open(c Config) (*Runtime, error) {
 	if err := os.MkdirAll(c.Home, 0o700); err != nil {
 		return nil, fmt.Errorf("make home folder: %w", err)
 	}
-	r := &Runtime{log: c.Log.Named("runtime"), deployments: filepath.Join(c.Home, "engines"), importerFolder: filepath.Join(c.Home, "importers"), residents: map[string]*resident{}, events: newEvents(), seed: maphash.MakeSeed()}
+	r := &Runtime{log: c.Log.Named("runtime"), deployments: filepath.Join(c.Home, "engines"), importerFolder: filepath.Join(c.Home, "importers"), residents: map[string]*resident{}, importerUses: map[string]*importerUse{}, events: newEvents(), seed: maphash.MakeSeed()}
 	r.limits.Store(c.Limits.filled())
 	r.room = newRoom(&r.limits)
 	host, err := pluginhost.New(pluginhost.Config{

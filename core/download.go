@@ -2,6 +2,8 @@ package core
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"path"
 	"path/filepath"
 	"slices"
@@ -85,23 +87,63 @@ func (r *Runtime) Download(ctx context.Context, id string) (Model, error) {
 	if err != nil {
 		return Model{}, err
 	}
-	if m.Ready || r.transfers.active(m.ID) {
+	if m.Ready {
 		return r.Model(m.ID)
 	}
-	if m, err = r.pinpointed(ctx, m); err != nil {
-		return Model{}, err
+	t, mine, err := r.transfers.begin(m.ID)
+	switch {
+	case err != nil:
+	case mine:
+		err = r.prepare(ctx, t)
+	default:
+		err = t.joined(ctx)
+		if errors.Is(err, errLeft) && ctx.Err() == nil { // not this caller
+			return r.Download(ctx, m.ID)
+		}
 	}
-	files, err := r.missing(ctx, m)
 	if err != nil {
 		return Model{}, err
 	}
-	if err := r.freshTokens(); err != nil {
-		return Model{}, err
-	}
-	if err := r.transfers.begin(m.ID, files); err != nil {
-		return Model{}, err
-	}
 	return r.Model(m.ID)
+}
+
+// prepare finds out what a download is to fetch, and has it begin. Whoever cancels
+// the download, or removes the model, ends that.
+func (r *Runtime) prepare(ctx context.Context, t *transfer) error {
+	asking, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	defer context.AfterFunc(t.ctx, func() { stop(context.Cause(t.ctx)) })()
+	files, err := r.wanted(asking, t.id)
+	switch {
+	case context.Cause(t.ctx) == errClosing:
+		err = shuttingDown()
+	case t.ctx.Err() != nil:
+		err = &sdk.Error{Code: sdk.CodeCanceled, Message: "The download of '" + t.id + "' was canceled before it began", Cause: context.Cause(t.ctx)}
+	case err != nil && ctx.Err() != nil:
+		err = fmt.Errorf("%w: %w", errLeft, err)
+	}
+	if err != nil || len(files) == 0 {
+		r.transfers.abandon(t, err)
+		return err
+	}
+	r.transfers.enqueue(t, files)
+	return nil
+}
+
+// wanted are the files that a model lacks now; none where it has become ready.
+func (r *Runtime) wanted(ctx context.Context, id string) ([]download.File, error) {
+	m, err := r.store.Model(id)
+	if err != nil || m.Ready {
+		return nil, err
+	}
+	if m, err = r.pinpointed(ctx, m); err != nil {
+		return nil, err
+	}
+	files, err := r.missing(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return files, r.freshTokens()
 }
 
 // freshTokens looks for tokens anew: they may have come, or gone.

@@ -56,10 +56,17 @@ func (c *catalogue) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	plans, isPlan := c.plans[strings.TrimPrefix(r.URL.Path, "/plans/")]
 	name := strings.TrimPrefix(r.URL.Path, "/files/")
 	data, isFile := c.files[name]
-	halt, token := c.halt[name], c.token
+	halt, wait, token := c.halt[name], c.halt[r.URL.Path], c.token
 	c.mu.Unlock()
 	switch {
 	case isPlan:
+		if wait != nil {
+			select {
+			case <-wait:
+			case <-r.Context().Done():
+				return
+			}
+		}
 		_ = json.NewEncoder(w).Encode(plans)
 	case isFile && token != "" && r.Header.Get("Authorization") != "Bearer "+token:
 		w.WriteHeader(http.StatusUnauthorized)
@@ -100,7 +107,8 @@ func (h *halting) Write(p []byte) (n int, err error) {
 	return n + more, err
 }
 
-// hold makes the answers with a file stop halfway until the returned function is called.
+// hold makes the answers with a file stop halfway, and those with the plans of a path
+// before they begin, until the returned function is called.
 func (c *catalogue) hold(name string) (release func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

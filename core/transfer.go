@@ -38,10 +38,14 @@ type DownloadFile struct {
 
 // transfers are the downloads of models. They own what changes:
 //
-//	none        → waiting      begin
+//	none        → asking       begin: where its files are, and what they must be
+//	asking      → waiting      that is known
+//	asking      → none         nobody knows
 //	waiting     → downloading  others have ended
 //	downloading → none         it ended well, or badly: then the error stays until the next begin
 //	any         → none         cancel, or the end of the runtime
+//
+// Who asks is shown as waiting.
 type transfers struct {
 	runtime *Runtime
 	running sync.WaitGroup
@@ -80,13 +84,18 @@ type left struct {
 	err error     // why it ended badly
 }
 
-// transfer is one download. Its fields but for done belong to transfers.mu.
+// transfer is one download. Its fields but for ctx and the channels belong to
+// transfers.mu.
 type transfer struct {
 	id     string
-	files  []download.File
+	ctx    context.Context
 	cancel context.CancelCauseFunc
+	known  chan struct{} // closed when it is known what to fetch, or that nobody knows
 	turn   chan struct{} // closed when it may begin
 	done   chan struct{}
+	err    error // set before known is closed: why it was not begun
+	before left  // what was left of the one before
+	files  []download.File
 	now    Download
 	told   time.Time
 }
@@ -94,6 +103,7 @@ type transfer struct {
 var (
 	errCanceled = errors.New("somebody canceled the download")
 	errClosing  = errors.New("the server ends")
+	errLeft     = errors.New("who began the download left before it was known what to fetch")
 )
 
 const downloadPeriod = 500 * time.Millisecond
@@ -102,38 +112,72 @@ func newTransfers(r *Runtime) *transfers {
 	return &transfers{runtime: r, limit: defaultModels, byID: map[string]*transfer{}, left: map[string]left{}}
 }
 
-// active says whether a model is being downloaded.
-func (ts *transfers) active(id string) bool {
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	return ts.byID[id] != nil
-}
-
-// begin starts a download, or joins one of the same model.
-func (ts *transfers) begin(id string, files []download.File) error {
+// begin begins a download; mine is false where one of the same model is under way.
+// Who has begun one says with enqueue what it is to fetch, or ends it with abandon.
+func (ts *transfers) begin(id string) (t *transfer, mine bool, err error) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	switch {
 	case ts.closed:
-		return shuttingDown()
+		return nil, false, shuttingDown()
 	case ts.byID[id] != nil:
-		return nil
+		return ts.byID[id], false, nil
 	}
-	ctx, cancel := context.WithCancelCause(context.Background())
-	t := &transfer{id: id, files: files, cancel: cancel, turn: make(chan struct{}), done: make(chan struct{}), now: Download{Phase: PhaseWaiting, ETA: -1}}
-	for _, f := range files {
-		t.now.Total += f.Size
-	}
-	if rest := ts.left[id]; rest.now != nil {
-		t.now.Done = rest.now.Done
+	t = &transfer{id: id, known: make(chan struct{}), turn: make(chan struct{}), done: make(chan struct{}), before: ts.left[id], now: Download{Phase: PhaseWaiting, ETA: -1}}
+	t.ctx, t.cancel = context.WithCancelCause(context.Background())
+	if t.before.now != nil {
+		t.now.Done = t.before.now.Done
 	}
 	delete(ts.left, id)
 	ts.byID[id] = t
+	ts.running.Add(1)
+	ts.runtime.events.emit(Event{Type: EventModelState, Model: id, State: StateDownloading})
+	return t, true, nil
+}
+
+// enqueue has a download wait for its turn.
+func (ts *transfers) enqueue(t *transfer, files []download.File) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	t.files = files
+	for _, f := range files {
+		t.now.Total += f.Size
+	}
+	close(t.known)
 	ts.queue = append(ts.queue, t)
 	ts.next()
-	ts.runtime.events.emit(Event{Type: EventModelState, Model: id, State: StateDownloading})
-	ts.running.Go(func() { ts.run(ctx, t) })
-	return nil
+	go ts.run(t)
+}
+
+// abandon ends a download of which nobody knows what it is to fetch, or that has
+// nothing to fetch: then err is nil.
+func (ts *transfers) abandon(t *transfer, err error) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	defer ts.running.Done()
+	t.cancel(nil)
+	t.err = err
+	delete(ts.byID, t.id)
+	if t.before != (left{}) && err != nil {
+		ts.left[t.id] = t.before
+	}
+	event := Event{Type: EventModelState, Model: t.id, State: StateReady}
+	if err != nil {
+		event.State = StateToDownload
+	}
+	ts.runtime.events.emit(event)
+	close(t.known)
+	close(t.done)
+}
+
+// joined waits until it is known whether a download begins.
+func (t *transfer) joined(ctx context.Context) error {
+	select {
+	case <-t.known:
+		return t.err
+	case <-ctx.Done():
+		return callerLeft(ctx)
+	}
 }
 
 // allow sets how many are fetched at the same time.
@@ -154,9 +198,10 @@ func (ts *transfers) next() {
 	}
 }
 
-func (ts *transfers) run(ctx context.Context, t *transfer) {
+func (ts *transfers) run(t *transfer) {
+	defer ts.running.Done()
 	defer t.cancel(nil)
-	var err error
+	ctx, err := t.ctx, error(nil)
 	select {
 	case <-t.turn:
 		err = ts.runtime.downloader.Fetch(ctx, t.files, func(p download.Progress) { ts.progress(t, p) })
@@ -187,6 +232,7 @@ func (ts *transfers) end(t *transfer, m *store.Model, gone, err error) {
 		ts.leave(t)
 	}
 	ts.next()
+	delete(ts.left, t.id) // a look at the disk may have come meanwhile
 	if gone != nil || ts.closed {
 		return
 	}

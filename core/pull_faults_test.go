@@ -1,0 +1,57 @@
+package core_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/enginebay/enginebay/core"
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// TestDownloadCalledOffBeforeItBegan: who cancels, or removes, a model while its
+// importer is still being asked gets no download after that.
+func TestDownloadCalledOffBeforeItBegan(t *testing.T) {
+	for name, test := range map[string]struct {
+		end  func(*house) error
+		gone bool
+	}{
+		"canceled":        {func(h *house) error { _, err := h.Cancel(h.t.Context(), "m", false); return err }, false},
+		"discarded":       {func(h *house) error { _, err := h.Cancel(h.t.Context(), "m", true); return err }, false},
+		"removed":         {func(h *house) error { _, err := h.Remove(h.t.Context(), "m", true); return err }, true},
+		"removed by hand": {func(h *house) error { return os.RemoveAll(filepath.Join(h.home, "models", "m")) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCatalogue(t)
+			plan := c.plan("m", 1)
+			c.offer("file-m.gguf", plan)
+			h := c.shop(core.Limits{}, core.Downloads{})
+			h.write("models/m/model.json", `{"sources": [{"filename": "m.gguf", "url": "`+plan.Files[0].URL+`"}]}`)
+			h.until("the model is there", func() bool { _, err := h.Model("m"); return err == nil })
+			release := c.hold("/plans/file-m.gguf")
+			defer release()
+			ended := make(chan error, 1)
+			go func() {
+				_, err := h.Download(t.Context(), "m")
+				ended <- err
+			}()
+			h.until("the importer is asked", func() bool { return len(c.requests("/plans/file-m.gguf")) > 0 })
+			must(t, test.end(h))
+			if test.gone {
+				h.until("the model is gone", func() bool { _, err := h.Model("m"); return sdk.CodeOf(err) == sdk.CodeNotFound })
+			}
+			release()
+			if err := <-ended; err == nil {
+				t.Error("the download begins all the same")
+			}
+			h.until("nothing is downloaded", func() bool { return h.Downloads().Active == 0 })
+			if asked := c.requests("/files/"); len(asked) > 0 {
+				t.Errorf("asked for %v", asked)
+			}
+			left, _ := filepath.Glob(filepath.Join(h.home, "models", "m", "*"))
+			if _, err := os.Stat(filepath.Join(h.home, "models", "m")); test.gone && err == nil {
+				t.Errorf("the folder is back: %v", left)
+			}
+		})
+	}
+}

@@ -35,10 +35,10 @@ func (r *Runtime) localPlans(req PullRequest) ([]local.Found, []Variant, error) 
 				return nil, nil, err
 			}
 		}
-		v := Variant{Plan: sdk.Plan{Manifest: found[i].Manifest}, Name: f.Name, ID: cmp.Or(req.ID, f.ID), Size: f.Size, Memory: uint64(f.Size) + uint64(f.Size)/8, Err: f.Err}
+		v := Variant{Plan: sdk.Plan{Manifest: found[i].Manifest}, Name: f.Name, ID: cmp.Or(req.ID, f.ID), Ref: f.Ref, Size: f.Size, Memory: uint64(f.Size) + uint64(f.Size)/8, Err: f.Err}
 		v.Fits, v.Default = budget == 0 || v.Memory <= budget, len(found) == 1
-		if m, err := r.Model(v.ID); err == nil && len(f.Files) > 0 && slices.Contains(m.Files, f.Files[0]) {
-			v.State = m.State
+		if m := local.Known(r.store, f.Files); m != nil {
+			v.ID, v.State = m.ID, r.model(m).State
 		}
 		all[i] = v
 	}

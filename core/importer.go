@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/enginebay/enginebay/core/pluginhost"
 	"github.com/enginebay/enginebay/core/store"
@@ -194,37 +196,45 @@ type Found struct {
 	Importer string
 }
 
+// searchTimeout is for one importer's search: one that hangs does not keep the hits
+// of the others.
+const searchTimeout = 20 * time.Second
+
 // Search asks one importer, or all that can search, for models. At most limit
 // hits come back, those of each importer in its own order.
 //
-// Errors: those of the importers, where none of them finds anything;
-// [sdk.CodeUnsupported] where none can search.
+// Errors: that of the importer which is named, or else those of all where none
+// answers; [sdk.CodeUnsupported] where none can search.
 func (r *Runtime) Search(ctx context.Context, words, name string, limit int) ([]Found, error) {
-	asked := r.importers()
 	if name != "" {
 		in, _, err := r.importerOf("", name)
 		if err != nil {
 			return nil, err
 		}
-		asked = []importer{in}
-	}
-	if name != "" {
-		hits, err := r.search(ctx, asked[0], words, limit)
+		hits, err := r.search(ctx, in, words, limit)
 		return foundBy(name, hits, limit), err
 	}
+	all := r.importers()
+	hits, errs := make([][]sdk.Hit, len(all)), make([]error, len(all))
+	var asked sync.WaitGroup
+	for i, in := range all {
+		asked.Go(func() { hits[i], errs[i] = r.search(ctx, in, words, limit) })
+	}
+	asked.Wait()
 	var found []Found
 	var failed error = sdk.Errorf(sdk.CodeUnsupported, "no importer that can search is installed")
-	for _, in := range asked {
-		hits, err := r.search(ctx, in, words, limit)
-		if err != nil && sdk.CodeOf(err) != sdk.CodeUnsupported {
-			failed = err
-			r.log.Warn("search", "importer", in.id, "error", err)
-		} else if err == nil && sdk.CodeOf(failed) == sdk.CodeUnsupported {
-			failed = nil
+	answered := false
+	for i, in := range all {
+		found = append(found, foundBy(in.id, hits[i], limit)...)
+		switch {
+		case errs[i] == nil:
+			answered = true
+		case sdk.CodeOf(errs[i]) != sdk.CodeUnsupported:
+			failed = errs[i]
+			r.log.Warn("search", "importer", in.id, "error", errs[i])
 		}
-		found = append(found, foundBy(in.id, hits, limit)...)
 	}
-	if len(found) > 0 {
+	if answered {
 		failed = nil
 	}
 	return found[:min(len(found), limit)], failed
@@ -241,6 +251,8 @@ func (r *Runtime) search(ctx context.Context, in importer, words string, limit i
 	if in.Err != nil {
 		return nil, sdk.Errorf(sdk.CodeInvalid, "importer %s cannot be used: %v", in.id, in.Err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, searchTimeout)
+	defer cancel()
 	return ask(ctx, r, in, func(p *pluginhost.Process) ([]sdk.Hit, error) {
 		if !slices.Contains(p.Description.Capabilities, sdk.CapabilitySearch) {
 			return nil, sdk.Errorf(sdk.CodeUnsupported, "importer %s cannot search", in.id)

@@ -39,12 +39,13 @@ type Variant struct {
 	sdk.Plan
 	Name    string // of the variant; empty where there is but one
 	ID      string
-	Size    int64  // bytes to download; 0 where unknown
-	Memory  uint64 // bytes that it takes when loaded, an estimate; 0 where unknown
-	Fits    bool   // in the memory budget; true where Memory is unknown
-	Default bool   // what is pulled where nothing is named
-	State   string // of the model that is there already, or empty
-	Err     error  // why it cannot be used; only of what lies on this machine
+	Ref     sdk.Ref // of this variant alone; only of what lies on this machine
+	Size    int64   // bytes to download; 0 where unknown
+	Memory  uint64  // bytes that it takes when loaded, an estimate; 0 where unknown
+	Fits    bool    // in the memory budget; true where Memory is unknown
+	Default bool    // what is pulled where nothing is named
+	State   string  // of the model that is there already, or empty
+	Err     error   // why it cannot be used; only of what lies on this machine
 }
 
 // Plans says what a ref can become on this machine, and makes nothing.

@@ -8,15 +8,23 @@ import (
 	"github.com/enginebay/enginebay/core/store"
 )
 
-// twice says whether files are those of a model that is there: the same file, or
-// one of the same length that is the same at both ends.
+// twice is the error of files that are a model already.
 func twice(s *store.Store, files []string) error {
+	if m := Known(s, files); m != nil {
+		return store.Conflict("The model '%s' has these weights already; to have them twice, tell another id", m.ID)
+	}
+	return nil
+}
+
+// Known is the model whose weights files are: the same file, or one of the same
+// length that is the same at both ends; nil where there is none.
+func Known(s *store.Store, files []string) *store.Model {
 	if len(files) == 0 {
 		return nil
 	}
 	info, err := os.Stat(files[0])
-	if err != nil {
-		return nil //nolint:nilerr // who reads the file says so
+	if err != nil { // who reads the file says so
+		return nil
 	}
 	for _, m := range s.Models() {
 		if len(m.Files) != len(files) {
@@ -24,7 +32,7 @@ func twice(s *store.Store, files []string) error {
 		}
 		other, err := os.Stat(m.Files[0])
 		if err == nil && (os.SameFile(info, other) || other.Size() == info.Size() && ends(m.Files[0]) == ends(files[0])) {
-			return store.Conflict("The model '%s' has these weights already; to have them twice, tell another id", m.ID)
+			return m
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -51,6 +52,48 @@ func TestDownloadCalledOffBeforeItBegan(t *testing.T) {
 			left, _ := filepath.Glob(filepath.Join(h.home, "models", "m", "*"))
 			if _, err := os.Stat(filepath.Join(h.home, "models", "m")); test.gone && err == nil {
 				t.Errorf("the folder is back: %v", left)
+			}
+		})
+	}
+}
+
+// TestSharedProjector: what becomes of one variant does no harm to the download of
+// another one of its folder, with which it shares a file.
+func TestSharedProjector(t *testing.T) {
+	for name, end := range map[string]func(h *house) error{
+		"paused":    func(h *house) error { _, err := h.Cancel(h.t.Context(), "m/a", false); return err },
+		"discarded": func(h *house) error { _, err := h.Cancel(h.t.Context(), "m/a", true); return err },
+		"removed":   func(h *house) error { _, err := h.Remove(h.t.Context(), "m/a", false); return err },
+		"purged":    func(h *house) error { _, err := h.Remove(h.t.Context(), "m/a", true); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCatalogue(t)
+			a, b, projector := c.plan("m/a", 1), c.plan("m/b", 1), c.plan("m/mmproj", 1)
+			for _, p := range []*sdk.Plan{&a, &b} {
+				p.Files = append(p.Files, projector.Files[0])
+				p.Manifest.Settings = map[string]any{"mmproj": projector.Files[0].Path}
+			}
+			c.offer("m", a, b)
+			h := c.shop(core.Limits{}, core.Downloads{Connections: 1})
+			h.pull(core.PullRequest{Ref: "fake://m", CatalogueOnly: true})
+			release := c.hold(projector.Files[0].Path)
+			defer release()
+			for _, id := range []string{"m/b", "m/a"} {
+				_, err := h.Download(t.Context(), id)
+				must(t, err)
+				h.until("the projector comes", func() bool {
+					m, _ := h.Model("m/b")
+					return m.Download != nil && len(m.Download.Files) > 1 && m.Download.Files[1].Done > 0
+				})
+			}
+			must(t, end(h))
+			if journal, err := os.ReadFile(filepath.Join(h.home, "models/m", "."+projector.Files[0].Path+".part.json")); err != nil || bytes.Contains(journal, []byte("paused")) {
+				t.Errorf("the other one's download does not go on at the next start: %s, %v", journal, err)
+			}
+			release()
+			h.has("m/b")
+			if m, err := h.Model("m/b"); err != nil || m.MMProj == "" {
+				t.Errorf("its projector is %q, %v", m.MMProj, err)
 			}
 		})
 	}

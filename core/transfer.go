@@ -350,8 +350,9 @@ func (ts *transfers) cancel(ctx context.Context, m *store.Model, discard bool) e
 	if err != nil {
 		return nil // such a model was never downloaded
 	}
+	others := ts.fetching()
 	for _, target := range targets {
-		if _, _, _, ok := download.Partial(target.Path); !ok {
+		if _, _, _, ok := download.Partial(target.Path); !ok || others[target.Path] {
 			continue
 		}
 		mark := download.Pause
@@ -372,6 +373,20 @@ func (ts *transfers) cancel(ctx context.Context, m *store.Model, discard bool) e
 		ts.runtime.events.emit(Event{Type: EventModelState, Model: m.ID, State: StateToDownload})
 	}
 	return nil
+}
+
+// fetching are the files that are being fetched, or wait for that. Variants share
+// some: their projector.
+func (ts *transfers) fetching() map[string]bool {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	paths := map[string]bool{}
+	for _, t := range ts.byID {
+		for _, f := range t.files {
+			paths[f.Path] = true
+		}
+	}
+	return paths
 }
 
 // gone ends the download of a model whose folder was removed.

@@ -180,10 +180,10 @@ func (f *fetch) run(ctx context.Context) (err error) {
 	defer func() { err = f.end(p, err) }()
 	t := &transfer{settings: f.settings, client: f.client, file: f.file, part: p}
 	f.transfer.Store(t)
+	defer f.client.live.Delete(p)
 	if err := f.client.reserve(p, f.Config); err != nil {
 		return err
 	}
-	defer f.client.live.Delete(p)
 	if strings.HasPrefix(f.file.URL, "file:") {
 		return t.copy(ctx)
 	}

@@ -184,8 +184,11 @@ func TestExportRefused(t *testing.T) {
 	s := plant(t, map[string]string{
 		"broken/model.json": `{"settings": 7}`, "broken/x.gguf": gguf,
 		"half/x-00001-of-00002.gguf": gguf,
+		"weights/model.json":         `{"settings": {"llama_model_path": "MODELS/.away/key"}}`,
+		"projector/model.json":       `{"settings": {"mmproj": "MODELS/.away/key"}}`, "projector/x.gguf": gguf,
+		".away/key": "secret",
 	})
-	for id, want := range map[string]string{"broken": "before this is mended", "half": "x-00002-of-00002.gguf"} {
+	for id, want := range map[string]string{"weights": "is no GGUF file", "projector": "is no GGUF file", "broken": "before this is mended", "half": "x-00002-of-00002.gguf"} {
 		m, err := s.Model(id)
 		must(t, err)
 		if _, err := archive.Size(m, true); err == nil || !strings.Contains(err.Error(), want) || sdk.CodeOf(err) != sdk.CodeInvalid {

@@ -68,7 +68,7 @@ func (p *parcel) fill(m *store.Model, manifest sdk.Manifest, weights bool) error
 		return nil
 	}
 	for _, w := range names {
-		if err := p.open(w.name, func(string) (*os.File, error) { return os.Open(w.file) }); err != nil {
+		if err := p.open(w.name, func(string) (*os.File, error) { return openWeights(m, w.file) }); err != nil {
 			return err
 		}
 	}
@@ -96,6 +96,27 @@ func (p *parcel) open(name string, open func(name string) (*os.File, error)) err
 	}
 	p.add(item{name: name, file: file, size: info.Size(), modified: info.ModTime()})
 	return nil
+}
+
+// openWeights opens a file of weights. One that lies elsewhere must be weights: a
+// model file may name any file of this machine, and who may change model files and
+// read exports is not therefore to read all of them.
+func openWeights(m *store.Model, name string) (*os.File, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	real, err := filepath.EvalSymlinks(name)
+	home, _ := filepath.EvalSymlinks(m.Dir)
+	if rel, relErr := filepath.Rel(home, real); err == nil && relErr == nil && filepath.IsLocal(rel) {
+		return file, nil
+	}
+	var magic [4]byte
+	if _, err := file.ReadAt(magic[:], 0); err != nil || string(magic[:]) != "GGUF" {
+		_ = file.Close()
+		return nil, sdk.Errorf(sdk.CodeInvalid, "The model '%s' cannot be exported: %s lies outside of its folder, and is no GGUF file", m.ID, filepath.Base(name))
+	}
+	return file, nil
 }
 
 // companions are the files that go with a model beside its weights: those that it

@@ -55,19 +55,25 @@ func (d Downloads) models() int {
 // sent: what comes of that is a clearer error than one about all downloads.
 func (r *Runtime) downloadConfig(d Downloads) download.Config {
 	tokens, private := map[string]string{}, slices.Clone(d.Private)
+	add := func(origin, token string, err error) {
+		if err == nil && !isToken(token) {
+			err = errors.New("it has characters that no token has; look at where it is kept")
+		}
+		if err != nil {
+			r.log.Warn("download token not used", "origin", origin, "error", err)
+			return
+		}
+		tokens[origin] = token
+	}
 	for _, in := range r.importers() {
 		private = append(private, in.private()...)
 		for origin, token := range in.tokens() {
-			tokens[origin] = token
+			add(origin, token, nil)
 		}
 	}
 	for origin, ref := range d.Tokens {
 		token, err := secret(ref)
-		if err != nil {
-			r.log.Warn("download token not used", "origin", origin, "error", err)
-			continue
-		}
-		tokens[strings.TrimSuffix(origin, "/")] = token
+		add(strings.TrimSuffix(origin, "/"), token, err)
 	}
 	return download.Config{
 		Web:         web.Config{UserAgent: "enginebay", Tokens: tokens, Private: private, Proxy: d.Proxy, CA: d.CA},

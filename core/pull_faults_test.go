@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/enginebay/enginebay/core"
@@ -96,5 +97,25 @@ func TestSharedProjector(t *testing.T) {
 				t.Errorf("its projector is %q, %v", m.MMProj, err)
 			}
 		})
+	}
+}
+
+// TestTokenThatIsNone: what stands in a token's file is somebody else's, and must not
+// keep the server from starting, nor stand against other downloads.
+func TestTokenThatIsNone(t *testing.T) {
+	c, other := newCatalogue(t), newCatalogue(t)
+	address := other.plan("m", 1).Files[0].URL
+	home := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(home, "token"), []byte("first-line\nsecond-line\n"), 0o600))
+	h := c.reopen(home, core.Limits{}, core.Downloads{Tokens: map[string]string{other.URL: "file:" + filepath.Join(home, "token")}})
+	h.pull(core.PullRequest{Ref: sdk.Ref(address)})
+	h.has("m")
+	for _, asked := range other.requests("/files/") {
+		if strings.Contains(asked, "-line") {
+			t.Errorf("it was sent: %s", asked)
+		}
+	}
+	if log := h.log.String(); strings.Contains(log, "-line") || !strings.Contains(log, "origin="+other.URL) || !strings.Contains(log, "origin="+c.URL) {
+		t.Errorf("the log says %s", log)
 	}
 }

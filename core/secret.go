@@ -35,6 +35,11 @@ func expand(text string) (expanded string, ok bool) {
 	return expanded, ok
 }
 
+// isToken says whether a secret can be sent as a token in a header.
+func isToken(secret string) bool {
+	return !strings.ContainsFunc(strings.TrimSpace(secret), func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
 // maxSecret bounds the file of a secret, in bytes.
 const maxSecret = 64 << 10
 

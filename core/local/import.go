@@ -102,7 +102,7 @@ func place(ctx context.Context, s *store.Store, f Found, id string, o Options, p
 	}
 	manifest := f.Manifest
 	manifest.Sources = f.sources(false)
-	if err := stage.CommitAll(map[string]sdk.Manifest{"model": manifest}); err != nil {
+	if err := stage.Commit(manifest); err != nil {
 		return err
 	}
 	if o.Mode == Move {

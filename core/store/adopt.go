@@ -39,7 +39,7 @@ func (s *Store) takeIn(r *root, l listing) (stay []*Model, changed map[string]bo
 			s.refuse(home, err)
 			continue
 		}
-		s.watch.log.Info("model taken in", "model", sanitize(filepath.Base(dir)), "folder", s.show(dir))
+		s.watch.log.Info("model taken in", "model", Sanitized(filepath.Base(dir)), "folder", s.show(dir))
 	}
 	return stay, changed
 }
@@ -96,7 +96,7 @@ func (s *Store) room(d *dropIn) (string, error) {
 		if n > 1 {
 			dir = fmt.Sprintf("%s-%d", wanted, n)
 		}
-		if other := s.index.Load().byID[sanitize(filepath.Base(dir))]; other != nil && other.Dir != dir && other.home != d.model.home {
+		if other := s.index.Load().byID[Sanitized(filepath.Base(dir))]; other != nil && other.Dir != dir && other.home != d.model.home {
 			continue
 		}
 		err := os.Mkdir(dir, 0o700)

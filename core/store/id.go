@@ -11,9 +11,9 @@ import (
 // odd are the letters that an id may not have.
 var odd = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
-// sanitize turns a path below the root into an id: what an id may not hold
-// becomes a hyphen.
-func sanitize(rel string) string {
+// Sanitized is the id that a path below the models folder has, in forward slashes:
+// what an id may not hold becomes a hyphen.
+func Sanitized(rel string) string {
 	parts := strings.Split(rel, "/")
 	for i, part := range parts {
 		part = odd.ReplaceAllString(part, "-")
@@ -31,7 +31,7 @@ func NewID(m sdk.Manifest) string {
 	if len(m.Sources) == 0 || m.Sources[0].Filename == "" {
 		return ""
 	}
-	return sanitize(stem(path.Base(m.Sources[0].Filename)))
+	return Sanitized(stem(path.Base(m.Sources[0].Filename)))
 }
 
 // ValidID says whether id could name a model: segments of letters, digits, '.',

@@ -57,6 +57,3 @@ func Generated(files []string, projector string) (sdk.Manifest, error) {
 	delete(m.Metadata, generated) // it is somebody's wish that the model is there
 	return m, nil
 }
-
-// Sanitized is the id that a path below the models folder has.
-func Sanitized(rel string) string { return sanitize(rel) }

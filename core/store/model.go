@@ -75,7 +75,7 @@ func (m *Model) WholeHeader() (*gguf.Header, error) {
 
 // newModel makes a model of a path below the models folder, without ".json".
 func newModel(rel, dir string) *Model {
-	id := sanitize(rel)
+	id := Sanitized(rel)
 	return &Model{ID: id, Dir: dir, exact: id == rel}
 }
 

@@ -45,9 +45,6 @@ func (s *Store) Create(id string, manifest sdk.Manifest) error {
 		return err
 	}
 	defer stage.Discard()
-	if err := s.judge(id, listing{dir: stage.Dir}, manifest); err != nil {
-		return err
-	}
 	return stage.Commit(manifest)
 }
 
@@ -105,23 +102,9 @@ func (s *Store) listed(id string) error {
 	return nil
 }
 
-// Commit writes the model file last and gives the folder its name: from then on
-// the model exists. [ErrConflict]: meanwhile the id was taken.
+// Commit is [Stage.CommitAll] of one model.
 func (st *Stage) Commit(manifest sdk.Manifest) error {
-	s := st.store
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.vacant(st.id); err != nil {
-		return err
-	}
-	manifest.ID = st.id
-	if err := s.write(filepath.Join(st.Dir, "model.json"), manifest); err != nil {
-		return err
-	}
-	if err := st.publish(); err != nil {
-		return err
-	}
-	return s.reread(place{s.roots[0], top(st.id)})
+	return st.CommitAll(map[string]sdk.Manifest{"model": manifest})
 }
 
 // publish gives the folder its name. The caller holds mu.

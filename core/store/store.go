@@ -100,7 +100,7 @@ func (ix *index) model(id string) *Model {
 		return m
 	}
 	if dir, file, ok := cutLast(id); ok {
-		if m, ok := ix.byID[dir]; ok && m.File != "" && sanitize(stem(filepath.Base(m.File))) == file {
+		if m, ok := ix.byID[dir]; ok && m.File != "" && Sanitized(stem(filepath.Base(m.File))) == file {
 			return m
 		}
 	}

@@ -26,7 +26,7 @@ func (r *Runtime) Upload(ctx context.Context, req UploadRequest, parts func() (n
 	if err := r.vacant(req.ID); err != nil {
 		return Model{}, err
 	}
-	up, err := local.NewUpload(r.store, r.localOptions(), func(local.Progress) {})
+	up, err := local.NewUpload(r.store, r.localOptions())
 	if err != nil {
 		return Model{}, err
 	}

@@ -11,16 +11,14 @@ import (
 // Found is a model that lies on this machine, and not in the models folder. It is
 // listed also where it cannot be used; Err then says why.
 type Found struct {
-	Tool         string   // whose store it is in: "ollama", "lmstudio", "hfcache", "jan"; empty for a path
-	Name         string   // as the tool or the disk names it
-	Ref          sdk.Ref  // which names this model alone
-	ID           string   // that it would have
-	Files        []string // absolute paths of the weights, in the order of their parts
-	MMProj       string   // absolute path of the projector, if there is one
-	Size         int64    // bytes of all that
-	Quantization string
-	Manifest     sdk.Manifest // of a model that links to the files where they lie
-	Err          error
+	Name     string       // as the tool or the disk names it
+	Ref      sdk.Ref      // which names this model alone
+	ID       string       // that it would have
+	Files    []string     // absolute paths of the weights, in the order of their parts
+	MMProj   string       // absolute path of the projector, if there is one
+	Size     int64        // bytes of all that
+	Manifest sdk.Manifest // of a model that links to the files where they lie
+	Err      error
 
 	raw   bool              // it was not weighed yet
 	zip   string            // path of the zip that it is in
@@ -59,7 +57,6 @@ func (f *Found) weigh() {
 		return
 	}
 	f.Size = sizeOf(f.all())
-	f.Quantization, _ = described.Metadata["quantization"].(string)
 	f.Manifest = over(described, f.Manifest)
 	f.Manifest.Sources = f.sources(true)
 	if f.MMProj != "" {

@@ -28,7 +28,7 @@ type Options struct {
 
 // Progress is how far the bytes of an import are.
 type Progress struct {
-	Phase string // "copying", "unpacking", "receiving"
+	Phase string // "copying", "unpacking"
 	Done  int64
 	Total int64 // 0: not known
 }

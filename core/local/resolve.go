@@ -15,7 +15,6 @@ import (
 
 // A tool is another program that keeps models on this machine.
 type tool struct {
-	name   string
 	title  string // as its makers write it
 	scheme string // of its refs, with all that stands before a model's name
 	find   func(Env) []Found
@@ -24,10 +23,10 @@ type tool struct {
 
 func tools() []tool {
 	return []tool{
-		{"ollama", "Ollama", "ollama://", ollama, isOllama},
-		{"lmstudio", "LM Studio", "lmstudio://", lmStudio, isBelow},
-		{"hfcache", "the Hugging Face cache", "hfcache://", hfCache, isBelow},
-		{"jan", "Jan", "jan://local", jan, isBelow},
+		{"Ollama", "ollama://", ollama, isOllama},
+		{"LM Studio", "lmstudio://", lmStudio, isBelow},
+		{"the Hugging Face cache", "hfcache://", hfCache, isBelow},
+		{"Jan", "jan://local", jan, isBelow},
 	}
 }
 
@@ -78,8 +77,7 @@ func Resolve(ref sdk.Ref, env Env) ([]Found, error) {
 func (t tool) resolve(wanted string, env Env) ([]Found, error) {
 	found := t.find(env)
 	for i := range found {
-		f := &found[i]
-		f.Tool, f.Ref = t.name, t.ref(f.Name)
+		found[i].Ref = t.ref(found[i].Name)
 	}
 	slices.SortFunc(found, func(a, b Found) int { return cmp.Compare(a.Name, b.Name) })
 	distinctIDs(found)

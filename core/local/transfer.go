@@ -41,19 +41,31 @@ func (t *transfer) take(file, name string) error {
 		t.done += sizeOf([]string{to})
 		return t.tick()
 	}
-	from, err := os.Open(real)
+	from, size, err := open(file)
 	if err != nil {
-		return sdk.Errorf(sdk.CodeInvalid, "%s cannot be read: %v", file, cause(err))
+		return err
 	}
 	defer from.Close()
-	info, err := from.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return sdk.Errorf(sdk.CodeInvalid, "%s is no regular file", file)
-	}
-	if err := t.o.room(t.dir, info.Size()); err != nil {
+	if err := t.o.room(t.dir, size); err != nil {
 		return err
 	}
 	return t.write(name, from)
+}
+
+// open opens a file, and tells how many bytes it has.
+func open(file string) (*os.File, int64, error) {
+	info, err := os.Stat(file)
+	if err == nil && !info.Mode().IsRegular() { // opening a FIFO would block
+		return nil, 0, sdk.Errorf(sdk.CodeInvalid, "%s is no regular file", file)
+	}
+	var f *os.File
+	if err == nil {
+		f, err = os.Open(file)
+	}
+	if err != nil {
+		return nil, 0, sdk.Errorf(sdk.CodeInvalid, "%s cannot be read: %v", file, cause(err))
+	}
+	return f, info.Size(), nil
 }
 
 // write writes a stream to a new file, to the disk itself.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -15,30 +14,27 @@ import (
 // An Upload is a model that comes in as streams: a GGUF file, all files of a split
 // model, a projector, a model file, or a zip. It is used by one goroutine.
 type Upload struct {
-	store    *store.Store
-	stage    *store.Stage
-	o        Options
-	t        *transfer
-	progress func(Progress)
-	names    []string // of the files, as they came
+	store *store.Store
+	stage *store.Stage
+	o     Options
+	t     *transfer
+	names []string // of the files, as they came
 }
 
 // NewUpload begins one. It is ended by Discard, also after Commit. Options.Mode
 // has no meaning here.
-func NewUpload(s *store.Store, o Options, progress func(Progress)) (*Upload, error) {
+func NewUpload(s *store.Store, o Options) (*Upload, error) {
 	stage, err := s.Unnamed()
 	if err != nil {
 		return nil, err
 	}
-	return &Upload{store: s, stage: stage, o: o, progress: progress,
-		t: &transfer{dir: stage.Dir, o: o, phase: "receiving", progress: progress}}, nil
+	return &Upload{store: s, stage: stage, o: o, t: &transfer{dir: stage.Dir, o: o}}, nil
 }
 
 // Expect says how many bytes are about to come, where that is known, and what
 // stands against them: [sdk.CodeExhausted].
 func (u *Upload) Expect(bytes int64) error {
-	u.t.total = max(bytes, 0)
-	return u.o.room(u.stage.Dir, u.t.total)
+	return u.o.room(u.stage.Dir, max(bytes, 0))
 }
 
 // Add writes a file to disk as it comes. name is the client's: what stands before
@@ -90,36 +86,19 @@ func (u *Upload) Commit(ctx context.Context, id string) (ids []string, err error
 	case kind == "zip" && len(u.names) > 1:
 		return nil, sdk.Errorf(sdk.CodeInvalid, "A zip comes alone: send the files, or the zip")
 	case kind == "zip":
-		return u.unzip(ctx, first)
+		return unzip(ctx, u.store, first, u.o, nil)
 	}
 	return u.commit()
 }
 
-func (u *Upload) unzip(ctx context.Context, file string) ([]string, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, sdk.Errorf(sdk.CodeInternal, "The upload cannot be read: %v", cause(err))
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, sdk.Errorf(sdk.CodeInternal, "The upload cannot be read: %v", cause(err))
-	}
-	return unzip(ctx, u.store, zipped{f, info.Size(), u.names[0]}, u.o, u.progress)
-}
-
 // commit makes the model of files that came one by one.
 func (u *Upload) commit() ([]string, error) {
-	models, err := store.Look(u.stage.Dir)
-	if err != nil {
-		return nil, sdk.Errorf(sdk.CodeInternal, "The upload cannot be read: %v", cause(err))
-	}
-	if len(models) == 0 {
-		return nil, sdk.Errorf(sdk.CodeInvalid, "%s is neither a GGUF file, nor a zip, nor a model file", u.names[0])
-	}
 	manifests, weights, err := unpacked(u.stage.Dir, nil)
 	if err != nil {
 		return nil, err
+	}
+	if len(manifests) == 0 {
+		return nil, sdk.Errorf(sdk.CodeInvalid, "%s is neither a GGUF file, nor a zip, nor a model file", u.names[0])
 	}
 	id := u.o.ID
 	if id == "" {

@@ -3,7 +3,6 @@ package local
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,18 +12,9 @@ import (
 	"github.com/enginebay/enginebay/sdk"
 )
 
-// importZip unpacks a zip of this machine.
+// importZip makes the models of a zip of this machine.
 func importZip(ctx context.Context, s *store.Store, file string, o Options, progress func(Progress)) ([]string, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, sdk.Errorf(sdk.CodeInvalid, "%s cannot be read: %v", file, cause(err))
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, sdk.Errorf(sdk.CodeInvalid, "%s cannot be read: %v", file, cause(err))
-	}
-	ids, err := unzip(ctx, s, zipped{f, info.Size(), filepath.Base(file)}, o, progress)
+	ids, err := unzip(ctx, s, file, o, progress)
 	if err == nil && o.Mode == Move {
 		if err := os.Remove(file); err != nil {
 			return ids, sdk.Errorf(sdk.CodeInternal, "The model '%s' is here, and so is the zip, which cannot be removed: %v", ids[0], cause(err))
@@ -33,16 +23,14 @@ func importZip(ctx context.Context, s *store.Store, file string, o Options, prog
 	return ids, err
 }
 
-// zipped is a zip with its name.
-type zipped struct {
-	r    io.ReaderAt
-	size int64
-	name string
-}
-
 // unzip makes the models of a zip.
-func unzip(ctx context.Context, s *store.Store, z zipped, o Options, progress func(Progress)) (ids []string, err error) {
-	a, err := archive.Open(z.r, z.size)
+func unzip(ctx context.Context, s *store.Store, file string, o Options, progress func(Progress)) (ids []string, err error) {
+	f, size, err := open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	a, err := archive.Open(f, size)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +48,7 @@ func unzip(ctx context.Context, s *store.Store, z zipped, o Options, progress fu
 		return t.tick()
 	})
 	if err != nil {
-		return nil, t.failed(z.name, err)
+		return nil, t.failed(filepath.Base(file), err)
 	}
 	manifests, files, err := unpacked(stage.Dir, hashes)
 	if err != nil {
@@ -71,7 +59,7 @@ func unzip(ctx context.Context, s *store.Store, z zipped, o Options, progress fu
 		if err := twice(s, files); err != nil {
 			return nil, err
 		}
-		id = zipID(a, z.name, manifests)
+		id = zipID(a, filepath.Base(file), manifests)
 	}
 	return named(stage, id, manifests)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/enginebay/enginebay/core/local"
@@ -105,7 +104,8 @@ func (r *Runtime) importing(id string) func(local.Progress) {
 	}
 }
 
-// isLocal says whether a ref is of this machine: a path, or another tool's store.
-func isLocal(ref sdk.Ref) bool {
-	return local.Claims(ref, local.Here()) && !strings.HasPrefix(string(ref), "http")
+// Local says whether the request names what lies on this machine: a path, or
+// another tool's store.
+func (req PullRequest) Local() bool {
+	return req.Importer == "" && local.Claims(req.Ref, local.Here())
 }

@@ -52,7 +52,7 @@ type Variant struct {
 //
 // Errors: those of the importer; [sdk.CodeInvalid] for a ref that nobody claims.
 func (r *Runtime) Plans(ctx context.Context, req PullRequest) (Plans, error) {
-	if req.Importer == "" && isLocal(req.Ref) {
+	if req.Local() {
 		_, variants, err := r.localPlans(req)
 		return Plans{Variants: variants}, err
 	}

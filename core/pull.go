@@ -26,7 +26,7 @@ type Pulled struct {
 // Errors: those of [Runtime.Plans] and [Runtime.Download]; [store.ErrConflict] for
 // an id that is taken by another model.
 func (r *Runtime) Pull(ctx context.Context, req PullRequest) (Pulled, error) {
-	if req.Importer == "" && isLocal(req.Ref) {
+	if req.Local() {
 		return r.pullLocal(ctx, req)
 	}
 	plans, err := r.Plans(ctx, req)

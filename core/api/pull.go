@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -19,6 +20,9 @@ func (s *Server) pull(c *fiber.Ctx, values map[string]any, download *bool) error
 	if err != nil {
 		return err
 	}
+	if err := onlyFromHere(c, req); err != nil {
+		return err
+	}
 	req.CatalogueOnly = download != nil && !*download
 	ctx, done := clientContext(c.Context().Conn())
 	defer done()
@@ -27,6 +31,28 @@ func (s *Server) pull(c *fiber.Ctx, values map[string]any, download *bool) error
 		return ofSource(refused(err), "source")
 	}
 	return sendCreated(c, pulled.Model, pulled.Others)
+}
+
+// onlyFromHere refuses the paths of this machine to those on others: a key to the
+// models is none to the files beside them.
+func onlyFromHere(c *fiber.Ctx, req core.PullRequest) error {
+	if !req.Local() || fromHere(c) {
+		return nil
+	}
+	return fault(http.StatusForbidden, "Paths, and the models of other tools, are taken from callers on the server's own machine only; upload the files", "source", "source_forbidden")
+}
+
+// fromHere says whether the caller is on this machine, and no proxy is between.
+func fromHere(c *fiber.Ctx) bool {
+	if c.Get(fiber.HeaderXForwardedFor) != "" || c.Get("Forwarded") != "" {
+		return false
+	}
+	caller, err := netip.ParseAddrPort(c.Context().RemoteAddr().String())
+	server, err2 := netip.ParseAddrPort(c.Context().LocalAddr().String())
+	if err != nil || err2 != nil {
+		return false
+	}
+	return caller.Addr().Unmap().IsLoopback() || caller.Addr() == server.Addr()
 }
 
 // sendCreated answers with a model that was made, or whose files are on their way.

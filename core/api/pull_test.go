@@ -331,3 +331,35 @@ func TestPullsWantAKey(t *testing.T) {
 		}
 	}
 }
+
+// TestPathsAreOfThisMachine: who calls from elsewhere sends files and names none.
+func TestPathsAreOfThisMachine(t *testing.T) {
+	b := newBay(t, nil)
+	path := b.weights("x.gguf")
+	for _, test := range []struct {
+		method, path, body string
+		header             string
+		status             int
+	}{
+		{"POST", "/v1/models", `{"source": "` + path + `"}`, "X-Forwarded-For", 403},
+		{"POST", "/v1/models", `{"source": "ollama://x", "mode": "copy"}`, "Forwarded", 403},
+		{"GET", "/v1/plans?ref=file://" + path, "", "X-Forwarded-For", 403},
+		{"GET", "/v1/plans?ref=" + path, "", "X-Other", 200},
+		{"POST", "/v1/models", `{"source": "` + path + `"}`, "X-Other", 201},
+	} {
+		req, err := http.NewRequest(test.method, b.url+test.path, strings.NewReader(test.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set(test.header, "for=192.0.2.1")
+		resp, err := b.client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != test.status {
+			t.Errorf("%s %s %s with %s: %d, want %d", test.method, test.path, test.body, test.header, resp.StatusCode, test.status)
+		}
+	}
+}

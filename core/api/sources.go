@@ -90,6 +90,9 @@ func (s *Server) showPlans(c *fiber.Ctx) error {
 	if req.Ref == "" {
 		return fault(http.StatusBadRequest, "Say which source to look at, as in ?ref=hf://OWNER/REPO", "ref", "missing_ref")
 	}
+	if err := onlyFromHere(c, req); err != nil {
+		return err
+	}
 	plans, err := look(c, "ref", func(ctx context.Context) (core.Plans, error) { return s.runtime.Plans(ctx, req) })
 	if err != nil {
 		return err

@@ -106,6 +106,9 @@ func place(ctx context.Context, s *store.Store, f Found, id string, o Options, p
 		return err
 	}
 	if o.Mode == Move {
+		if err := durable(s.Dir(), filepath.Join(s.Dir(), filepath.FromSlash(id))); err != nil {
+			return stays(id, err)
+		}
 		return leave(id, f, files)
 	}
 	return nil
@@ -121,10 +124,14 @@ func leave(id string, f Found, files []string) error {
 		left = append(left, os.Remove(file))
 	}
 	if err := errors.Join(left...); err != nil {
-		return sdk.Errorf(sdk.CodeInternal, "The model '%s' is here, and so are the originals, which cannot be removed: %v", id, err)
+		return stays(id, err)
 	}
 	if dir := filepath.Dir(files[0]); string(f.Ref) == dir {
 		_ = os.Remove(dir) // where nothing is left in it
 	}
 	return nil
+}
+
+func stays(id string, err error) error {
+	return sdk.Errorf(sdk.CodeInternal, "The model '%s' is here, and so are the originals, which cannot be removed: %v", id, err)
 }

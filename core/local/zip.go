@@ -16,7 +16,14 @@ import (
 func importZip(ctx context.Context, s *store.Store, file string, o Options, progress func(Progress)) ([]string, error) {
 	ids, err := unzip(ctx, s, file, o, progress)
 	if err == nil && o.Mode == Move {
-		if err := os.Remove(file); err != nil {
+		m, err := s.Model(ids[0])
+		if err == nil {
+			err = durable(s.Dir(), m.Dir)
+		}
+		if err == nil {
+			err = os.Remove(file)
+		}
+		if err != nil {
 			return ids, sdk.Errorf(sdk.CodeInternal, "The model '%s' is here, and so is the zip, which cannot be removed: %v", ids[0], cause(err))
 		}
 	}

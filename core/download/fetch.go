@@ -206,6 +206,9 @@ func (f *fetch) end(p *part, err error) error {
 	case endless:
 		return errors.Join(err, p.begin(unknown, version{}, nil))
 	}
+	if !p.own() { // its journal is about another one
+		return err
+	}
 	if err := p.save(); err != nil && !errors.Is(err, fs.ErrClosed) {
 		f.Log.Warn("the journal of a download cannot be written", "file", filepath.Base(f.file.Path), "error", err)
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // syncFolder makes the names in a folder safe.
@@ -34,4 +36,11 @@ func disk(dir string) uint64 {
 		return uint64(s.Dev)
 	}
 	return 0
+}
+
+// lock keeps a file for this process until it is closed, however the process ends;
+// false: another one has it. Some network file systems cannot.
+func lock(f *os.File) bool {
+	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	return !errors.Is(err, unix.EWOULDBLOCK)
 }

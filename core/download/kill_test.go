@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/enginebay/enginebay/core/download"
+	"github.com/enginebay/enginebay/sdk"
 )
 
 // childEnv holds the file that a child, which is this test's own program, fetches.
@@ -126,4 +127,46 @@ func claimed(t *testing.T, path string, data []byte) (sum int64) {
 		sum += s.To - s.From
 	}
 	return sum
+}
+
+// TestTwoServers: of a folder that two servers share, one fetches a file; the other
+// takes its partial neither over nor away.
+func TestTwoServers(t *testing.T) {
+	data := content(12 << 20)
+	o := &origin{data: data, tag: `"1"`}
+	reached, release := make(chan struct{}), make(chan struct{})
+	reach := sync.OnceFunc(func() { close(reached) })
+	o.before = func(sent int64) {
+		if sent > 4<<20 {
+			reach()
+			<-release
+		}
+	}
+	f := download.File{Path: target(t), URL: serve(t, o)}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"="+fmt.Sprintf(`{"Path": %q, "URL": %q}`, f.Path, f.URL))
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Process.Kill()
+	<-reached
+	other := f
+	other.URL = serve(t, &origin{data: data, tag: `"2"`})
+	if _, err := fetchOne(t, newClient(t, download.Config{}), other); sdk.CodeOf(err) != sdk.CodeUnavailable {
+		t.Errorf("the second one fetches: %v", err)
+	}
+	if err := download.Discard(f.Path); sdk.CodeOf(err) != sdk.CodeUnavailable {
+		t.Errorf("the second one discards: %v", err)
+	}
+	close(release)
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if got, err := os.ReadFile(f.Path); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("what came is not right: %v", err)
+	}
+	if left := names(t, filepath.Dir(f.Path)); len(left) != 1 {
+		t.Errorf("left are %q", left)
+	}
 }

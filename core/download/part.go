@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -29,7 +30,10 @@ type part struct {
 func open(t *target, f File) (*part, error) {
 	p := &part{target: t, sum: newSum()}
 	j, ok := readJournal(t.path)
-	if info, err := os.Lstat(partName(t.path)); err != nil || !info.Mode().IsRegular() || info.Size() != j.Size {
+	if err := p.openFile(os.O_RDWR); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if info, err := p.file.Stat(); err != nil || info.Size() != j.Size { // of no file there is an error
 		ok = false
 	}
 	p.known = journal{Address: digest(f.URL), Size: f.Size, SHA256: f.SHA256}
@@ -38,21 +42,44 @@ func open(t *target, f File) (*part, error) {
 		p.known.Size, p.known.SHA256, p.known.version = j.Size, first(f.SHA256, j.SHA256), j.version
 		p.board = newBoard(end(j.Size), j.Done)
 		p.sum.restore(j.State, j.Hashed)
-		return p, p.openFile(os.O_RDWR)
+		return p, nil
 	}
+	p.file.Close()
 	if err := errors.Join(t.write(p.journal(nil)), remove(partName(t.path))); err != nil {
 		return nil, fmt.Errorf("begin a part of %s: %w", filepath.Base(t.path), err)
 	}
 	return p, p.openFile(os.O_RDWR | os.O_CREATE | os.O_EXCL)
 }
 
-func (p *part) openFile(flags int) error {
-	f, err := os.OpenFile(partName(p.target.path), flags, 0o644)
-	if err != nil {
+// openFile opens the partial for this process alone: another server may have the
+// same folder of models.
+func (p *part) openFile(flags int) (err error) {
+	name := partName(p.target.path)
+	if info, err := os.Lstat(name); err == nil && !info.Mode().IsRegular() {
+		return fs.ErrNotExist // open puts one in its place
+	}
+	if p.file, err = os.OpenFile(name, flags, 0o644); err != nil {
 		return fmt.Errorf("open the part of %s: %w", filepath.Base(p.target.path), err)
 	}
-	p.file = f
+	if !lock(p.file) || !p.own() {
+		p.file.Close()
+		return elsewhere(p.target.path)
+	}
 	return nil
+}
+
+func elsewhere(path string) error {
+	return sdk.Errorf(sdk.CodeUnavailable, "'%s' is being downloaded by another program; wait for it", filepath.Base(path))
+}
+
+// own says whether the partial on disk is still the one that is being written.
+func (p *part) own() bool {
+	there, err := os.Lstat(partName(p.target.path))
+	if err != nil {
+		return false
+	}
+	ours, err := p.file.Stat()
+	return err == nil && os.SameFile(there, ours)
 }
 
 // continues says whether what an older journal claims is of use now.
@@ -197,7 +224,13 @@ func (p *part) finish(ctx context.Context, check func(string) error) error {
 			return unfit(p.target.path, err)
 		}
 	}
-	if err := errors.Join(p.file.Close(), os.Rename(name, p.target.path)); err != nil {
+	if !p.own() {
+		return elsewhere(p.target.path)
+	}
+	if err := p.file.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(name, p.target.path); err != nil {
 		return err
 	}
 	if err := syncFolder(filepath.Dir(name)); err != nil {

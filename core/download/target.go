@@ -120,6 +120,13 @@ func Discard(path string) error {
 	default:
 		return sdk.Errorf(sdk.CodeUnavailable, "'%s' is being downloaded; cancel that first", filepath.Base(path))
 	}
+	if f, err := os.OpenFile(partName(t.path), os.O_RDWR, 0); err == nil {
+		free := lock(f)
+		f.Close()
+		if !free {
+			return elsewhere(path)
+		}
+	}
 	return t.discard()
 }
 

@@ -179,6 +179,9 @@ func sound(p *sdk.Plan) error {
 		if !isWeb(f.URL) {
 			return fmt.Errorf("%.200q is no web address", f.URL)
 		}
+		if store.IsModelFile(strings.ToLower(f.Path)) { // it would say another thing than this plan
+			return fmt.Errorf("%.200q is the name of a model file", f.Path)
+		}
 		p.Manifest.Sources = append(p.Manifest.Sources, sdk.Source{Filename: f.Path, URL: f.URL, SHA256: f.SHA256, Size: f.Size})
 	}
 	if len(p.Files) == 0 && p.Manifest.Format != "api" {

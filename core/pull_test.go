@@ -292,6 +292,10 @@ func TestPullChoice(t *testing.T) {
 	c.offer("api", remote)
 	c.offer("bad", sdk.Plan{Manifest: sdk.Manifest{ID: "../x"}, Files: []sdk.File{{Path: "x.gguf", URL: c.URL + "/x"}}})
 	c.offer("outside", sdk.Plan{Manifest: sdk.Manifest{ID: "x"}, Files: []sdk.File{{Path: "../../x.gguf", URL: c.URL + "/x"}}})
+	sound := c.plan("sound", 1)
+	for _, name := range []string{"model.json", "Q4_K_M.json", ".x.gguf.part", "sub/.hidden/x.gguf", "model.yml"} {
+		c.offer(strings.ReplaceAll(name, "/", "-"), sdk.Plan{Manifest: sdk.Manifest{ID: "x"}, Files: []sdk.File{sound.Files[0], {Path: name, URL: c.URL + "/x"}}})
+	}
 	c.offer("local", sdk.Plan{Manifest: sdk.Manifest{ID: "x"}, Files: []sdk.File{{Path: "x.gguf", URL: "file:///etc/passwd"}}})
 	for name, test := range map[string]struct {
 		req   core.PullRequest
@@ -316,6 +320,11 @@ func TestPullChoice(t *testing.T) {
 		"no source":           {req: core.PullRequest{Ref: "what is this"}, want: "is no source", code: sdk.CodeInvalid},
 		"an id that is none":  {req: core.PullRequest{Ref: "fake://bad"}, want: "importer fake gave a plan that cannot be used", code: sdk.CodeInternal},
 		"a path outside":      {req: core.PullRequest{Ref: "fake://outside"}, want: "importer fake gave a plan that cannot be used", code: sdk.CodeInternal},
+		"its model file":      {req: core.PullRequest{Ref: "fake://model.json"}, want: "importer fake gave a plan that cannot be used", code: sdk.CodeInternal},
+		"another model file":  {req: core.PullRequest{Ref: "fake://Q4_K_M.json"}, want: "importer fake gave a plan that cannot be used", code: sdk.CodeInternal},
+		"an old model file":   {req: core.PullRequest{Ref: "fake://model.yml"}, want: "importer fake gave a plan that cannot be used", code: sdk.CodeInternal},
+		"a hidden file":       {req: core.PullRequest{Ref: "fake://.x.gguf.part"}, want: "importer fake gave a plan that cannot be used", code: sdk.CodeInternal},
+		"a hidden folder":     {req: core.PullRequest{Ref: "fake://sub-.hidden-x.gguf"}, want: "importer fake gave a plan that cannot be used", code: sdk.CodeInternal},
 		"a file of this disk": {req: core.PullRequest{Ref: "fake://local"}, want: "is no web address", code: sdk.CodeInternal},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -70,6 +70,9 @@ func (m *Model) place(name string) (string, error) {
 	if !filepath.IsLocal(rel) || len(path.Base(name)) > maxName {
 		return "", fmt.Errorf("%q can be no file of its folder", printable(name))
 	}
+	if !strings.Contains(name, "/") && IsModelFile(strings.ToLower(name)) {
+		return "", fmt.Errorf("%q is the name of a model file, and nothing is fetched in the place of one", printable(name))
+	}
 	file, dirs := m.Dir, strings.Split(rel, string(filepath.Separator))
 	for i, dir := range dirs {
 		file = filepath.Join(file, dir)

@@ -41,6 +41,7 @@ func TestTargets(t *testing.T) {
 		"through a link":            {files: tree{"m/m.json": source("q4/x.gguf", remote+"q4/x.gguf"), "m/q4": "-> ../../out", "../out/": ""}, err: "q4 in its folder is a link"},
 		"a folder of that name":     {files: tree{"m/m.json": fetched("x.gguf"), "m/x.gguf/": ""}, err: "x.gguf in its folder is something else"},
 		"a file in the way":         {files: tree{"m/m.json": source("q4/x.gguf", remote+"q4/x.gguf"), "m/q4": ""}, err: "q4 in its folder is something else"},
+		"its own model file":        {files: tree{"m/m.json": sized("m.json", 7)}, err: "is the name of a model file"},
 		"too long a name":           {files: tree{"m/m.json": fetched(long)}, err: "can be no file"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -80,6 +80,8 @@ func TestAdopt(t *testing.T) {
 		"split, a part missing":      {tree{"x-00002-of-00002.gguf": whole}, nil, map[string]string{"x": "of 2 files these are missing: x-00001-of-00002.gguf"}},
 		"split, a part half":         {tree{"x-00001-of-00002.gguf": whole, "x-00002-of-00002.gguf": half}, nil, map[string]string{"x": "441.6 kB of 883.2 kB of x-00002-of-00002.gguf are here"}},
 		"split, moved by half":       {tree{"x/x-00001-of-00002.gguf": whole, "x-00002-of-00002.gguf": whole}, []string{"x/model.json", "x/x-00001-of-00002.gguf", "x/x-00002-of-00002.gguf"}, map[string]string{"x": ready}},
+		"split, a part of a model":   {tree{"x-00001-of-00002.gguf": whole, "x/model.json": `{"sources":[{"filename":"x-00001-of-00002.gguf"},{"filename":"x-00002-of-00002.gguf"}]}`, "x/x-00001-of-00002.gguf": whole, "x/x-00002-of-00002.gguf": whole}, nil, map[string]string{"x": ready, "x-2": "would have the id 'x'"}},
+		"split, beside a model":      {tree{"x-00001-of-00002.gguf": whole, "x-00002-of-00002.gguf": whole, "x/model.json": `{"sources":[{"filename":"x-00001-of-00002.gguf"},{"filename":"x-00002-of-00002.gguf"}]}`, "x/x-00001-of-00002.gguf": whole, "x/x-00002-of-00002.gguf": whole}, []string{"x-2/model.json", "x-2/x-00001-of-00002.gguf", "x-2/x-00002-of-00002.gguf", "x/model.json", "x/x-00001-of-00002.gguf", "x/x-00002-of-00002.gguf"}, map[string]string{"x": ready, "x-2": ready}},
 		"a folder made, not moved":   {tree{"x/": "", "x.gguf": whole}, []string{"x/model.json", "x/x.gguf"}, map[string]string{"x": ready}},
 		"a folder":                   {tree{"m/x.gguf": whole}, []string{"m/model.json", "m/x.gguf"}, map[string]string{"m": ready}},
 		"a folder, half":             {tree{"m/x.gguf": half}, nil, map[string]string{"m": "441.6 kB of 883.2 kB"}},

@@ -139,21 +139,26 @@ func (l listing) unfinished(files []string) string {
 }
 
 // reunited are all parts of loose weights, some of which a crash has left in the
-// folder that they were on their way to; nil where some are nowhere.
+// folder that they were on their way to; nil where some are nowhere. Parts of the
+// same names in a folder with anything else are those of another model.
 func (s *Store) reunited(m *Model) []string {
 	if !m.loose() {
 		return nil
 	}
-	files := parts(m.Files[0])
-	for i, file := range files {
+	d := &dropIn{files: parts(m.Files[0])}
+	folder := filepath.Dir(m.home)
+	for i, file := range d.files {
 		if !existing(file) {
-			files[i] = filepath.Join(filepath.Dir(m.home), filepath.Base(file))
+			d.files[i] = filepath.Join(folder, filepath.Base(file))
 		}
-		if !existing(files[i]) {
+		if !existing(d.files[i]) {
 			return nil
 		}
 	}
-	return files
+	if !d.fills(folder) {
+		return nil
+	}
+	return d.files
 }
 
 // partner is the loose projector that goes by its name with loose weights.

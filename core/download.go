@@ -179,9 +179,10 @@ func (r *Runtime) missing(ctx context.Context, m *store.Model) ([]download.File,
 }
 
 // located is where a source is fetched. An importer that claims its address knows
-// better, and knows what the file must be.
+// better, and knows what the file must be. Of files beside the weights, such as a
+// config.json, catalogues have no checksum, and nothing more to say.
 func (r *Runtime) located(ctx context.Context, source sdk.Source) (sdk.Source, error) {
-	if isWeb(source.URL) && source.SHA256 != "" && source.Size > 0 {
+	if isWeb(source.URL) && source.Size > 0 && (source.SHA256 != "" || !store.IsWeights(source.Filename)) {
 		return source, nil
 	}
 	in, ok, err := r.importerOf(sdk.Ref(source.URL), "")

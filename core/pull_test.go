@@ -505,6 +505,25 @@ func TestDownloadOldFiles(t *testing.T) {
 	}
 }
 
+// TestPullSmallFiles: what lies beside weights has no checksum at a catalogue, and
+// alone is no model there.
+func TestPullSmallFiles(t *testing.T) {
+	c := newCatalogue(t)
+	plan := c.plan("m", 1)
+	c.files["config.json"] = []byte("{}")
+	plan.Files = append(plan.Files, sdk.File{Path: "config.json", URL: c.URL + "/files/config.json", Size: 2})
+	c.offer("m", plan)
+	h := c.shop(core.Limits{}, core.Downloads{})
+	h.pull(core.PullRequest{Ref: "fake://m"})
+	h.has("m")
+	if data, err := os.ReadFile(filepath.Join(h.home, "models", "m", "config.json")); err != nil || string(data) != "{}" {
+		t.Errorf("config.json: %q, %v", data, err)
+	}
+	if asked := c.requests("/plans/file-"); len(asked) > 0 {
+		t.Errorf("the importer was asked for %q", asked)
+	}
+}
+
 // TestPullWeb takes a file at any web address, all parts of it, and no web page.
 func TestPullWeb(t *testing.T) {
 	c := newCatalogue(t)

@@ -243,6 +243,11 @@ func TestSafetensors(t *testing.T) {
 		m.Metadata["quantization"] != "BF16" || fmt.Sprint(m.Metadata["parameters"]) != "6" {
 		t.Errorf("manifest: %+v", m)
 	}
+	for _, file := range want {
+		if got := ids(h.resolve(t, sdk.Ref("hf://acme/plain/"+file))); !slices.Equal(got, []string{"plain"}) {
+			t.Errorf("%s: %q", file, got)
+		}
+	}
 	if got := ids(h.resolve(t, "hf://acme/both")); !slices.Equal(got, []string{"both"}) {
 		t.Errorf("with GGUF files beside them: %q", got)
 	}

@@ -53,8 +53,9 @@ func tensorFiles(files []sibling) (all []sibling) {
 	return append(all, others...)
 }
 
+// hasTensor says whether a file is one of those that a model in safetensors is of.
 func (r *resolution) hasTensor(name string) bool {
-	return slices.ContainsFunc(r.tensors, func(f sibling) bool { return f.Path == name && path.Ext(name) == ".safetensors" })
+	return slices.ContainsFunc(r.tensors, func(f sibling) bool { return f.Path == name })
 }
 
 // precision is the type of most parameters: "BF16".

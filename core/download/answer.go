@@ -126,7 +126,7 @@ func (a *answer) webPage(start []byte) error {
 	address := a.asked
 	at := a.Request.URL
 	if login.Match(start) || login.MatchString(at.Path) {
-		return sdk.Errorf(sdk.CodeUnauthorized, "%s leads to a page where one logs in; if the file needs a token, set one for %s", web.Public(address), web.Origin(at))
+		return sdk.Errorf(sdk.CodeUnauthorized, "%s leads to a page where one logs in; if the file needs a token, name one for %s in the setting download_tokens", web.Public(address), web.Origin(at))
 	}
 	return sdk.Errorf(sdk.CodeInvalid, "%s is a web page and not a file; look at the address", web.Public(address))
 }

@@ -50,7 +50,7 @@ func refused(resp *http.Response, address string) error {
 	case status == http.StatusNotFound || status == http.StatusGone:
 		return sdk.Errorf(sdk.CodeNotFound, "%s is not there (HTTP %d); look at the address", where, status)
 	case status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusProxyAuthRequired:
-		return sdk.Errorf(sdk.CodeUnauthorized, "%s may not be downloaded (HTTP %d); if it needs a token, set one for %s", where, status, web.Origin(resp.Request.URL))
+		return sdk.Errorf(sdk.CodeUnauthorized, "%s may not be downloaded (HTTP %d); if it needs a token, name one for %s in the setting download_tokens", where, status, web.Origin(resp.Request.URL))
 	case status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status == http.StatusTooEarly || status >= 500:
 		err := sdk.Errorf(sdk.CodeUnavailable, "%s cannot be downloaded now (HTTP %d); try again later", where, status)
 		return &passing{err, retryAfter(resp.Header), status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable}
@@ -77,7 +77,7 @@ func unanswered(err error, address string) error {
 	var untrusted *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &denied):
-		return &sdk.Error{Code: sdk.CodeInvalid, Message: fmt.Sprintf("%s is not downloaded", web.Public(address)), Cause: denied}
+		return sdk.Errorf(sdk.CodeInvalid, "%s is not downloaded: %v", web.Public(address), denied)
 	case errors.As(err, &untrusted):
 		return &sdk.Error{Code: sdk.CodeUnavailable, Message: fmt.Sprintf("%s is not trusted; if its certificate is of your own authority, name that in the setting download_ca", web.Public(address)), Cause: untrusted.Err}
 	}
@@ -107,6 +107,15 @@ func coded(ctx context.Context, path string, err error) error {
 		return &sdk.Error{Code: sdk.CodeUnavailable, Message: fmt.Sprintf("'%s' did not come through; what came of it is kept, so try again", name), Cause: err}
 	}
 	return fmt.Errorf("download %s: %w", name, err)
+}
+
+// unseen gives an error its code where a file was only asked for.
+func unseen(ctx context.Context, address string, err error) error {
+	var known *sdk.Error
+	if ctx.Err() == nil && !errors.As(err, &known) && isPassing(err) {
+		return &sdk.Error{Code: sdk.CodeUnavailable, Message: fmt.Sprintf("%s does not answer; check the address and the network, and the proxy where there is one", web.Public(address)), Cause: err}
+	}
+	return coded(ctx, nameOf(address), err)
 }
 
 func isPassing(err error) bool {

@@ -3,6 +3,7 @@ package download_test
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -129,7 +130,7 @@ func TestFaults(t *testing.T) {
 				}
 				return
 			}
-			if err == nil || sdk.CodeOf(err) != row.code || !strings.Contains(err.Error(), row.says) {
+			if err == nil || sdk.CodeOf(err) != row.code || !strings.Contains(message(err), row.says) {
 				t.Fatalf("error is %v (%s), wanted %s with %q", err, sdk.CodeOf(err), row.code, row.says)
 			}
 			if strings.Contains(err.Error(), "hunter2") {
@@ -144,6 +145,15 @@ func TestFaults(t *testing.T) {
 			}
 		})
 	}
+}
+
+// message is what a person is told of an error. The cause of one that may pass is
+// for the log.
+func message(err error) string {
+	if coded := (*sdk.Error)(nil); errors.As(err, &coded) && coded.Code != sdk.CodeUnavailable {
+		return coded.Message
+	}
+	return fmt.Sprint(err)
 }
 
 // stallOf is short where a stall is what the row waits for.

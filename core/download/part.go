@@ -268,5 +268,5 @@ func unfit(path string, err error) error {
 	if sdk.CodeOf(err) != sdk.CodeInternal {
 		return &discarding{err}
 	}
-	return &discarding{&sdk.Error{Code: sdk.CodeInvalid, Message: fmt.Sprintf("'%s' cannot be used", filepath.Base(path)), Cause: err}}
+	return wrong("'%s' cannot be used: %v", filepath.Base(path), err)
 }

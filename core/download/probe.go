@@ -21,8 +21,8 @@ type Info struct {
 	ContentType string
 }
 
-// Probe asks what is at an address, before anything is made for it. The errors are
-// those of Fetch; a web page is one.
+// Probe asks what is at an address, or else at its mirrors, before anything is made
+// for it. The errors are those of Fetch; a web page is one.
 func (c *Client) Probe(ctx context.Context, address string) (Info, error) {
 	if strings.HasPrefix(address, "file:") {
 		return probeLocal(address)
@@ -31,8 +31,17 @@ func (c *Client) Probe(ctx context.Context, address string) (Info, error) {
 	ctx, w := watched(ctx, c.pace.stall)
 	defer w.stop()
 	defer s.http.CloseIdleConnections()
-	info, err := (&source{http: s.http, address: address}).probe(ctx)
-	return info, coded(ctx, nameOf(address), err)
+	var first error
+	for _, from := range sources(address, s.Mirrors) {
+		info, err := (&source{http: s.http, address: from}).probe(ctx)
+		if err == nil {
+			return info, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return Info{}, unseen(ctx, address, first)
 }
 
 func probeLocal(address string) (Info, error) {

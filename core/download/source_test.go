@@ -48,6 +48,9 @@ func TestMirrors(t *testing.T) {
 				first:             {"http://127.0.0.1:1/", second + "/mirror/"},
 				"http://127.0.0.": {"http://127.0.0.1:2/"}, // no whole step of the address
 			}})
+			if info, err := c.Probe(t.Context(), first+"/o/r/model.gguf"); row.code != "" && sdk.CodeOf(err) != row.code || row.code == "" && (err != nil || info.Name != "model.gguf") {
+				t.Errorf("probe: %+v, %v", info, err)
+			}
 			got, err := fetchOne(t, c, download.File{Path: target(t), URL: first + "/o/r/model.gguf", SHA256: row.hash})
 			if row.code != "" {
 				if sdk.CodeOf(err) != row.code {

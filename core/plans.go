@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/url"
 	"path"
 	"slices"
@@ -100,11 +99,11 @@ func (r *Runtime) webPlan(ctx context.Context, address string) ([]sdk.Plan, erro
 		return nil, err
 	}
 	addresses := []string{address}
-	if prefix, _, count, split := gguf.SplitPart(u.Path); split {
+	if parts := gguf.Parts(u.Path); len(parts) > 1 {
 		addresses = nil
-		for no := range count {
+		for _, path := range parts {
 			part := *u
-			part.Path, part.RawPath = fmt.Sprintf("%s-%05d-of-%05d%s", prefix, no+1, count, path.Ext(u.Path)), ""
+			part.Path, part.RawPath = path, ""
 			addresses = append(addresses, part.String())
 		}
 	}

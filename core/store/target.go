@@ -136,7 +136,7 @@ func siblings(source sdk.Source) []sdk.Source {
 	if _, _, n, remote := gguf.SplitPart(u.Path); !remote || n != count {
 		return nil
 	}
-	names, paths := parts(source.Filename), parts(u.Path)
+	names, paths := gguf.Parts(source.Filename), gguf.Parts(u.Path)
 	all := make([]sdk.Source, count)
 	for i := range all {
 		u.Path, u.RawPath = paths[i], ""

@@ -123,7 +123,7 @@ func (m *Model) locate(l listing, alone bool) {
 	if file != "" {
 		m.use(l, file)
 	} else if missing != "" { // the first part of a split file; others may be here
-		all := parts(filepath.Join(l.dir, filepath.FromSlash(m.Manifest.Sources[0].Filename)))
+		all := gguf.Parts(filepath.Join(l.dir, filepath.FromSlash(m.Manifest.Sources[0].Filename)))
 		m.Files = slices.DeleteFunc(all, func(file string) bool { return !existing(file) })
 	}
 	m.compare(l, file, missing)
@@ -150,7 +150,7 @@ func (m *Model) misspelt(l listing, missing string) string {
 // use makes a file, and what goes with it, the weights of the model.
 func (m *Model) use(l listing, file string) {
 	m.Linked = !within(file, l.dir)
-	files := parts(file)
+	files := gguf.Parts(file)
 	if extension(file) == ".safetensors" && filepath.Dir(file) == l.dir {
 		files = nil
 		for _, name := range l.weights() {
@@ -287,19 +287,6 @@ func (m *Model) guess(l listing, alone bool) (file string, err error) {
 		return "", nil
 	}
 	return filepath.Join(l.dir, all[i]), nil
-}
-
-// parts are the paths of all files of a split model, and of the only one of others.
-func parts(file string) []string {
-	prefix, _, count, split := gguf.SplitPart(file)
-	if !split {
-		return []string{file}
-	}
-	files := make([]string, count)
-	for i := range files {
-		files[i] = fmt.Sprintf("%s-%05d-of-%05d%s", prefix, i+1, count, filepath.Ext(file))
-	}
-	return files
 }
 
 func (m *Model) projector(l listing) string {

@@ -145,7 +145,7 @@ func (s *Store) reunited(m *Model) []string {
 	if !m.loose() {
 		return nil
 	}
-	d := &dropIn{files: parts(m.Files[0])}
+	d := &dropIn{files: gguf.Parts(m.Files[0])}
 	folder := filepath.Dir(m.home)
 	for i, file := range d.files {
 		if !existing(file) {
@@ -164,18 +164,9 @@ func (s *Store) reunited(m *Model) []string {
 // partner is the loose projector that goes by its name with loose weights.
 func (l listing) partner(weights string) string {
 	for _, name := range l.files {
-		if extension(name) == ".gguf" && gguf.IsMMProj(name) && subject(name) != "" && subject(name) == subject(weights) {
+		if extension(name) == ".gguf" && gguf.IsMMProj(name) && gguf.Subject(name) != "" && gguf.Subject(name) == gguf.Subject(weights) {
 			return filepath.Join(l.dir, name)
 		}
 	}
 	return ""
-}
-
-// subject is what a file's name says of the model: without quantization and kind.
-func subject(name string) string {
-	quantization := strings.Split(strings.ToLower(gguf.Quantization(name)), "_")
-	words := strings.FieldsFunc(strings.ToLower(stem(name)), func(r rune) bool { return strings.ContainsRune("-_. ", r) })
-	return strings.Join(slices.DeleteFunc(words, func(word string) bool {
-		return strings.HasPrefix(word, "mmproj") || word == "model" || slices.Contains(quantization, word)
-	}), "-")
 }

@@ -1,8 +1,10 @@
 package gguf
 
 import (
+	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -57,6 +59,35 @@ func SplitPart(fileName string) (prefix string, no, count int, ok bool) {
 		return "", 0, 0, false
 	}
 	return m[1], no, count, true
+}
+
+// Parts are the names of all files of the split model that fileName is one of, in order; of another name it alone.
+func Parts(fileName string) []string {
+	prefix, _, count, ok := SplitPart(fileName)
+	if !ok {
+		return []string{fileName}
+	}
+	names := make([]string, count)
+	for i := range names {
+		names[i] = fmt.Sprintf("%s-%05d-of-%05d%s", prefix, i+1, count, path.Ext(fileName))
+	}
+	return names
+}
+
+// Subject is what a file's name says of the model itself, without quantization, part and kind: "tiny-1b" for
+// Tiny_1B.Q4_K_M-00001-of-00002.gguf and for mmproj-tiny-1b-f16.gguf. Weights and the projector for them share it. It is
+// empty where nothing is left. Folders do not count.
+func Subject(fileName string) string {
+	name := path.Base(strings.ReplaceAll(fileName, `\`, "/"))
+	quantization := strings.Split(strings.ToLower(Quantization(name)), "_")
+	prefix, _, _, split := SplitPart(name)
+	if !split {
+		prefix = strings.TrimSuffix(name, path.Ext(name))
+	}
+	parts := strings.FieldsFunc(strings.ToLower(prefix), func(r rune) bool { return strings.ContainsRune("-_. ", r) })
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool {
+		return strings.HasPrefix(part, "mmproj") || part == "model" || slices.Contains(quantization, part)
+	}), "-")
 }
 
 var splitName = regexp.MustCompile(`(?is)^(.+)-([0-9]{5})-of-([0-9]{5})\.gguf$`)

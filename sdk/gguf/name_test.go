@@ -1,6 +1,7 @@
 package gguf_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/enginebay/enginebay/sdk/gguf"
@@ -104,5 +105,31 @@ func TestIsMMProj(t *testing.T) {
 				t.Errorf("got %v", got)
 			}
 		})
+	}
+}
+
+func TestParts(t *testing.T) {
+	for name, want := range map[string][]string{
+		"x.gguf":                       {"x.gguf"},
+		"a/x-Q8_0-00002-of-00002.GGUF": {"a/x-Q8_0-00001-of-00002.GGUF", "a/x-Q8_0-00002-of-00002.GGUF"},
+		"x-00003-of-00002.gguf":        {"x-00003-of-00002.gguf"},
+	} {
+		if got := gguf.Parts(name); !slices.Equal(got, want) {
+			t.Errorf("%s: got %q", name, got)
+		}
+	}
+}
+
+func TestSubject(t *testing.T) {
+	for name, want := range map[string]string{
+		"Tiny_1B.Q4_K_M-00001-of-00002.gguf": "tiny-1b",
+		"/models/mmproj-tiny-1b-f16.gguf":    "tiny-1b",
+		`C:\models\tiny 1b.gguf`:             "tiny-1b",
+		"mmproj-model-f16.gguf":              "",
+		"q8_0.gguf":                          "",
+	} {
+		if got := gguf.Subject(name); got != want {
+			t.Errorf("%s: got %q", name, got)
+		}
 	}
 }

@@ -22,7 +22,7 @@ type PullRequest struct {
 	ID            string         // of the model; empty: as the source suggests
 	Variant       string         // name, quantization or file name of one; empty: what the ref names, else the one that suits this machine
 	Importer      string         // id of the importer; empty: the one that claims the ref
-	Mode          string         // of a local source: ModeLink, ModeCopy or ModeMove; empty is ModeLink
+	Mode          string         // of a local source: "link" (also where it is empty), "copy" or "move"
 	CatalogueOnly bool           // only model files are made, and nothing is downloaded
 	Overlay       map[string]any // a merge patch (RFC 7386) of the manifest of each variant
 }
@@ -130,7 +130,6 @@ func noWeights(address string) error {
 
 // variants adds to plans what this machine says of them.
 func (r *Runtime) variants(plans []sdk.Plan, req PullRequest) []Variant {
-	budget := r.limits.Load().Memory
 	all := make([]Variant, len(plans))
 	for i, p := range plans {
 		v := Variant{Plan: p, ID: p.Manifest.ID}
@@ -141,10 +140,7 @@ func (r *Runtime) variants(plans []sdk.Plan, req PullRequest) []Variant {
 		for _, f := range p.Files {
 			v.Size += f.Size
 		}
-		if v.Memory = number(p.Manifest.Metadata, "memory"); v.Memory == 0 {
-			v.Memory = uint64(v.Size) + uint64(v.Size)/8 // weights, and room for a context
-		}
-		v.Fits = budget == 0 || v.Memory <= budget
+		r.fit(&v)
 		if m, err := r.Model(v.ID); err == nil && m.comesFrom(p) {
 			v.State = m.State
 		}
@@ -154,6 +150,16 @@ func (r *Runtime) variants(plans []sdk.Plan, req PullRequest) []Variant {
 		all[at].Default = true
 	}
 	return all
+}
+
+// fit fills in how much memory a variant takes, by what its source says or else by
+// its size, and whether the budget allows that.
+func (r *Runtime) fit(v *Variant) {
+	if v.Memory = number(v.Manifest.Metadata, "memory"); v.Memory == 0 {
+		v.Memory = uint64(v.Size) + uint64(v.Size)/8 // weights, and room for a context
+	}
+	budget := r.limits.Load().Memory
+	v.Fits = budget == 0 || v.Memory <= budget
 }
 
 // comesFrom says whether a model has the same source as a plan.

@@ -3,7 +3,6 @@ package core
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -13,29 +12,22 @@ import (
 	"github.com/enginebay/enginebay/sdk"
 )
 
-// What becomes of the files of a local source.
-const (
-	ModeLink = local.Link // they stay where they are, and are never removed
-	ModeCopy = local.Copy
-	ModeMove = local.Move
-)
-
 // localPlans are what a ref to this machine can become.
 func (r *Runtime) localPlans(req PullRequest) ([]local.Found, []Variant, error) {
 	found, err := local.Resolve(req.Ref, local.Here())
 	if err != nil {
 		return nil, nil, err
 	}
-	budget := r.limits.Load().Memory
 	all := make([]Variant, len(found))
-	for i, f := range found {
+	for i := range found {
+		f := &found[i]
 		if f.Err == nil && len(req.Overlay) > 0 {
-			if found[i].Manifest, err = store.Patch(f.Manifest, req.Overlay); err != nil {
+			if f.Manifest, err = store.Patch(f.Manifest, req.Overlay); err != nil {
 				return nil, nil, err
 			}
 		}
-		v := Variant{Plan: sdk.Plan{Manifest: found[i].Manifest}, Name: f.Name, ID: cmp.Or(req.ID, f.ID), Ref: f.Ref, Size: f.Size, Memory: uint64(f.Size) + uint64(f.Size)/8, Err: f.Err}
-		v.Fits, v.Default = budget == 0 || v.Memory <= budget, len(found) == 1
+		v := Variant{Plan: sdk.Plan{Manifest: f.Manifest}, Name: f.Name, ID: cmp.Or(req.ID, f.ID), Ref: f.Ref, Size: f.Size, Default: len(found) == 1, Err: f.Err}
+		r.fit(&v)
 		if m := local.Known(r.store, f.Files); m != nil {
 			v.ID, v.State = m.ID, r.model(m).State
 		}
@@ -62,30 +54,21 @@ func (r *Runtime) pullLocal(ctx context.Context, req PullRequest) (Pulled, error
 		return Pulled{}, sdk.Errorf(sdk.CodeInvalid, "%.200s is %d models, and an id is for one: name one of them", req.Ref, len(found))
 	}
 	var ids []string
-	var failed error
+	var failed error // the first: one sentence is for the user
 	for _, f := range found {
-		made, err := r.importOne(ctx, f, req)
-		ids, failed = append(ids, made...), errors.Join(failed, err)
+		o := r.localOptions()
+		o.ID, o.Mode = req.ID, req.Mode
+		made, err := local.Import(ctx, r.store, f, o, r.importing(cmp.Or(req.ID, f.ID)))
+		if err != nil && len(found) > 1 {
+			r.log.Warn("model not imported", "model", f.Name, "error", err)
+		}
+		ids, failed = append(ids, made...), cmp.Or(failed, err)
 	}
 	if len(ids) == 0 {
-		return Pulled{}, firstOf(failed)
+		return Pulled{}, failed
 	}
 	m, err := r.Model(ids[0])
 	return Pulled{Model: m, Others: ids[1:]}, err
-}
-
-// firstOf is the first of joined errors: one sentence is for users.
-func firstOf(err error) error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok && len(joined.Unwrap()) > 0 {
-		return firstOf(joined.Unwrap()[0])
-	}
-	return err
-}
-
-func (r *Runtime) importOne(ctx context.Context, f local.Found, req PullRequest) ([]string, error) {
-	o := r.localOptions()
-	o.ID, o.Mode = req.ID, req.Mode
-	return local.Import(ctx, r.store, f, o, r.importing(cmp.Or(req.ID, f.ID)))
 }
 
 func (r *Runtime) localOptions() local.Options {

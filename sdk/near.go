@@ -44,3 +44,15 @@ func alike(a, b string) float64 {
 	}
 	return 2 * float64(common) / float64(max(1, len(a)+len(b)-2))
 }
+
+// HasWords says whether a text has all of some words in it, in whatever case: for
+// an importer that searches a list of its own.
+func HasWords(text, words string) bool {
+	text = strings.ToLower(text)
+	for word := range strings.FieldsSeq(strings.ToLower(words)) {
+		if !strings.Contains(text, word) {
+			return false
+		}
+	}
+	return true
+}

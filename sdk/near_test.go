@@ -21,3 +21,11 @@ func TestNear(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestHasWords(t *testing.T) {
+	for words, want := range map[string]bool{"": true, "GPT mini": true, "mini 4o": true, "gpt-5": false, "gpt nano": false} {
+		if got := sdk.HasWords("gpt-4o-Mini by OpenAI", words); got != want {
+			t.Errorf("%q: %t", words, got)
+		}
+	}
+}

@@ -52,6 +52,18 @@ type Configuration struct {
 	Log        hclog.Logger      // lines appear in the core's log under the deployment's name; set by the SDK
 }
 
+// Decode reads the settings into v, as [json.Unmarshal] does. [CodeInvalid]: they
+// are not what v is.
+func (c Configuration) Decode(v any) error {
+	if len(c.Settings) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(c.Settings, v); err != nil {
+		return Errorf(CodeInvalid, "settings of %s: %v", c.Deployment, err)
+	}
+	return nil
+}
+
 // A Description is what a plugin says of itself.
 type Description struct {
 	Name         string

@@ -3,25 +3,29 @@ package main
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"github.com/enginebay/enginebay/sdk"
 	"github.com/enginebay/enginebay/sdk/web"
 )
 
-// importer reads folders. Its methods are called concurrently, and Configure
-// beside them.
+// importer reads folders. Its methods are called concurrently, and Configure beside
+// them: each configuration is a reader of its own, so that calls that are under way
+// keep theirs.
 type importer struct {
-	mu sync.RWMutex
+	reader atomic.Pointer[reader]
+}
+
+// reader reads the indexes of folders.
+type reader struct {
 	settings
-	client *http.Client
+	http *http.Client
 }
 
 // Configure implements sdk.Configurer.
 func (i *importer) Configure(_ context.Context, c sdk.Configuration) error {
-	s, err := read(c.Settings)
+	s, err := read(c)
 	if err != nil {
 		return err
 	}
@@ -29,20 +33,29 @@ func (i *importer) Configure(_ context.Context, c sdk.Configuration) error {
 	if err != nil {
 		return err
 	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.settings, i.client = s, client
+	i.reader.Store(&reader{s, client})
 	return nil
+}
+
+func (i *importer) current() (*reader, error) {
+	if r := i.reader.Load(); r != nil {
+		return r, nil
+	}
+	return nil, sdk.Errorf(sdk.CodeUnavailable, "the importer is not configured yet")
 }
 
 // Resolve implements sdk.Importer: one plan for each model of the folder, or the
 // one that ref names. No weights are moved; the core does that.
 func (i *importer) Resolve(ctx context.Context, ref sdk.Ref) ([]sdk.Plan, error) {
-	folder, name, err := i.current().parse(ref)
+	r, err := i.current()
 	if err != nil {
 		return nil, err
 	}
-	models, err := i.models(ctx, folder)
+	folder, name, err := r.parse(ref)
+	if err != nil {
+		return nil, err
+	}
+	models, err := r.models(ctx, folder)
 	if err != nil {
 		return nil, err
 	}
@@ -64,42 +77,31 @@ func (i *importer) Resolve(ctx context.Context, ref sdk.Ref) ([]sdk.Plan, error)
 // One that cannot as it is set up says [sdk.CodeUnsupported], and is left out of
 // searches everywhere.
 func (i *importer) Search(ctx context.Context, words string, limit int) ([]sdk.Hit, error) {
-	folder := i.current().Folder
-	if folder == "" {
+	r, err := i.current()
+	if err != nil {
+		return nil, err
+	}
+	if r.Folder == "" {
 		return nil, sdk.Errorf(sdk.CodeUnsupported, "there is no folder to search; set folder in importers/directory.json")
 	}
-	models, err := i.models(ctx, folder)
+	models, err := r.models(ctx, r.Folder)
 	if err != nil {
 		return nil, err
 	}
 	var hits []sdk.Hit
 	for _, m := range models {
-		text := strings.ToLower(m.Name + " " + m.Description)
-		missing := func(word string) bool { return !strings.Contains(text, word) }
-		if !slices.ContainsFunc(strings.Fields(strings.ToLower(words)), missing) && len(hits) < limit {
+		if sdk.HasWords(m.Name+" "+m.Description, words) && len(hits) < limit {
 			hits = append(hits, sdk.Hit{Ref: sdk.Ref("dir://#" + m.Name), Name: m.Name, Description: m.Description})
 		}
 	}
 	return hits, nil
 }
 
-func (i *importer) current() settings {
-	i.mu.RLock()
-	defer i.mu.RUnlock()
-	return i.settings
-}
-
 // models reads the index of a folder.
-func (i *importer) models(ctx context.Context, folder string) ([]model, error) {
-	i.mu.RLock()
-	client := i.client
-	i.mu.RUnlock()
-	if client == nil {
-		return nil, sdk.Errorf(sdk.CodeUnavailable, "the importer is not configured yet")
-	}
-	defer client.CloseIdleConnections()
+func (r *reader) models(ctx context.Context, folder string) ([]model, error) {
+	defer r.http.CloseIdleConnections()
 	var index index
-	catalogue := web.Catalogue{HTTP: client, Base: folder}
+	catalogue := web.Catalogue{HTTP: r.http, Base: folder}
 	if _, err := catalogue.JSON(ctx, "index.json", &index); err != nil {
 		return nil, explain(folder, err)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	_ "embed"
-	"encoding/json"
 	"net/url"
 	"strings"
 
@@ -22,12 +21,9 @@ type settings struct {
 
 // read decodes the settings. The core has validated them; what a schema cannot
 // say is checked here.
-func read(data []byte) (settings, error) {
-	var s settings
-	if len(data) > 0 {
-		if err := json.Unmarshal(data, &s); err != nil {
-			return s, sdk.Errorf(sdk.CodeInvalid, "settings of the importer: %v", err)
-		}
+func read(c sdk.Configuration) (s settings, err error) {
+	if err := c.Decode(&s); err != nil {
+		return s, err
 	}
 	s.Folder = strings.TrimRight(s.Folder, "/")
 	if _, err := url.Parse(s.Folder); err != nil {

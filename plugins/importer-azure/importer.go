@@ -2,38 +2,32 @@ package main
 
 import (
 	"context"
-	"slices"
-	"strings"
-	"sync"
+	"sync/atomic"
 
 	"github.com/enginebay/enginebay/sdk"
 )
 
-// importer reads the deployments of resources.
+// importer reads the deployments of resources. Each configuration has an account of
+// its own, so that calls that are under way keep theirs.
 type importer struct {
-	mu      sync.RWMutex
-	account *account
+	account atomic.Pointer[account]
 }
 
 // Configure implements sdk.Configurer.
 func (i *importer) Configure(_ context.Context, c sdk.Configuration) error {
-	s, err := read(c.Settings, c.Secrets)
+	s, err := read(c)
 	if err != nil {
 		return err
 	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.account = &account{settings: s, key: c.Secrets["api_key"], entra: entra{token: c.Secrets["entra_token"], secret: c.Secrets["client_secret"]}}
+	i.account.Store(&account{settings: s, key: c.Secrets["api_key"], entra: entra{token: c.Secrets["entra_token"], secret: c.Secrets["client_secret"]}})
 	return nil
 }
 
 func (i *importer) current() (*account, error) {
-	i.mu.RLock()
-	defer i.mu.RUnlock()
-	if i.account == nil {
-		return nil, sdk.Errorf(sdk.CodeUnavailable, "the importer is not configured yet")
+	if a := i.account.Load(); a != nil {
+		return a, nil
 	}
-	return i.account, nil
+	return nil, sdk.Errorf(sdk.CodeUnavailable, "the importer is not configured yet")
 }
 
 // Resolve implements sdk.Importer: one plan for each deployment of the resource,
@@ -78,9 +72,7 @@ func (i *importer) Search(ctx context.Context, words string, limit int) ([]sdk.H
 	}
 	var hits []sdk.Hit
 	for _, d := range found {
-		text := strings.ToLower(d.ID + " " + d.Model)
-		missing := func(word string) bool { return !strings.Contains(text, word) }
-		if !slices.ContainsFunc(strings.Fields(strings.ToLower(words)), missing) && len(hits) < limit {
+		if sdk.HasWords(d.ID+" "+d.Model, words) && len(hits) < limit {
 			hits = append(hits, sdk.Hit{Ref: sdk.Ref("azure://" + r.name + "/" + d.ID), Name: d.ID, Description: d.Model + " at Azure"})
 		}
 	}

@@ -128,7 +128,7 @@ func TestForms(t *testing.T) {
 		"https://n.openai.azure.us/d":                   {"n", "https://n.openai.azure.us", "d", "2024-10-21"},
 	} {
 		t.Run(ref, func(t *testing.T) {
-			s, err := read(nil, nil)
+			s, err := read(sdk.Configuration{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -142,7 +142,7 @@ func TestForms(t *testing.T) {
 		"https://a.b.openai.azure.com/d", "https://u:s3cret@n.openai.azure.com/d", "https://n.openai.azure.com/a/b", "https://n.openai.azure.com/openai/deployments/..%2f..",
 		"https://n.openai.azure.com/openai/deployments/d?api-version=1%26x", "ftp://n.openai.azure.com/d", "%zz"} {
 		t.Run("refused "+ref, func(t *testing.T) {
-			s, err := read(nil, nil)
+			s, err := read(sdk.Configuration{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -170,7 +170,7 @@ func TestEndpoints(t *testing.T) {
 	} {
 		t.Run(test.endpoint+" "+test.ref, func(t *testing.T) {
 			t.Setenv("AZURE_OPENAI_ENDPOINT", test.endpoint)
-			s, err := read(nil, nil)
+			s, err := read(sdk.Configuration{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -185,12 +185,12 @@ func TestEndpoints(t *testing.T) {
 func TestSettings(t *testing.T) {
 	quiet(t)
 	for _, text := range []string{`{"endpoint": "east"}`, `{"endpoint": "https://me:s3cret@x"}`, `{"authority": "ftp://x"}`, `{"api_version": "latest"}`, `[]`} {
-		if _, err := read([]byte(text), nil); sdk.CodeOf(err) != sdk.CodeInvalid || strings.Contains(err.Error(), "s3cret") {
+		if _, err := read(sdk.Configuration{Settings: []byte(text)}); sdk.CodeOf(err) != sdk.CodeInvalid || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
 	for want, secrets := range map[string]map[string]string{"key": {"api_key": "k", "entra_token": "t"}, "entra": {"client_secret": "s"}} {
-		if s, err := read([]byte(`{"auth": ""}`), secrets); s.Auth != want || err != nil {
+		if s, err := read(sdk.Configuration{Settings: []byte(`{"auth": ""}`), Secrets: secrets}); s.Auth != want || err != nil {
 			t.Errorf("%v: %s, %v", secrets, s.Auth, err)
 		}
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	_ "embed"
-	"encoding/json"
 	"net/url"
 	"os"
 	"strings"
@@ -29,12 +28,10 @@ type settings struct {
 	Scope      string `json:"scope"`
 }
 
-func read(data []byte, secrets map[string]string) (settings, error) {
+func read(c sdk.Configuration) (settings, error) {
 	s := settings{Scope: "https://cognitiveservices.azure.com/.default"}
-	if len(data) > 0 {
-		if err := json.Unmarshal(data, &s); err != nil {
-			return s, sdk.Errorf(sdk.CodeInvalid, "settings of the importer: %v", err)
-		}
+	if err := c.Decode(&s); err != nil {
+		return s, err
 	}
 	s.Endpoint = strings.TrimRight(cmp.Or(s.Endpoint, os.Getenv("AZURE_OPENAI_ENDPOINT")), "/")
 	s.APIVersion = cmp.Or(s.APIVersion, os.Getenv("OPENAI_API_VERSION"), "2024-10-21")
@@ -43,7 +40,7 @@ func read(data []byte, secrets map[string]string) (settings, error) {
 	s.Authority = strings.TrimRight(cmp.Or(s.Authority, os.Getenv("AZURE_AUTHORITY_HOST"), "https://login.microsoftonline.com"), "/")
 	if s.Auth == "" {
 		s.Auth = "key"
-		if secrets["api_key"] == "" && (secrets["entra_token"] != "" || secrets["client_secret"] != "") {
+		if c.Secrets["api_key"] == "" && (c.Secrets["entra_token"] != "" || c.Secrets["client_secret"] != "") {
 			s.Auth = "entra"
 		}
 	}

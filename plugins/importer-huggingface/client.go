@@ -30,11 +30,7 @@ func newClient(c sdk.Configuration) (*client, error) {
 		return nil, err
 	}
 	token := strings.TrimSpace(c.Secrets["token"])
-	config := web.Config{Private: append([]string{endpoint.Hostname()}, s.Private...)}
-	if token != "" {
-		config.Tokens = map[string]string{web.Origin(endpoint): token}
-	}
-	caller, err := web.New(config)
+	caller, err := web.New(web.Config{Private: append([]string{endpoint.Hostname()}, s.Private...), Tokens: map[string]string{web.Origin(endpoint): token}})
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	_ "embed"
-	"encoding/json"
 	"net/url"
 	"os"
 	"strings"
@@ -28,10 +27,8 @@ type settings struct {
 // read decodes the settings; the endpoint is that of the environment where they
 // name none.
 func read(c sdk.Configuration) (s settings, endpoint *url.URL, err error) {
-	if len(c.Settings) > 0 {
-		if err := json.Unmarshal(c.Settings, &s); err != nil {
-			return s, nil, sdk.Errorf(sdk.CodeInvalid, "settings of the Hugging Face importer: %v", err)
-		}
+	if err := c.Decode(&s); err != nil {
+		return s, nil, err
 	}
 	text := cmp.Or(s.Endpoint, strings.TrimSpace(os.Getenv("HF_ENDPOINT")), publicHub)
 	endpoint, err = url.Parse(strings.TrimRight(text, "/"))

@@ -8,16 +8,16 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"github.com/enginebay/enginebay/sdk"
 	"github.com/enginebay/enginebay/sdk/web"
 )
 
-// importer reads the list of models of one account.
+// importer reads the list of models of one account. Each configuration has one of
+// its own, so that calls that are under way keep theirs.
 type importer struct {
-	mu      sync.RWMutex
-	account *account
+	account atomic.Pointer[account]
 }
 
 // account is who asks, and where.
@@ -29,7 +29,7 @@ type account struct {
 
 // Configure implements sdk.Configurer.
 func (i *importer) Configure(_ context.Context, c sdk.Configuration) error {
-	s, err := read(c.Settings)
+	s, err := read(c)
 	if err != nil {
 		return err
 	}
@@ -38,19 +38,15 @@ func (i *importer) Configure(_ context.Context, c sdk.Configuration) error {
 	if err != nil {
 		return err
 	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.account = &account{settings: s, catalogue: catalogue, keyed: key != ""}
+	i.account.Store(&account{settings: s, catalogue: catalogue, keyed: key != ""})
 	return nil
 }
 
 func (i *importer) current() (*account, error) {
-	i.mu.RLock()
-	defer i.mu.RUnlock()
-	if i.account == nil {
-		return nil, sdk.Errorf(sdk.CodeUnavailable, "the importer is not configured yet")
+	if a := i.account.Load(); a != nil {
+		return a, nil
 	}
-	return i.account, nil
+	return nil, sdk.Errorf(sdk.CodeUnavailable, "the importer is not configured yet")
 }
 
 // Resolve implements sdk.Importer: one plan for each model of the account, or
@@ -115,9 +111,7 @@ func (i *importer) Search(ctx context.Context, words string, limit int) ([]sdk.H
 	}
 	var hits []sdk.Hit
 	for _, m := range models {
-		text := strings.ToLower(m.ID + " " + m.OwnedBy)
-		missing := func(word string) bool { return !strings.Contains(text, word) }
-		if !slices.ContainsFunc(strings.Fields(strings.ToLower(words)), missing) && len(hits) < limit {
+		if sdk.HasWords(m.ID+" "+m.OwnedBy, words) && len(hits) < limit {
 			hits = append(hits, sdk.Hit{Ref: sdk.Ref("openai://" + m.ID), Name: m.ID, Description: describe(a.Provider, m)})
 		}
 	}

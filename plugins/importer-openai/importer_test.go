@@ -129,7 +129,7 @@ func TestRefs(t *testing.T) {
 // TestSeeds: the forms in which the documents write the source of these models.
 func TestSeeds(t *testing.T) {
 	t.Setenv("OPENAI_BASE_URL", "")
-	s, err := read(nil)
+	s, err := read(sdk.Configuration{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,13 +148,13 @@ func TestSettings(t *testing.T) {
 		`{"base_url": "http://localhost:8000/v1"}`: "localhost http://localhost:8000/v1", `{"base_url": "http://10.0.0.1/v1"}`: "openai http://10.0.0.1/v1",
 		`{"base_url": "https://openrouter.ai/api/v1", "provider": "or"}`: "or https://openrouter.ai/api/v1",
 	} {
-		s, err := read([]byte(text))
+		s, err := read(sdk.Configuration{Settings: []byte(text)})
 		if got := s.Provider + " " + s.BaseURL; got != want || err != nil {
 			t.Errorf("%s: %s, %v", text, got, err)
 		}
 	}
 	for _, text := range []string{`{"base_url": "api.openai.com"}`, `{"base_url": "ftp://x"}`, `{"base_url": "https://me:s3cret@x"}`, `{"base_url": "https://x?key=s3cret"}`, `[]`} {
-		if _, err := read([]byte(text)); sdk.CodeOf(err) != sdk.CodeInvalid || strings.Contains(err.Error(), "s3cret") {
+		if _, err := read(sdk.Configuration{Settings: []byte(text)}); sdk.CodeOf(err) != sdk.CodeInvalid || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %v", text, err)
 		}
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	_ "embed"
-	"encoding/json"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -30,12 +29,9 @@ type settings struct {
 
 const openAI = "https://api.openai.com/v1"
 
-func read(data []byte) (settings, error) {
-	var s settings
-	if len(data) > 0 {
-		if err := json.Unmarshal(data, &s); err != nil {
-			return s, sdk.Errorf(sdk.CodeInvalid, "settings of the importer: %v", err)
-		}
+func read(c sdk.Configuration) (s settings, err error) {
+	if err := c.Decode(&s); err != nil {
+		return s, err
 	}
 	s.BaseURL = strings.TrimRight(cmp.Or(s.BaseURL, os.Getenv("OPENAI_BASE_URL"), openAI), "/")
 	s.Organization = cmp.Or(s.Organization, os.Getenv("OPENAI_ORG_ID"))
@@ -64,11 +60,7 @@ func (s settings) catalogue(key string) (*web.Catalogue, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := web.Config{UserAgent: "enginebay-importer-openai", Private: []string{web.Origin(u)}}
-	if key != "" {
-		config.Tokens = map[string]string{web.Origin(u): key}
-	}
-	client, err := web.New(config)
+	client, err := web.New(web.Config{UserAgent: "enginebay-importer-openai", Private: []string{web.Origin(u)}, Tokens: map[string]string{web.Origin(u): key}})
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -17,6 +16,8 @@ import (
 	"github.com/openai/openai-go/v3/option"
 	"github.com/openai/openai-go/v3/responses"
 	"github.com/openai/openai-go/v3/shared"
+
+	"github.com/enginebay/enginebay/sdk/sdktest"
 )
 
 const aboutEngineBay = "Engine Bay is a model runtime: one OpenAI-compatible server in which every engine and every model source is a plugin."
@@ -53,25 +54,8 @@ func TestClientsForNode(t *testing.T) {
 // that the official client says whether it speaks as the real ones do.
 func startProvider(t *testing.T) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "provider")
-	if out, err := exec.Command("go", "build", "-o", program, "../provider").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	provider := exec.Command(program, "-key", "k", "-entra-token", "t", "-client", "tenant/client=secret",
-		"-model", "gpt-4o", "-model", "text-embedding-3-small=openai", "-deployment", "mine=gpt-4o", "-deployment", "vectors=text-embedding-3-small")
-	out, err := provider.StdoutPipe()
-	if err == nil {
-		err = provider.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { provider.Process.Kill(); provider.Wait() })
-	address, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(address)
+	return sdktest.Program(t, "../provider", 1, "-key", "k", "-entra-token", "t", "-client", "tenant/client=secret",
+		"-model", "gpt-4o", "-model", "text-embedding-3-small=openai", "-deployment", "mine=gpt-4o", "-deployment", "vectors=text-embedding-3-small")[0]
 }
 
 // installClients gets the packages of the lock file, unless they are there.

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"bufio"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/enginebay/enginebay/sdk/sdktest"
 )
 
 // What the fake hub of the tests knows tokens by.
@@ -15,30 +15,11 @@ const hubToken, hubOtherToken = "hf_alice", "hf_bob"
 // end of the test, and returns its address.
 func startHub(t *testing.T, files map[string]string, flags ...string) string {
 	t.Helper()
-	program, dir := filepath.Join(t.TempDir(), "hub.exe"), t.TempDir()
-	if out, err := exec.Command("go", "build", "-o", program, "../hub").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	dir := t.TempDir()
 	for name, content := range files {
 		writeFile(t, filepath.Join(dir, filepath.FromSlash(name)), content)
 	}
-	cmd := exec.Command(program, append([]string{"-root", dir, "-token", "alice=" + hubToken, "-token", "bob=" + hubOtherToken}, flags...)...)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatalf("the hub does not start: %v", err)
-	}
-	return strings.TrimSpace(line)
+	return sdktest.Program(t, "../hub", 1, append([]string{"-root", dir, "-token", "alice=" + hubToken, "-token", "bob=" + hubOtherToken}, flags...)...)[0]
 }
 
 // hubOfClients is what the tests of the official client for hubs look at.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,17 +23,6 @@ import (
 var program string
 
 func TestMain(m *testing.M) { sdktest.Main(m, &program) }
-
-// hubProgram is cmd/hub, built beside the plugin's program.
-var hubProgram = sync.OnceValue(func() string {
-	hub := filepath.Join(filepath.Dir(program), "hub.exe")
-	build := exec.Command("go", "build", "-o", hub, "github.com/enginebay/enginebay/cmd/hub")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		log.Fatalf("go build: %v", err)
-	}
-	return hub
-})
 
 // repos are the files of repositories by OWNER/REPO/PATH.
 type repos map[string]string
@@ -66,7 +54,7 @@ func startHub(t *testing.T, files repos, flags ...string) *hub {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command(hubProgram(), append([]string{"-root", h.root, "-token", "alice=" + token, "-token", "bob=hf_bob", "-v"}, flags...)...)
+	cmd := exec.Command(sdktest.Build(t, "../../cmd/hub"), append([]string{"-root", h.root, "-token", "alice=" + token, "-token", "bob=hf_bob", "-v"}, flags...)...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -22,7 +22,7 @@ func Main(m *testing.M, program *string) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	built.dir = dir
+	built.dir, built.programs = dir, map[string]string{}
 	*program = filepath.Join(dir, "plugin.exe") // a name that every system runs
 	build := exec.Command("go", "build", "-o", *program, ".")
 	build.Stderr = os.Stderr

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// built are the programs of [Program] by their folder; Main says where they lie.
+// built are the programs of [Build] by their folder; Main says where they lie.
 var built struct {
 	sync.Mutex
 	dir      string
@@ -18,10 +18,10 @@ var built struct {
 
 // Program builds the command in a folder, such as the fake of a catalogue, starts
 // it, and returns the first lines that it prints, which say where it listens. It
-// ends with the test. It needs [Main].
+// ends with the test.
 func Program(t *testing.T, folder string, lines int, args ...string) []string {
 	t.Helper()
-	program := exec.Command(build(t, folder), args...)
+	program := exec.Command(Build(t, folder), args...)
 	program.Stderr = os.Stderr
 	out, err := program.StdoutPipe()
 	if err != nil {
@@ -44,23 +44,25 @@ func Program(t *testing.T, folder string, lines int, args ...string) []string {
 	return first
 }
 
-func build(t *testing.T, folder string) string {
+// Build builds the command in a folder and returns the program's path: once for all
+// tests of a package with [Main], or else for this one.
+func Build(t *testing.T, folder string) string {
 	t.Helper()
 	built.Lock()
 	defer built.Unlock()
-	if built.dir == "" {
-		t.Fatal("sdktest.Program needs a TestMain that calls sdktest.Main")
-	}
 	if path, ok := built.programs[folder]; ok {
 		return path
 	}
-	path := filepath.Join(built.dir, filepath.Base(folder)+"-program.exe")
+	dir := built.dir
+	if dir == "" {
+		dir = t.TempDir()
+	}
+	path := filepath.Join(dir, filepath.Base(folder)+"-program.exe")
 	if out, err := exec.Command("go", "build", "-o", path, folder).CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", folder, err, out)
 	}
-	if built.programs == nil {
-		built.programs = map[string]string{}
+	if built.dir != "" {
+		built.programs[folder] = path
 	}
-	built.programs[folder] = path
 	return path
 }

@@ -175,13 +175,6 @@ func (b *board) whole() bool {
 	return b.total == b.end
 }
 
-// fill says that all of it is there.
-func (b *board) fill() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.done, b.total = b.done.with(span{0, b.end}), b.end
-}
-
 // empty says whether there is nothing yet.
 func (b *board) empty() bool {
 	b.mu.Lock()

@@ -20,7 +20,7 @@ import (
 // A File is a file to fetch.
 type File struct {
 	Path   string // of the target, absolute
-	URL    string // http or https; or file:///, which copies on this machine
+	URL    string // http or https
 	Size   int64  // bytes; 0 where unknown
 	SHA256 string // hexadecimal; empty where unknown
 
@@ -106,8 +106,8 @@ func (c *Client) prepare(files []File) ([]*fetch, error) {
 	for _, f := range files {
 		f.Path, f.SHA256 = filepath.Clean(f.Path), strings.ToLower(f.SHA256)
 		u, err := url.Parse(f.URL)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "file" {
-			return nil, sdk.Errorf(sdk.CodeInvalid, "'%s' cannot be downloaded: its address is neither https:, http: nor file:", filepath.Base(f.Path))
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" {
+			return nil, sdk.Errorf(sdk.CodeInvalid, "'%s' cannot be downloaded: its address is neither https: nor http:", filepath.Base(f.Path))
 		}
 		sum, err := hex.DecodeString(f.SHA256)
 		if err != nil || len(sum) != 32 && len(sum) != 0 || f.Size < 0 || !filepath.IsAbs(f.Path) || seen[f.Path] {
@@ -183,9 +183,6 @@ func (f *fetch) run(ctx context.Context) (err error) {
 	defer f.client.live.Delete(p)
 	if err := f.client.reserve(p, f.Config); err != nil {
 		return err
-	}
-	if strings.HasPrefix(f.file.URL, "file:") {
-		return t.copy(ctx)
 	}
 	return t.run(ctx)
 }

@@ -6,7 +6,6 @@ import (
 	"mime"
 	"net/url"
 	"path"
-	"path/filepath"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -24,9 +23,6 @@ type Info struct {
 // Probe asks what is at an address, or else at its mirrors, before anything is made
 // for it. The errors are those of Fetch; a web page is one.
 func (c *Client) Probe(ctx context.Context, address string) (Info, error) {
-	if strings.HasPrefix(address, "file:") {
-		return probeLocal(address)
-	}
 	s := c.settings.Load()
 	ctx, w := watched(ctx, c.pace.stall)
 	defer w.stop()
@@ -42,14 +38,6 @@ func (c *Client) Probe(ctx context.Context, address string) (Info, error) {
 		}
 	}
 	return Info{}, unseen(ctx, address, first)
-}
-
-func probeLocal(address string) (Info, error) {
-	f, size, _, err := look(address)
-	if err != nil {
-		return Info{}, err
-	}
-	return Info{Name: filepath.Base(f.Name()), Size: size}, f.Close()
 }
 
 // sniff is how many bytes tell a page from a file.

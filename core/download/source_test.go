@@ -3,12 +3,10 @@ package download_test
 import (
 	"bytes"
 	"encoding/pem"
-	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -159,42 +157,6 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// TestLocal copies files of this machine.
-func TestLocal(t *testing.T) {
-	dir := t.TempDir()
-	from := filepath.Join(dir, "with space.gguf")
-	must(t, os.WriteFile(from, large, 0o600))
-	address := func(path string) string { return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String() }
-	for _, row := range []struct {
-		name string
-		file download.File
-		code sdk.Code
-	}{
-		{name: "a file", file: download.File{URL: address(from)}},
-		{name: "a file with size and SHA-256", file: download.File{URL: address(from), Size: int64(len(large)), SHA256: sum(large)}},
-		{name: "another size", file: download.File{URL: address(from), Size: 5}, code: sdk.CodeInvalid},
-		{name: "another SHA-256", file: download.File{URL: address(from), SHA256: sum(other)}, code: sdk.CodeInvalid},
-		{name: "a folder", file: download.File{URL: address(dir)}, code: sdk.CodeNotFound},
-		{name: "nothing", file: download.File{URL: address(from + "x")}, code: sdk.CodeNotFound},
-		{name: "on another machine", file: download.File{URL: "file://example.com/x"}, code: sdk.CodeInvalid},
-		{name: "a check that fails", file: download.File{URL: address(from), Check: func(string) error { return fmt.Errorf("no") }}, code: sdk.CodeInvalid},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			row.file.Path = target(t)
-			got, err := fetchOne(t, newClient(t, download.Config{}), row.file)
-			if row.code != "" && sdk.CodeOf(err) != row.code || row.code == "" && (err != nil || !bytes.Equal(got, large)) {
-				t.Fatalf("error is %v, wanted %s", err, row.code)
-			}
-			if left := names(t, filepath.Dir(row.file.Path)); row.code != "" && len(left) > 0 {
-				t.Errorf("left are %q", left)
-			}
-		})
-	}
-	if info, err := newClient(t, download.Config{}).Probe(t.Context(), address(from)); err != nil || info.Name != "with space.gguf" || info.Size != int64(len(large)) {
-		t.Errorf("%+v, %v", info, err)
-	}
-}
-
 // TestRoom looks at the disk before, and while it goes.
 func TestRoom(t *testing.T) {
 	o := &origin{data: large, tag: `"1"`}
@@ -236,6 +198,7 @@ func TestWrong(t *testing.T) {
 	for name, files := range map[string][]download.File{
 		"relative path":    {{Path: "x", URL: "http://127.0.0.1/"}},
 		"other scheme":     {{Path: path, URL: "ftp://127.0.0.1/"}},
+		"a file":           {{Path: path, URL: "file:///etc/hostname"}},
 		"no address":       {{Path: path}},
 		"negative size":    {{Path: path, URL: "http://127.0.0.1/", Size: -1}},
 		"short SHA-256":    {{Path: path, URL: "http://127.0.0.1/", SHA256: "abcd"}},

@@ -128,6 +128,21 @@ func (t *transfer) round(ctx context.Context) error {
 	})
 }
 
+// alongside runs work with what goes on beside it: the hash, the journal, a look at
+// the disk.
+func (t *transfer) alongside(ctx context.Context, work func(context.Context) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	side, stop := context.WithCancel(ctx)
+	defer stop()
+	g.Go(func() error { return t.keep(side) })
+	g.Go(func() error { return t.part.follow(side) })
+	g.Go(func() error {
+		defer stop()
+		return work(ctx)
+	})
+	return g.Wait()
+}
+
 // crew adds connections once the first answer told that it is worth it.
 func (t *transfer) crew(ctx context.Context, g *errgroup.Group) {
 	if t.plain {

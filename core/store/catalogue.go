@@ -107,6 +107,23 @@ func (s *Store) checkVariants(folder string, variants []Variant) error {
 	return nil
 }
 
+// judge says what stands against a model of this manifest among these files.
+func (s *Store) judge(id string, l listing, manifest sdk.Manifest) error {
+	_, back, err := textOf(manifest)
+	if err != nil {
+		return err
+	}
+	m := newModel(id, l.dir)
+	m.Manifest = back
+	m.fill(0)
+	m.locate(l, true)
+	s.inspect(m)
+	if m.Err != nil {
+		return sdk.Errorf(sdk.CodeInvalid, "The model '%s' could not be used: %v", id, m.Err)
+	}
+	return nil
+}
+
 // untaken says whether one of the ids belongs to a model of another folder: loose
 // weights, or a further root's, which would have to give way.
 func (s *Store) untaken(folder, dir string, variants []Variant) error {

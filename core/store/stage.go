@@ -2,7 +2,9 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,6 +38,27 @@ func (s *Store) Stage(id string) (*Stage, error) {
 	return stage, nil
 }
 
+// Unnamed begins a model whose id is told later, by Name: it may stand in what
+// comes in.
+func (s *Store) Unnamed() (*Stage, error) {
+	parent := filepath.Join(s.dir, staging)
+	err := os.MkdirAll(parent, 0o700)
+	if err != nil {
+		return nil, s.failed(parent, "made", err)
+	}
+	dir, err := os.MkdirTemp(parent, "m")
+	if err != nil {
+		return nil, s.failed(parent, "written", err)
+	}
+	return &Stage{Dir: dir, store: s}, nil
+}
+
+// Name says what id the model gets. Errors are those of [Store.Stage].
+func (st *Stage) Name(id string) error {
+	st.id = id
+	return st.store.vacant(id)
+}
+
 // Create makes a model that brings no weights along: they lie elsewhere on this
 // machine, are to be downloaded, or belong to somebody else's service.
 // [sdk.CodeInvalid]: the model could never run; [ErrConflict]: the id is taken.
@@ -46,23 +69,6 @@ func (s *Store) Create(id string, manifest sdk.Manifest) error {
 	}
 	defer stage.Discard()
 	return stage.Commit(manifest)
-}
-
-// judge says what stands against a model of this manifest among these files.
-func (s *Store) judge(id string, l listing, manifest sdk.Manifest) error {
-	_, back, err := textOf(manifest)
-	if err != nil {
-		return err
-	}
-	m := newModel(id, l.dir)
-	m.Manifest = back
-	m.fill(0)
-	m.locate(l, true)
-	s.inspect(m)
-	if m.Err != nil {
-		return sdk.Errorf(sdk.CodeInvalid, "The model '%s' could not be used: %v", id, m.Err)
-	}
-	return nil
 }
 
 // vacant says what stands against a new model of that id.
@@ -105,6 +111,51 @@ func (s *Store) listed(id string) error {
 // Commit is [Stage.CommitAll] of one model.
 func (st *Stage) Commit(manifest sdk.Manifest) error {
 	return st.CommitAll(map[string]sdk.Manifest{"model": manifest})
+}
+
+// CommitAll gives the folder its name with a model file for each manifest; they go
+// by the names of their files without ".json". One alone has the id of the stage,
+// several have FOLDER/NAME. [sdk.CodeInvalid]: one of them could not be used with
+// what is staged; [ErrConflict]: meanwhile the id was taken.
+func (st *Stage) CommitAll(manifests map[string]sdk.Manifest) error {
+	s := st.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.vacant(st.id); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(manifests)) {
+		manifest := manifests[name]
+		if manifest.ID = st.id; len(manifests) > 1 && name != "model" {
+			manifest.ID += "/" + name
+		}
+		if err := s.write(filepath.Join(st.Dir, name+".json"), manifest); err != nil {
+			return err
+		}
+	}
+	if err := st.usable(); err != nil {
+		return sdk.Errorf(sdk.CodeInvalid, "The model '%s' could not be used: %v", st.id, err)
+	}
+	if err := st.publish(); err != nil {
+		return err
+	}
+	return s.reread(place{s.roots[0], top(st.id)})
+}
+
+// usable says what stands against the models as they are staged.
+func (st *Stage) usable() error {
+	models, err := Look(st.Dir)
+	if err == nil && len(models) == 0 {
+		err = errors.New("there is no model")
+	}
+	for _, m := range models {
+		if m.Err != nil && len(models) > 1 {
+			err = errors.Join(err, fmt.Errorf("%s: %w", filepath.Base(m.path()), m.Err))
+		} else {
+			err = errors.Join(err, m.Err)
+		}
+	}
+	return err
 }
 
 // publish gives the folder its name. The caller holds mu.

@@ -27,12 +27,7 @@ Weights that cannot be had again are removed only after a question, or with --ye
 and then the folder goes with them.`,
 		Example: `  enginebay rm tiny-guide
   enginebay rm --purge --yes old-model older-model`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return nil
-			}
-			return oneModel(cmd, args)
-		},
+		Args:              needs("name one model, as in: enginebay rm tiny-guide"),
 		ValidArgsFunction: completeMoreModels(c),
 	}
 	asJSON := jsonFlag(cmd)

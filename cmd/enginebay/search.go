@@ -3,13 +3,11 @@ package main
 import (
 	"fmt"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 
 	"github.com/mattn/go-runewidth"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 func newSearch(c *config) *cobra.Command {
@@ -58,28 +56,16 @@ func printHits(cmd *cobra.Command, words string, hits []hit) {
 	for _, h := range hits {
 		longest = max(longest, runewidth.StringWidth(h.Ref))
 	}
-	room := columnsOf(cmd.OutOrStdout()) - longest - 2
+	screen := newScreen(cmd.OutOrStdout())
 	var rows [][]string
 	for _, h := range hits {
 		about := strings.Join(strings.Fields(firstOf(h.Description, h.Name)), " ")
-		if room > 0 {
-			about = runewidth.Truncate(about, max(room, 20), "…")
+		if screen != nil {
+			columns, _ := screen.size()
+			about = runewidth.Truncate(about, max(columns-longest-2, 20), "…")
 		}
 		rows = append(rows, []string{h.Ref, dash(about)})
 	}
 	table(cmd.OutOrStdout(), []string{"SOURCE", "DESCRIPTION"}, rows)
 	fmt.Fprintf(cmd.ErrOrStderr(), "\nto download one: enginebay pull SOURCE\nits variants:    enginebay pull SOURCE --list\n")
-}
-
-// columnsOf is how wide a terminal is; 0 where it is none.
-func columnsOf(out any) int {
-	f, ok := out.(*os.File)
-	if !ok {
-		return 0
-	}
-	columns, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 0
-	}
-	return columns
 }

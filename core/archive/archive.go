@@ -2,6 +2,7 @@ package archive
 
 import (
 	"archive/zip"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -115,23 +116,13 @@ func harmless(files []entry, size int64) error {
 	if total > uint64(size)*maxRatio+slack {
 		return fmt.Errorf("%d bytes would become %d: no weights compress like that", size, total)
 	}
-	slices.SortFunc(spans, func(a, b span) int { return compare(a.from, b.from) })
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
 	for i := 1; i < len(spans); i++ {
 		if spans[i].from < spans[i-1].to {
 			return errors.New("entries share the same bytes")
 		}
 	}
 	return nil
-}
-
-func compare(a, b uint64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // choose keeps the files of the one folder that holds models, without hidden ones:

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -88,7 +89,7 @@ func (f *File) block(number int64) ([]byte, error) {
 func (f *File) fetch(off int64) ([]byte, error) {
 	b, err := f.fetchFrom(f.direct, off)
 	var status *StatusError
-	if f.direct != f.first && asStatus(err, &status) && status.Status < 500 {
+	if f.direct != f.first && errors.As(err, &status) && status.Status < 500 {
 		f.direct = f.first
 		return f.fetchFrom(f.direct, off)
 	}
@@ -116,7 +117,7 @@ func (f *File) fetchFrom(address string, off int64) (block []byte, err error) {
 		return nil
 	})
 	var status *StatusError
-	if asStatus(err, &status) && off == 0 && status.Status == http.StatusRequestedRangeNotSatisfiable {
+	if errors.As(err, &status) && off == 0 && status.Status == http.StatusRequestedRangeNotSatisfiable {
 		f.size = 0 // a file without a first byte
 		return nil, nil
 	}

@@ -2,7 +2,6 @@ package web
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -82,5 +81,3 @@ func refusal(answer *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxErrorText)) // of an error; what has come of it is enough
 	return &StatusError{Status: answer.StatusCode, Host: answer.Request.URL.Host, Header: answer.Header, Body: body}
 }
-
-func asStatus(err error, status **StatusError) bool { return errors.As(err, status) }

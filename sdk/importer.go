@@ -28,8 +28,8 @@ type Ref string
 
 // A Plan is a model about to exist.
 type Plan struct {
-	Manifest Manifest
-	Files    []File // what the core must fetch; none for a remote model
+	Manifest Manifest // its Sources are the core's to write, from Files
+	Files    []File   // what the core must fetch; none for a remote model
 }
 
 // A File is one file of a plan.

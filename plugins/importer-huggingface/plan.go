@@ -74,13 +74,10 @@ func (r *resolution) manifest() sdk.Manifest {
 
 // withFiles completes a plan with what is to be fetched.
 func (r *resolution) withFiles(m sdk.Manifest, files []sibling) sdk.Plan {
-	p := sdk.Plan{}
+	p := sdk.Plan{Manifest: m}
 	for _, f := range files {
-		file := sdk.File{Path: r.names[f.Path], URL: r.c.address(r.t.repo(), r.t.rev, f.Path), Size: f.Size, SHA256: digest(f.LFS.SHA256)}
-		p.Files = append(p.Files, file)
-		m.Sources = append(m.Sources, sdk.Source{Filename: file.Path, URL: file.URL, Size: file.Size, SHA256: file.SHA256})
+		p.Files = append(p.Files, sdk.File{Path: r.names[f.Path], URL: r.c.address(r.t.repo(), r.t.rev, f.Path), Size: f.Size, SHA256: digest(f.LFS.SHA256)})
 	}
-	p.Manifest = m
 	return p
 }
 

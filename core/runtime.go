@@ -163,60 +163,6 @@ func (r *Runtime) Preload(ctx context.Context, ids []string) {
 	})
 }
 
-// The states of a model (design.md §1).
-const (
-	StateToDownload  = "to_download"
-	StateDownloading = "downloading"
-	StateReady       = "ready"
-	StateRunning     = "running"
-)
-
-// The transitions of a model.
-const (
-	TransitionStarting = "starting"
-	TransitionStopping = "stopping"
-)
-
-// A Model is a model with what it does now.
-type Model struct {
-	*store.Model
-	Status
-}
-
-// A Status is what a model does now. It is derived, never stored.
-type Status struct {
-	State      string
-	Transition string        // or empty
-	Progress   *sdk.Progress // of a load that is under way
-	Deployment string        // that has it loaded
-	Settings   map[string]any
-	Operations []sdk.Operation
-	Requests   int       // that the engine works on
-	Waiting    int       // requests in the queue
-	Slots      int       // requests that the engine works on at the same time; 0 is any number
-	Memory     uint64    // bytes, by the engine's estimate; 0 where unknown
-	Since      int64     // Unix seconds: loaded since
-	Expires    int64     // Unix seconds: when it is unloaded if nobody asks; 0 while it is in use, or stays
-	Pinned     bool      // it stays until somebody stops it
-	Changed    bool      // the model's folder is not as it was loaded; stop it to apply
-	Ignored    []string  // a sentence for each setting of its file that the engine does not know
-	Err        error     // what happened last, and what to do
-	Download   *Download // of its files: one that is under way, or what is left of one
-	History    History
-}
-
-// Models returns every model in the order of ids.
-func (r *Runtime) Models() []Model { return slices.Collect(r.EachModel) }
-
-// EachModel goes over every model in the order of ids.
-func (r *Runtime) EachModel(yield func(Model) bool) {
-	for _, m := range r.store.Models() {
-		if !yield(r.model(m)) {
-			return
-		}
-	}
-}
-
 // Stamp is another number whenever Models would return something else. It costs a
 // look at those models that were ever loaded.
 func (r *Runtime) Stamp() uint64 {
@@ -234,27 +180,6 @@ func (r *Runtime) resident(id string) *resident {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.residents[id]
-}
-
-// Model returns one model. [sdk.CodeNotFound]: there is none of that id.
-func (r *Runtime) Model(id string) (Model, error) {
-	m, err := r.store.Model(id)
-	if err != nil {
-		return Model{}, err
-	}
-	return r.model(m), nil
-}
-
-func (r *Runtime) model(m *store.Model) Model {
-	st := Status{State: StateReady, Err: m.Err}
-	if !m.Ready {
-		st.State = StateToDownload
-	}
-	if res := r.resident(m.ID); res != nil {
-		res.describe(m, &st)
-	}
-	r.transfers.describe(m, &st)
-	return Model{m, st}
 }
 
 // Start loads a model, with settings over all other layers, and returns when it

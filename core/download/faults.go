@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/enginebay/enginebay/core/system"
 	"github.com/enginebay/enginebay/sdk"
 	"github.com/enginebay/enginebay/sdk/web"
 )
@@ -97,7 +98,7 @@ func coded(ctx context.Context, path string, err error) error {
 		return nil
 	case ctx.Err() != nil:
 		return &sdk.Error{Code: sdk.CodeCanceled, Message: fmt.Sprintf("The download of '%s' was stopped; what came of it is kept", name), Cause: ctx.Err()}
-	case full(err):
+	case system.Full(err):
 		return &sdk.Error{Code: sdk.CodeExhausted, Message: fmt.Sprintf("The disk of %s is full; make room, and go on with the download of '%s' then", filepath.Dir(path), name), Cause: err}
 	case errors.As(err, &known):
 		return known

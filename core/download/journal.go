@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/enginebay/enginebay/core/system"
 )
 
 // A journal is what is known of a partial, on disk beside it.
@@ -100,5 +102,5 @@ func (j journal) write(path string) error {
 	if len(j.Done) > 0 {
 		return nil
 	}
-	return syncFolder(filepath.Dir(path))
+	return system.SyncFolder(filepath.Dir(path))
 }

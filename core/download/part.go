@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/enginebay/enginebay/core/system"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -233,7 +234,7 @@ func (p *part) finish(ctx context.Context, check func(string) error) error {
 	if err := os.Rename(name, p.target.path); err != nil {
 		return err
 	}
-	if err := syncFolder(filepath.Dir(name)); err != nil {
+	if err := system.SyncFolder(filepath.Dir(name)); err != nil {
 		return err
 	}
 	return p.target.discard()

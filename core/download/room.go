@@ -6,6 +6,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/enginebay/enginebay/core/system"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -19,7 +20,7 @@ func (c *Client) fits(fetches []*fetch) error {
 		}
 		done, _, _, _ := Partial(f.file.Path)
 		dir := filepath.Dir(f.file.Path)
-		on := disk(dir)
+		on := system.Disk(dir)
 		need[on] += uint64(max(0, f.file.Size-done))
 		if err := c.room(dir, need[on]+c.owed(on), f.Config); err != nil {
 			return err
@@ -32,7 +33,7 @@ func (c *Client) fits(fetches []*fetch) error {
 // fits there. One whose length nobody knows needs just what stays free.
 func (c *Client) reserve(p *part, config Config) error {
 	dir := filepath.Dir(p.target.path)
-	on := disk(dir)
+	on := system.Disk(dir)
 	c.live.Store(p, on)
 	return c.room(dir, c.owed(on), config)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/enginebay/enginebay/core/system"
 	"github.com/enginebay/enginebay/sdk"
 	"github.com/enginebay/enginebay/sdk/web"
 )
@@ -49,7 +50,7 @@ func (t *transfer) run(ctx context.Context) error {
 			t.tries = (t.tries + 1) / 2
 		}
 		err := t.from(ctx)
-		if err == nil || ctx.Err() != nil || full(err) || sdk.CodeOf(err) == sdk.CodeExhausted {
+		if err == nil || ctx.Err() != nil || system.Full(err) || sdk.CodeOf(err) == sdk.CodeExhausted {
 			return err
 		}
 		if firstErr == nil {

@@ -6,10 +6,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/enginebay/enginebay/core/system"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -115,7 +115,7 @@ func (t *transfer) failed(name string, err error) error {
 	if coded := (*sdk.Error)(nil); errors.As(err, &coded) {
 		return coded
 	}
-	if errors.Is(err, syscall.ENOSPC) {
+	if system.Full(err) {
 		return sdk.Errorf(sdk.CodeExhausted, "The disk of the models folder is full")
 	}
 	return sdk.Errorf(sdk.CodeInternal, "%s cannot be written: %v", name, cause(err))

@@ -1,6 +1,6 @@
 // Package system tells what machine this is: processor, memory, GPUs, and the
-// disk of the home folder. It only looks, and keeps no more than the name of the
-// processor and, for two seconds, what the GPUs said.
+// disk of a folder. It only looks (but for [SyncFolder]), and keeps no more than the
+// name of the processor and, for two seconds, what the GPUs said.
 //
 // What cannot be had is left empty: zero bytes are never a measured amount.
 package system

@@ -154,9 +154,16 @@ func installed(all []importer) string {
 	return "installed are " + strings.Join(names, ", ")
 }
 
+// maxPlans bounds what one ref becomes: a stranger's catalogue may list any number,
+// and each is a model file on this disk.
+const maxPlans = 1000
+
 // resolve asks an importer what a ref is.
 func (r *Runtime) resolve(ctx context.Context, in importer, ref sdk.Ref) ([]sdk.Plan, error) {
 	plans, err := ask(ctx, r, in, func(p *pluginhost.Process) ([]sdk.Plan, error) { return p.Resolve(ctx, ref) })
+	if err == nil && len(plans) > maxPlans {
+		err = sdk.Errorf(sdk.CodeInvalid, "%.200s is %d models, which are too many at once; name one of them, as in %.200s:FILE", ref, len(plans), ref)
+	}
 	if err == nil && len(plans) == 0 {
 		err = sdk.Errorf(sdk.CodeNotFound, "importer %s found no model at %.200s", in.id, ref)
 	}

@@ -296,6 +296,7 @@ func TestPullChoice(t *testing.T) {
 	for _, name := range []string{"model.json", "Q4_K_M.json", ".x.gguf.part", "sub/.hidden/x.gguf", "model.yml"} {
 		c.offer(strings.ReplaceAll(name, "/", "-"), sdk.Plan{Manifest: sdk.Manifest{ID: "x"}, Files: []sdk.File{sound.Files[0], {Path: name, URL: c.URL + "/x"}}})
 	}
+	c.offer("endless", slices.Repeat([]sdk.Plan{sound}, 1001)...)
 	c.offer("local", sdk.Plan{Manifest: sdk.Manifest{ID: "x"}, Files: []sdk.File{{Path: "x.gguf", URL: "file:///etc/passwd"}}})
 	for name, test := range map[string]struct {
 		req   core.PullRequest
@@ -323,6 +324,7 @@ func TestPullChoice(t *testing.T) {
 		"its model file":      {req: core.PullRequest{Ref: "fake://model.json"}, want: "importer fake gave a plan that cannot be used", code: sdk.CodeInternal},
 		"another model file":  {req: core.PullRequest{Ref: "fake://Q4_K_M.json"}, want: "importer fake gave a plan that cannot be used", code: sdk.CodeInternal},
 		"an old model file":   {req: core.PullRequest{Ref: "fake://model.yml"}, want: "importer fake gave a plan that cannot be used", code: sdk.CodeInternal},
+		"endless":             {req: core.PullRequest{Ref: "fake://endless"}, want: "is 1001 models, which are too many", code: sdk.CodeInvalid},
 		"a hidden file":       {req: core.PullRequest{Ref: "fake://.x.gguf.part"}, want: "importer fake gave a plan that cannot be used", code: sdk.CodeInternal},
 		"a hidden folder":     {req: core.PullRequest{Ref: "fake://sub-.hidden-x.gguf"}, want: "importer fake gave a plan that cannot be used", code: sdk.CodeInternal},
 		"a file of this disk": {req: core.PullRequest{Ref: "fake://local"}, want: "is no web address", code: sdk.CodeInternal},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/enginebay/enginebay/core/store"
@@ -56,13 +57,24 @@ func (r *Runtime) reachable(source sdk.Source) error {
 }
 
 // Edit changes a model's file; see [store.Store.Edit]. A model that is loaded
-// stays as it was loaded, but for its parameters.
+// stays as it was loaded, but for its parameters. A download from other sources
+// than the model has then is called off, and what came of it is removed.
 func (r *Runtime) Edit(id string, change func(*sdk.Manifest) error) (Model, error) {
+	before, missing := r.store.Model(id)
 	if err := r.store.Edit(id, change); err != nil {
+		return Model{}, err
+	}
+	m, err := r.Model(id)
+	if missing != nil || err != nil || m.ID != before.ID || slices.EqualFunc(before.Manifest.Sources, m.Manifest.Sources, sameFile) {
+		return m, err
+	}
+	if err := r.transfers.cancel(context.Background(), before, true); err != nil {
 		return Model{}, err
 	}
 	return r.Model(id)
 }
+
+func sameFile(a, b sdk.Source) bool { return a.Filename == b.Filename && a.URL == b.URL }
 
 // Remove unloads a model and frees what it takes up on this disk; see
 // [store.Store.Remove]. state is the one it has then, and empty where it is no more.

@@ -119,3 +119,28 @@ func TestTokenThatIsNone(t *testing.T) {
 		t.Errorf("the log says %s", log)
 	}
 }
+
+// TestOtherSources: a download ends with the sources that it was from.
+func TestOtherSources(t *testing.T) {
+	c := newCatalogue(t)
+	c.offer("m", c.plan("m", 1))
+	other := c.plan("other", 1).Files[0]
+	h := c.shop(core.Limits{}, core.Downloads{Connections: 1})
+	defer c.hold("m.gguf")()
+	h.pull(core.PullRequest{Ref: "fake://m"})
+	h.until("half is there", func() bool { m, _ := h.Model("m"); return m.Download != nil && m.Download.Done > 0 })
+	m, err := h.Edit("m", func(m *sdk.Manifest) error { m.Description = "mine"; return nil })
+	if err != nil || m.State != core.StateDownloading {
+		t.Errorf("another change: %s, %v", m.State, err)
+	}
+	m, err = h.Edit("m", func(m *sdk.Manifest) error {
+		m.Sources = []sdk.Source{{Filename: other.Path, URL: other.URL, Size: other.Size, SHA256: other.SHA256}}
+		return nil
+	})
+	if left, _ := filepath.Glob(filepath.Join(h.home, "models/m/.*")); err != nil || m.State != core.StateToDownload || m.Download != nil || len(left) > 0 {
+		t.Errorf("%+v, %v, left %v", m.Status, err, left)
+	}
+	_, err = h.Download(t.Context(), "m")
+	must(t, err)
+	h.has("m")
+}

@@ -363,8 +363,14 @@ func (ts *transfers) cancel(ctx context.Context, m *store.Model, discard bool) e
 			return &sdk.Error{Code: sdk.CodeInternal, Message: "what was downloaded of '" + m.ID + "' cannot be changed on disk", Cause: err}
 		}
 	}
+	if m, err = ts.runtime.store.Model(m.ID); err != nil {
+		return nil // it is no more
+	}
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
+	if ts.byID[m.ID] != nil { // somebody has begun another one
+		return nil
+	}
 	delete(ts.left, m.ID)
 	if now := partial(m); now != nil {
 		ts.left[m.ID] = left{now: now}

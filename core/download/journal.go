@@ -58,15 +58,15 @@ const maxJournal = 8 << 20
 
 // readJournal returns the journal of a target. One that cannot be believed is none.
 func readJournal(path string) (journal, bool) {
+	if info, err := os.Lstat(journalName(path)); err != nil || !info.Mode().IsRegular() { // opening a FIFO would block
+		return journal{}, false
+	}
 	f, err := os.Open(journalName(path))
 	if err != nil {
 		return journal{}, false
 	}
 	defer f.Close()
 	var j journal
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return journal{}, false
-	}
 	data, err := io.ReadAll(io.LimitReader(f, maxJournal))
 	if err != nil || json.Unmarshal(data, &j) != nil {
 		return journal{}, false

@@ -199,14 +199,17 @@ func (r *Runtime) located(ctx context.Context, source sdk.Source) (sdk.Source, e
 	if err != nil {
 		return source, err
 	}
-	for _, p := range plans {
-		at := slices.IndexFunc(p.Files, func(f sdk.File) bool {
-			return path.Base(f.Path) == path.Base(source.Filename) || path.Base(f.Path) == path.Base(source.URL)
-		})
-		if at >= 0 {
-			f := p.Files[at]
-			source.URL, source.Size, source.SHA256 = f.URL, f.Size, f.SHA256
-			return source, nil
+	for _, same := range []func(sdk.File) bool{
+		func(f sdk.File) bool { return f.Path == source.Filename },
+		func(f sdk.File) bool { return path.Base(f.Path) == path.Base(source.Filename) },
+		func(f sdk.File) bool { return path.Base(f.Path) == path.Base(source.URL) },
+	} {
+		for _, p := range plans {
+			if at := slices.IndexFunc(p.Files, same); at >= 0 {
+				f := p.Files[at]
+				source.URL, source.Size, source.SHA256 = f.URL, f.Size, f.SHA256
+				return source, nil
+			}
 		}
 	}
 	return source, nil

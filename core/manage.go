@@ -27,7 +27,7 @@ func (r *Runtime) Create(id string, manifest sdk.Manifest) (Model, error) {
 		}
 	}
 	if id = cmp.Or(id, store.NewID(manifest)); id == "" {
-		return Model{}, sdk.Errorf(sdk.CodeInvalid, `The model needs an id: add one, as in "id": "my-model"`)
+		return Model{}, sdk.Errorf(sdk.CodeInvalid, `The model needs an id, as in "id": "my-model", or a source to be made of, as in "source": "hf://OWNER/REPO"`)
 	}
 	if err := r.store.Create(id, manifest); err != nil {
 		return Model{}, err

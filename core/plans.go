@@ -4,16 +4,20 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize"
 
 	"github.com/enginebay/enginebay/core/store"
+	"github.com/enginebay/enginebay/schemas"
 	"github.com/enginebay/enginebay/sdk"
 	"github.com/enginebay/enginebay/sdk/gguf"
+	"github.com/enginebay/enginebay/sdk/web"
 )
 
 // A PullRequest names a source, and what is wanted of it.
@@ -83,9 +87,29 @@ func isWeb(address string) bool {
 func (r *Runtime) unclaimed(ref sdk.Ref) error {
 	scheme, _, ok := strings.Cut(string(ref), "://")
 	if !ok {
-		return sdk.Errorf(sdk.CodeInvalid, "%.200q is no source: use hf://OWNER/REPO, the web address of a weight file, or an absolute path on the server's machine", string(ref))
+		return sdk.Errorf(sdk.CodeInvalid, "%.200q is no source%s: use hf://OWNER/REPO, the web address of a weight file, or an absolute path on the server's machine", string(ref), r.meant(string(ref)))
 	}
 	return sdk.Errorf(sdk.CodeUnsupported, "no importer for %.40s:// is installed (%s); use the https address of a weight file, or the path of one on this machine", scheme, installed(r.importers()))
+}
+
+// ownerAndRepo is what people write of a repository, as the hub's own pages do.
+var ownerAndRepo = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*/[\w.-]+([@:][\w./-]+)?$`)
+
+// meant asks whether somebody who names no source means a model, or a repository.
+func (r *Runtime) meant(text string) string {
+	var ids []string
+	for _, m := range r.store.Models() {
+		ids = append(ids, m.ID)
+	}
+	near := schemas.Nearest(text, ids)
+	switch {
+	case near != "":
+	case ownerAndRepo.MatchString(text):
+		near = "hf://" + text
+	default:
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean '%s'?)", near)
 }
 
 // webPlan is the plan of a file at a web address, which must be there; of all its
@@ -93,7 +117,7 @@ func (r *Runtime) unclaimed(ref sdk.Ref) error {
 func (r *Runtime) webPlan(ctx context.Context, address string) ([]sdk.Plan, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User != nil {
-		return nil, sdk.Errorf(sdk.CodeInvalid, "%.200q is no web address that can be fetched (a name or password in it is not taken; see download_tokens)", address)
+		return nil, sdk.Errorf(sdk.CodeInvalid, "'%.200s' is no web address that can be fetched (a name or password in it is not taken; see download_tokens)", web.Public(address))
 	}
 	if err := r.freshTokens(); err != nil {
 		return nil, err

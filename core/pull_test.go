@@ -351,6 +351,24 @@ func TestPullChoice(t *testing.T) {
 	}
 }
 
+// TestPullMeant: who names no source may mean a model, or a repository.
+func TestPullMeant(t *testing.T) {
+	h := newCatalogue(t).shop(core.Limits{}, core.Downloads{})
+	h.write("models/mistral-7b/model.json", `{"engine": "echo", "source_url": "https://models.example/m.gguf"}`)
+	h.becomes("mistral-7b", core.StateToDownload)
+	for ref, want := range map[string]string{
+		"mistral7b":                          "did you mean 'mistral-7b'?",
+		"acme/tiny-GGUF":                     "did you mean 'hf://acme/tiny-GGUF'?",
+		"acme/tiny-GGUF:Q4_K_M":              "did you mean 'hf://acme/tiny-GGUF:Q4_K_M'?",
+		"what is this":                       "is no source: use hf://OWNER/REPO",
+		"https://me:hunter2@acme.org/x.gguf": "'https://acme.org/x.gguf' is no web address",
+	} {
+		if _, err := h.Pull(t.Context(), core.PullRequest{Ref: sdk.Ref(ref)}); sdk.CodeOf(err) != sdk.CodeInvalid || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", ref, err)
+		}
+	}
+}
+
 // TestPullFolders: what is in a folder already is not mixed with another repository.
 func TestPullFolders(t *testing.T) {
 	c := newCatalogue(t)

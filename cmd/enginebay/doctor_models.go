@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -57,7 +58,7 @@ func (e *examination) served(o owner) {
 	for _, m := range list.Data {
 		switch {
 		case m.Error != "" && m.State == "to_download":
-			e.fail("model "+m.ID, "mend its folder in "+filepath.Join(e.config.home, "models"), "%s", m.Error)
+			e.fail("model "+m.ID, e.mending(m), "%s", m.Error)
 		case !e.engines[m.Engine]:
 			e.noEngine(m.ID, m.Engine)
 		case m.Error != "":
@@ -71,6 +72,16 @@ func (e *examination) served(o owner) {
 		}
 	}
 	e.ok("models", "%d at the server, %d of them ready", len(list.Data), ready)
+}
+
+// mending is what to do about a model that cannot be used.
+func (e *examination) mending(m model) string {
+	for _, source := range m.Sources {
+		if strings.Contains(source.URL, "://") {
+			return "download it again: enginebay pull " + m.ID
+		}
+	}
+	return "mend its folder in " + filepath.Join(e.config.home, "models")
 }
 
 func (e *examination) noEngine(model, engine string) {

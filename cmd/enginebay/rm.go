@@ -77,6 +77,8 @@ func printRemoved(w io.Writer, m model, data []byte) {
 	var answer struct{ ID, State string }
 	_ = json.Unmarshal(data, &answer) // it is of our own server
 	switch original := m.original(); {
+	case answer.State != "" && m.State == "to_download" && m.Download == nil:
+		fmt.Fprintf(w, "nothing of %s was here; it stays listed (%s); to have it gone: enginebay rm --purge %s\n", answer.ID, answer.State, answer.ID)
 	case answer.State != "":
 		fmt.Fprintf(w, "the weights of %s are removed; its model file stays (%s); to download them again: enginebay pull %s\n", answer.ID, answer.State, answer.ID)
 	case original != "":

@@ -69,11 +69,26 @@ func (e export) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if err := e.downloadable(cmd); err != nil {
+		return err
+	}
 	sum, err := e.save(cmd, file)
 	if err == nil && !e.quiet {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s is in %s (%s); on another machine: enginebay import %s\n", e.id, file, sum, filepath.Base(file))
 	}
 	return err
+}
+
+// downloadable says whether the weights may stay away.
+func (e export) downloadable(cmd *cobra.Command) error {
+	var m model
+	if !e.bare || e.client.get(cmd.Context(), modelPath(e.id), &m) != nil { // what is wrong the export itself will tell
+		return nil
+	}
+	if m.irreplaceable() {
+		return fmt.Errorf("the weights of %s cannot be downloaded again: leave out --no-weights", e.id)
+	}
+	return nil
 }
 
 // target is the file to write, which is not there yet or may be overwritten.
@@ -99,7 +114,7 @@ func (e export) save(cmd *cobra.Command, file string) (sum string, err error) {
 	part := filepath.Join(filepath.Dir(file), fmt.Sprintf(".%s.%d.part", filepath.Base(file), os.Getpid()))
 	temp, err := os.Create(part)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("%s cannot be written: %w", file, reason(err))
 	}
 	defer os.Remove(part)
 	defer temp.Close()

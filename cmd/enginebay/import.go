@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -152,7 +153,7 @@ func (c *config) importOne(cmd *cobra.Command, f importFlags, d display, arg str
 	here := c.isHere(cmd.Context())
 	switch {
 	case missing != nil && (here || f.upload || !filepath.IsAbs(arg)):
-		return source{}, missing
+		return source{}, fmt.Errorf("%s: %w", arg, reason(missing))
 	case missing == nil && (f.upload || !here):
 		if f.link || f.move {
 			return source{}, fmt.Errorf("the server at %s is on another machine: %s can only be sent to it, without --link and --move", c.client().base, arg)
@@ -163,6 +164,14 @@ func (c *config) importOne(cmd *cobra.Command, f importFlags, d display, arg str
 	doing := map[string]string{"copy": "copying ", "link": "linking ", "move": "moving "}[mode]
 	return source{ref: path, mode: mode, doing: doing + arg,
 		hint: "\nIf the server is elsewhere, as in a container, or must not read that file: add --upload"}, nil
+}
+
+// reason is why a file cannot be used, for who has named it.
+func reason(err error) error {
+	if of := (*fs.PathError)(nil); errors.As(err, &of) {
+		return of.Err
+	}
+	return err
 }
 
 // isHere says whether the server is on this machine, as far as its address tells.

@@ -28,7 +28,11 @@ func (c *config) upload(cmd *cobra.Command, f importFlags, d display, path strin
 	if err != nil {
 		return fmt.Errorf("import %s: %w", path, err)
 	}
-	d.ended(&pulling{id: answer.ID, others: len(answer.Others), end: pullReady, began: t.began, download: t.download()})
+	one := &pulling{id: answer.ID, others: len(answer.Others), imported: true, end: pullReady, began: t.began, download: t.download()}
+	if answer.State == "to_download" { // an archive without weights
+		one.end = pullListed
+	}
+	d.ended(one)
 	return nil
 }
 

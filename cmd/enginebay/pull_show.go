@@ -56,7 +56,11 @@ func (t teller) ended(p *pulling) {
 	default:
 		fmt.Fprintf(t.out, "%s is %s; run it: enginebay run %s\n", p.id, p.how(), p.id)
 	}
-	if p.others > 0 {
+	switch {
+	case p.others == 0:
+	case p.imported:
+		t.say("%s with it: enginebay list", counted(p.others, "further model came", "further models came"))
+	default:
 		t.say("%s listed: enginebay list --all", counted(p.others, "further variant is", "further variants are"))
 	}
 }

@@ -32,6 +32,7 @@ type pulling struct {
 	others   int       // variants that were catalogued with it
 	joined   bool      // its download was going on before
 	here     bool      // it needed none
+	imported bool      // of files; so are the others
 	began    time.Time // zero where nothing is fetched
 	download *download
 	end      string // empty while it is on its way
@@ -93,7 +94,7 @@ func (w *watch) events(ctx context.Context) (events <-chan event, stop func()) {
 // verdict is an error without words where one failed: that has been told.
 func (w *watch) verdict() error {
 	for _, p := range w.all {
-		if p.end != pullReady {
+		if p.end != pullReady && p.end != pullListed {
 			return quietError{}
 		}
 	}

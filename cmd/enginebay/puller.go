@@ -53,7 +53,7 @@ func (p *puller) run(ctx context.Context, sources []source) error {
 		case ctx.Err() != nil: // what was begun is cancelled by the watch
 		case err != nil:
 			failed = true
-			p.display.say("enginebay: %v", err)
+			p.display.say("enginebay: %v", about(source, len(sources), err))
 		default:
 			w.all = append(w.all, pulling)
 		}
@@ -67,6 +67,14 @@ func (p *puller) run(ctx context.Context, sources []source) error {
 		return quietError{}
 	}
 	return nil
+}
+
+// about says of which source an error is, where there are several and it does not say so.
+func about(s source, of int, err error) error {
+	if of == 1 || strings.Contains(err.Error(), s.ref) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", s.ref, err)
 }
 
 // look notes which models there are.
@@ -93,6 +101,9 @@ type begun struct {
 func (p *puller) begin(ctx context.Context, s source, settings map[string]any) (*pulling, error) {
 	answer := begun{ID: s.ref, State: "to_download"}
 	var err error
+	if m, listed := p.before[s.ref]; listed && s.mode == "" && p.flags.variant != "" {
+		return nil, m.noVariants()
+	}
 	if p.knows(ctx, s) {
 		err = p.again(ctx, &answer, settings)
 	} else {
@@ -101,7 +112,12 @@ func (p *puller) begin(ctx context.Context, s source, settings map[string]any) (
 	if err != nil {
 		return nil, err
 	}
-	return p.pulling(answer), nil
+	one := p.pulling(answer)
+	one.imported = s.mode != ""
+	if one.imported && answer.State == "to_download" { // an archive without weights
+		one.end = pullListed
+	}
+	return one, nil
 }
 
 // knows says whether a source is a model that is listed, if only since a moment.
@@ -118,6 +134,16 @@ func (p *puller) knows(ctx context.Context, s source) bool {
 	}
 	p.before[s.ref] = m
 	return true
+}
+
+// noVariants is said to who wants another variant of a model that is listed: its
+// repository has them.
+func (m model) noVariants() error {
+	of := "as in hf://OWNER/REPO"
+	if repository, _ := m.Metadata["repository"].(string); repository != "" {
+		of = repository
+	}
+	return fmt.Errorf("%s is one variant already; --variant is for a source, %s", m.ID, of)
 }
 
 // again downloads a model that is listed.
@@ -150,8 +176,11 @@ func (p *puller) resolve(ctx context.Context, s source, settings map[string]any)
 		body["download"] = false
 	}
 	err = p.following(ctx, s, func() error { return p.client.post(ctx, "/v1/models", body, &answer) })
-	if hasStatus(err, http.StatusNotFound, http.StatusForbidden) {
+	switch {
+	case hasStatus(err, http.StatusNotFound, http.StatusForbidden):
 		err = fmt.Errorf("%w%s", err, s.hint)
+	case hasStatus(err, http.StatusConflict) && p.flags.id == "":
+		err = fmt.Errorf("%w; to give it one: add --id NAME", err)
 	}
 	return answer, err
 }

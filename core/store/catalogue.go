@@ -96,8 +96,9 @@ func (s *Store) checkVariants(folder string, variants []Variant) error {
 			return sdk.Errorf(sdk.CodeInvalid, "Two models of the folder '%s' would be called %q: give one another name", folder, v.Name)
 		}
 		seen[strings.ToLower(file)] = true
-		dir := filepath.Join(s.dir, filepath.FromSlash(folder))
-		if err := s.judge(v.id(folder), listing{dir: dir}, v.Manifest); err != nil {
+		// Not beside the files that are there: those of a model that stays may be older.
+		nowhere := filepath.Join(s.dir, ".nowhere", filepath.FromSlash(folder))
+		if err := s.judge(v.id(folder), listing{dir: nowhere}, v.Manifest); err != nil {
 			return err
 		}
 	}

@@ -56,6 +56,8 @@ func TestCatalogue(t *testing.T) {
 		"beside one that is broken": {files: tree{"b/Q4.json": ofRepository(""), "b/bad.json": `{`}, add: variants("Q8"), ids: []string{"b/Q8"}, all: []string{"b/Q4", "b/Q8", "b/bad"}},
 		"the same again": {files: tree{"b/Q4.json": ofRepository(old)}, add: variants("Q4", "Q8"), ids: []string{"b/Q4", "b/Q8"}, all: []string{"b/Q4", "b/Q8"},
 			has: map[string]string{"b/Q4.json": `"x_mine": 1`, "b/Q8.json": `"id": "b/Q8"`}, lacks: map[string]string{"b/Q4.json": "old.example"}},
+		"its weights are here, of before": {files: tree{"b/Q4.json": ofRepository(old), "b/b-Q4.gguf": weights + "longer"}, add: variants("Q4"), ids: []string{"b"}, all: []string{"b"},
+			has: map[string]string{"b/Q4.json": "old.example"}},
 		"its weights are here": {files: tree{"b/Q4.json": ofRepository(old), "b/b-Q4.gguf": weights}, add: variants("Q4", "Q8"), ids: []string{"b/Q4", "b/Q8"}, all: []string{"b/Q4", "b/Q8"},
 			has: map[string]string{"b/Q4.json": "old.example"}},
 		"one that is broken":        {files: tree{"b/Q4.json": `{`, "b/Q8.json": ofRepository("")}, add: variants("Q4", "Q8"), ids: []string{"b/Q4", "b/Q8"}, all: []string{"b/Q4", "b/Q8"}, has: map[string]string{"b/Q4.json": `{`}},

@@ -26,9 +26,9 @@ func (r *resolution) plans() []sdk.Plan {
 func (r *resolution) plan(v variant) sdk.Plan {
 	m := r.manifest()
 	m.Format, m.Engine = "gguf", "llamacpp"
-	m.ID, m.Name = r.t.name+"/"+v.name, plainName(r.t.name)+" "+v.name
+	m.ID, m.Name = r.t.folder()+"/"+v.name, plainName(r.t.name)+" "+v.name
 	if r.only {
-		m.ID, m.Name = r.t.name, plainName(r.t.name)
+		m.ID, m.Name = r.t.folder(), plainName(r.t.name)
 	}
 	files := v.files
 	if p := r.projector(v); p != nil {
@@ -44,7 +44,7 @@ func (r *resolution) plan(v variant) sdk.Plan {
 func (r *resolution) tensorPlan() sdk.Plan {
 	m := r.manifest()
 	m.Format, m.Engine = formatSafetensors, "tensorrt"
-	m.ID, m.Name = r.t.name, r.t.name
+	m.ID, m.Name = r.t.folder(), r.t.name
 	if len(r.variants) > 0 {
 		m.ID += "/" + formatSafetensors
 	}
@@ -65,7 +65,7 @@ func (r *resolution) manifest() sdk.Manifest {
 		licence = name
 	}
 	m := sdk.Manifest{Object: "model", OwnedBy: r.t.owner, Description: description(i), Metadata: map[string]any{}}
-	facts{"author": r.t.owner, "repository": "hf://" + r.t.repo(), "revision": line(i.SHA, 64), "licence": licence, "base_model": i.CardData.v.BaseModel.first()}.addTo(m.Metadata)
+	facts{"author": r.t.owner, "repository": r.t.ref(), "revision": line(i.SHA, 64), "licence": licence, "base_model": i.CardData.v.BaseModel.first()}.addTo(m.Metadata)
 	if tags := tags(i); len(tags) > 0 {
 		m.Metadata["tags"] = tags
 	}

@@ -23,6 +23,36 @@ type target struct {
 
 func (t target) repo() string { return t.owner + "/" + t.name }
 
+// pinned says whether another revision than the newest was named.
+func (t target) pinned() bool { return t.rev != "" && t.rev != "main" }
+
+// ref names the repository, and the revision where one was named.
+func (t target) ref() string {
+	if t.pinned() {
+		return "hf://" + t.repo() + "@" + t.rev
+	}
+	return "hf://" + t.repo()
+}
+
+// folder is what the models are kept in: files of two revisions have the same names.
+func (t target) folder() string {
+	if !t.pinned() {
+		return t.name
+	}
+	rev := t.rev
+	if commit.MatchString(rev) {
+		rev = rev[:7]
+	}
+	return t.name + "-" + strings.Map(func(r rune) rune {
+		if r == '/' || r == '+' {
+			return '-'
+		}
+		return r
+	}, rev[:min(len(rev), 64)])
+}
+
+var commit = regexp.MustCompile(`^[0-9a-f]{40}$`)
+
 // parse reads a ref in any of its forms. Web addresses are those of the public
 // hub and of the one that is configured.
 func parse(ref sdk.Ref, endpoint *url.URL) (target, error) {

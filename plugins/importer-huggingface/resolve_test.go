@@ -84,15 +84,16 @@ func planned(t *testing.T, chosen target, i info) []sdk.Plan {
 
 // vision is a repository with most of what there is.
 var vision = repos{
-	"Acme/Vision-7B-GGUF/Vision-7B-Q4_K_M.gguf":                   model("llama"),
-	"Acme/Vision-7B-GGUF/Vision-7B-UD-Q4_K_XL.gguf":               model("llama"),
-	"Acme/Vision-7B-GGUF/Q8_0/Vision-7B-Q8_0-00001-of-00002.gguf": model("llama"),
-	"Acme/Vision-7B-GGUF/Q8_0/Vision-7B-Q8_0-00002-of-00002.gguf": "part two",
-	"Acme/Vision-7B-GGUF/mmproj-F32.gguf":                         "a large projector",
-	"Acme/Vision-7B-GGUF/mmproj-F16.gguf":                         "a projector",
-	"Acme/Vision-7B-GGUF/imatrix.dat":                             "matrix",
-	"Acme/Vision-7B-GGUF/README.md":                               "# Vision",
-	"Acme/Vision-7B-GGUF/.branches/v1/Vision-7B-Q5_0.gguf":        model("llama"),
+	"Acme/Vision-7B-GGUF/Vision-7B-Q4_K_M.gguf":                       model("llama"),
+	"Acme/Vision-7B-GGUF/Vision-7B-UD-Q4_K_XL.gguf":                   model("llama"),
+	"Acme/Vision-7B-GGUF/Q8_0/Vision-7B-Q8_0-00001-of-00002.gguf":     model("llama"),
+	"Acme/Vision-7B-GGUF/Q8_0/Vision-7B-Q8_0-00002-of-00002.gguf":     "part two",
+	"Acme/Vision-7B-GGUF/mmproj-F32.gguf":                             "a large projector",
+	"Acme/Vision-7B-GGUF/mmproj-F16.gguf":                             "a projector",
+	"Acme/Vision-7B-GGUF/imatrix.dat":                                 "matrix",
+	"Acme/Vision-7B-GGUF/README.md":                                   "# Vision",
+	"Acme/Vision-7B-GGUF/.branches/v1/Vision-7B-Q5_0.gguf":            model("llama"),
+	"Acme/Vision-7B-GGUF/.branches/refs%2Fpr%2F1/Vision-7B-Q5_0.gguf": model("llama"),
 	"Acme/Vision-7B-GGUF/.hub.json": `{"no_gguf": true, "pipeline_tag": "image-text-to-text", "tags": ["arxiv:1", "vision", "transformers"], "downloads": 1234567,
 		"cardData": {"license": "other", "license_name": "acme-1", "base_model": ["Acme/Vision-7B"], "language": ["en"]}}`,
 }
@@ -198,16 +199,21 @@ func TestChoice(t *testing.T) {
 		"/blob/main/Vision-7B-Q4_K_M.gguf":    "Vision-7B-GGUF/Q4_K_M",
 		":Q4_K_XL":                            "Vision-7B-GGUF/UD-Q4_K_XL",
 		":ud-q4_k_xl":                         "Vision-7B-GGUF/UD-Q4_K_XL",
-		"@v1":                                 "Vision-7B-GGUF",
-		"@v1:Q5_0":                            "Vision-7B-GGUF",
+		"@v1":                                 "Vision-7B-GGUF-v1",
+		"@v1:Q5_0":                            "Vision-7B-GGUF-v1",
+		"@refs%2Fpr%2F1":                      "Vision-7B-GGUF-refs-pr-1",
+		"@main:Q8_0":                          q8,
 	} {
 		t.Run(ref, func(t *testing.T) {
 			plans := h.resolve(t, sdk.Ref("hf://Acme/Vision-7B-GGUF"+ref))
 			if got := ids(plans); len(got) != 1 || got[0] != want {
 				t.Errorf("got %q, want %q", got, want)
 			}
-			if rev := "main"; !strings.Contains(plans[0].Files[0].URL, "/resolve/"+rev+"/") && !strings.Contains(ref, "@v1") {
+			if rev := "main"; !strings.Contains(plans[0].Files[0].URL, "/resolve/"+rev+"/") && (!strings.Contains(ref, "@") || strings.Contains(ref, "@main")) {
 				t.Errorf("address is %s", plans[0].Files[0].URL)
+			}
+			if got := plans[0].Manifest.Metadata["repository"]; strings.HasPrefix(ref, "@v1") && got != "hf://Acme/Vision-7B-GGUF@v1" {
+				t.Errorf("repository is %v", got)
 			}
 			if strings.Contains(ref, "@v1") && !strings.Contains(plans[0].Files[0].URL, "/resolve/v1/") {
 				t.Errorf("address is %s", plans[0].Files[0].URL)

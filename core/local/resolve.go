@@ -19,14 +19,15 @@ type tool struct {
 	scheme string // of its refs, with all that stands before a model's name
 	find   func(Env) []Found
 	same   func(name, wanted string) bool // whether a model is meant
+	place  string                         // the variable that says where its models lie; may be empty
 }
 
 func tools() []tool {
 	return []tool{
-		{"Ollama", "ollama://", ollama, isOllama},
-		{"LM Studio", "lmstudio://", lmStudio, isBelow},
-		{"the Hugging Face cache", "hfcache://", hfCache, isBelow},
-		{"Jan", "jan://local", jan, isBelow},
+		{"Ollama", "ollama://", ollama, isOllama, "OLLAMA_MODELS"},
+		{"LM Studio", "lmstudio://", lmStudio, isBelow, ""},
+		{"the Hugging Face cache", "hfcache://", hfCache, isBelow, "HF_HUB_CACHE"},
+		{"Jan", "jan://local", jan, isBelow, "JAN_DATA_FOLDER"},
 	}
 }
 
@@ -74,6 +75,14 @@ func Resolve(ref sdk.Ref, env Env) ([]Found, error) {
 	return nil, sdk.Errorf(sdk.CodeUnsupported, "%.200q is neither a path nor a model of a tool on this machine", ref)
 }
 
+// elsewhere says how models are found that lie where one would not look.
+func (t tool) elsewhere() string {
+	if t.place == "" {
+		return ""
+	}
+	return "; where they lie elsewhere, start the server with " + t.place
+}
+
 func (t tool) resolve(wanted string, env Env) ([]Found, error) {
 	found := t.find(env)
 	for i := range found {
@@ -83,7 +92,7 @@ func (t tool) resolve(wanted string, env Env) ([]Found, error) {
 	distinctIDs(found)
 	if wanted == "" {
 		if len(found) == 0 {
-			return nil, sdk.Errorf(sdk.CodeNotFound, "%s has no models on the machine of the server, or they cannot be read", t.title)
+			return nil, sdk.Errorf(sdk.CodeNotFound, "%s has no models on the machine of the server, or they cannot be read%s", t.title, t.elsewhere())
 		}
 		return weighed(found), nil
 	}

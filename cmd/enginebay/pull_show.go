@@ -57,7 +57,7 @@ func (t teller) ended(p *pulling) {
 		fmt.Fprintf(t.out, "%s is %s; run it: enginebay run %s\n", p.id, p.how(), p.id)
 	}
 	switch {
-	case p.others == 0:
+	case p.others == 0, p.end == pullCancelled:
 	case p.imported:
 		t.say("%s with it: enginebay list", counted(p.others, "further model came", "further models came"))
 	default:

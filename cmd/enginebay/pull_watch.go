@@ -217,7 +217,8 @@ func (w *watch) cancel(ctx context.Context) {
 				w.display.say("%s could not be cancelled: %v", p.id, err)
 				continue
 			}
-			w.display.say("%s", p.cancelled())
+			p.end = pullCancelled
+			w.display.ended(p)
 		}
 	}
 }

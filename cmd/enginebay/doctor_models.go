@@ -11,6 +11,11 @@ import (
 )
 
 func (e *examination) models() {
+	for _, root := range e.config.roots() {
+		if _, err := os.Stat(root.Dir); err != nil {
+			e.warn("model folder", "make it, or take it out of model_dirs", "%s: %v", root.Dir, reason(err))
+		}
+	}
 	dir := filepath.Join(e.config.home, "models")
 	if _, err := os.Stat(dir); err != nil {
 		e.ok("models", "none yet")

@@ -84,6 +84,20 @@ func TestPullWithoutEvents(t *testing.T) {
 	}
 }
 
+// TestPullUseless: of a download with another sum nothing is kept, and nothing said to be.
+func TestPullUseless(t *testing.T) {
+	f := newFake(t)
+	f.add(waiting("m"))
+	c := f.run("pull", "m")
+	f.listened()
+	f.change("m", at(1000))
+	c.told.wait(t, "m: downloading, 100 %", 30*time.Second)
+	f.change("m", func(m *model) { m.State, m.Download, m.Error = "to_download", nil, "it has another SHA-256" })
+	if err := c.wait(t); !errors.As(err, new(quietError)) || !strings.Contains(c.told.text(), "m: it has another SHA-256\n") || strings.Contains(c.told.text(), "kept") {
+		t.Errorf("it ended with %v, and told\n%s", err, c.told.text())
+	}
+}
+
 // TestPullInterrupted cancels what it began, and nothing else.
 func TestPullInterrupted(t *testing.T) {
 	f := newFake(t)

@@ -189,6 +189,7 @@ func (w *watch) refresh(ctx context.Context, p *pulling) error {
 	case m.State == "downloading":
 		p.lost, p.stopped = false, false
 	case m.Error != "":
+		p.download = m.Download // what was useless is not kept
 		p.fail(errors.New(m.Error))
 	case p.lost: // the server was started anew
 		p.lost = false

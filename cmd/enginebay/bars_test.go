@@ -15,15 +15,16 @@ func TestBarLines(t *testing.T) {
 		width int
 		want  string
 	}{
-		"all":                     {progressBar{"m", half}, 100, "m ▕███████████████████                   ▏   50 %      2.2 GB of 4.4 GB   12.3 MB/s   3m20s"},
-		"no room for the amount":  {progressBar{"mistral-7b", half}, 50, "mistral-7b ▕█████     ▏   50 %   12.3 MB/s   3m20s"},
-		"no room for a long name": {progressBar{long, half}, 50, "zephyr-7B-be…GGUF/Q4_K_M ▕████    ▏   50 %   3m20s"},
-		"no room for a bar":       {progressBar{long, half}, 25, "zephyr-7B…F/Q4_K_M   50 %"},
-		"verifying":               {progressBar{"m", &download{Phase: "verifying", Done: 1, Total: 4}}, 50, "m ▕████▊              ▏   25 %   verifying"},
-		"whole unknown":           {progressBar{"m", &download{Phase: "downloading", Done: 5_000_000, Speed: 1000, ETA: -1}}, 80, "m ▕                           ▏                         5 MB      1 kB/s"},
-		"waiting":                 {progressBar{"m", &download{Phase: "waiting", Total: 9, ETA: -1}}, 50, "m ▕                   ▏    0 %     waiting"},
-		"nothing known":           {progressBar{"m", nil}, 30, "m ▕           ▏"},
-		"whole":                   {progressBar{"m", &download{Done: 10, Total: 9}}, 30, "m ▕███████████▏  100 %"},
+		"all":                    {progressBar{"m", half}, 100, "m ▕███████████████████                   ▏   50 %      2.2 GB of 4.4 GB   12.3 MB/s   3m20s"},
+		"no room for the amount": {progressBar{"mistral-7b", half}, 50, "mistral-7b ▕█████     ▏   50 %   12.3 MB/s   3m20s"},
+		"no room for the time":   {progressBar{long, half}, 50, "zephyr-7B-…UF/Q4_K_M ▕████    ▏   50 %   12.3 MB/s"},
+		"narrow":                 {progressBar{long, half}, 25, "zephyr…4_K_M ▕██ ▏   50 %"},
+		"no room for a bar":      {progressBar{long, half}, 20, "zephyr…4_K_M    50 %"},
+		"verifying":              {progressBar{"m", &download{Phase: "verifying", Done: 1, Total: 4}}, 50, "m ▕█████              ▏   25 %   verifying"},
+		"whole unknown":          {progressBar{"m", &download{Phase: "downloading", Done: 5_000_000, Speed: 1000, ETA: -1}}, 80, "m ▕                           ▏                         5 MB      1 kB/s"},
+		"waiting":                {progressBar{"m", &download{Phase: "waiting", Total: 9, ETA: -1}}, 50, "m ▕                   ▏    0 %     waiting"},
+		"nothing known":          {progressBar{"m", nil}, 30, "m ▕       ▏"},
+		"whole":                  {progressBar{"m", &download{Done: 10, Total: 9}}, 30, "m ▕███████▏  100 %"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := barLines([]progressBar{test.bar}, test.width)[0]
@@ -40,7 +41,7 @@ func TestBarLines(t *testing.T) {
 // TestBarsAlign: bars of the same screen begin and end in the same columns.
 func TestBarsAlign(t *testing.T) {
 	d := &download{Phase: "downloading", Done: 1, Total: 2}
-	for width := 10; width < 150; width++ {
+	for width := 20; width < 150; width++ {
 		lines := barLines([]progressBar{{"a", d}, {"a-longer-name/Q4_K_M", d}, {"日本語", d}}, width)
 		for _, line := range lines {
 			if runewidth.StringWidth(line) != runewidth.StringWidth(lines[0]) || strings.Contains(line, "▕") != strings.Contains(lines[0], "▕") {

@@ -49,6 +49,7 @@ type Variant struct {
 	Default bool    // what is pulled where nothing is named
 	State   string  // of the model that is there already, or empty
 	Err     error   // why it cannot be used; only of what lies on this machine
+	Warning string  // why nothing here runs it, or empty
 }
 
 // Plans says what a ref can become on this machine, and makes nothing.
@@ -176,14 +177,26 @@ func (r *Runtime) variants(plans []sdk.Plan, req PullRequest) []Variant {
 	return all
 }
 
-// fit fills in how much memory a variant takes, by what its source says or else by
-// its size, and whether the budget allows that.
+// fit fills in whether this machine runs a variant: how much memory it takes, by what
+// its source says or else by its size, whether the budget allows that, and whether
+// there is an engine for it.
 func (r *Runtime) fit(v *Variant) {
 	if v.Memory = number(v.Manifest.Metadata, "memory"); v.Memory == 0 {
 		v.Memory = uint64(v.Size) + uint64(v.Size)/8 // weights, and room for a context
 	}
 	budget := r.limits.Load().Memory
 	v.Fits = budget == 0 || v.Memory <= budget
+	v.Warning = r.Unrunnable(v.Manifest)
+}
+
+// Unrunnable says why nothing here runs a model of that manifest: its engine is not
+// installed. It is empty where something does.
+func (r *Runtime) Unrunnable(m sdk.Manifest) string {
+	_, err := r.Deployment(store.Complete(m, store.Defaults{}).Engine)
+	if err == nil {
+		return ""
+	}
+	return "nothing here runs it yet: " + Reason(err)
 }
 
 // comesFrom says whether a model has the same source as a plan.

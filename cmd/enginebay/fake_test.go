@@ -139,7 +139,7 @@ func (f *fake) create(w http.ResponseWriter, r *http.Request) {
 		m.State = "downloading"
 	}
 	w.WriteHeader(http.StatusAccepted)
-	_ = json.NewEncoder(w).Encode(begun{m.ID, m.State, []string{"a", "b"}})
+	_ = json.NewEncoder(w).Encode(begun{ID: m.ID, State: m.State, Others: []string{"a", "b"}})
 }
 
 func (f *fake) one(w http.ResponseWriter, r *http.Request) {

@@ -16,8 +16,9 @@ type plan struct {
 	Memory  float64 `json:"memory"` // bytes; 0 where unknown
 	Fits    bool    `json:"fits"`
 	Default bool    `json:"default"`
-	State   string  `json:"state"` // of the model that is there already
-	Error   string  `json:"error"` // why it cannot be used
+	State   string  `json:"state"`   // of the model that is there already
+	Error   string  `json:"error"`   // why it cannot be used
+	Warning string  `json:"warning"` // why nothing here runs it
 }
 
 // plansPath is where the API lists the variants of a source.
@@ -63,6 +64,9 @@ func printPlans(cmd *cobra.Command, ref string, plans []plan) {
 		rows = append(rows, []string{dash(firstOf(p.Variant, p.ID)), bytesText(p.Size), bytesText(p.Memory), p.fits(), p.note()})
 	}
 	table(cmd.OutOrStdout(), []string{"VARIANT", "SIZE", "MEMORY", "FITS", ""}, rows)
+	if why := plans[0].Warning; why != "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "\n%s\n", why)
+	}
 	if chosen != "" && len(plans) > 1 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "\n%s is what enginebay pull %s downloads; another one: add --variant NAME\n", chosen, ref)
 	}

@@ -54,7 +54,11 @@ func (t teller) ended(p *pulling) {
 	case pullLeft:
 		fmt.Fprintf(t.out, "the server downloads %s; how far it is: enginebay list; to stop it: enginebay cancel %s\n", p.id, p.id)
 	default:
-		fmt.Fprintf(t.out, "%s is %s; run it: enginebay run %s\n", p.id, p.how(), p.id)
+		run := "; run it: enginebay run " + p.id
+		if p.unrunnable {
+			run = ""
+		}
+		fmt.Fprintf(t.out, "%s is %s%s\n", p.id, p.how(), run)
 	}
 	switch {
 	case p.others == 0, p.end == pullCancelled:

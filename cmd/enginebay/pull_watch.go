@@ -28,18 +28,19 @@ const (
 
 // pulling is one model on its way.
 type pulling struct {
-	id       string
-	others   int       // variants that were catalogued with it
-	joined   bool      // its download was going on before
-	here     bool      // it needed none
-	imported bool      // of files; so are the others
-	began    time.Time // zero where nothing is fetched
-	download *download
-	end      string // empty while it is on its way
-	err      error  // why it failed
-	heard    time.Time
-	lost     bool // the server was away: it may have to be asked again
-	stopped  bool // it was seen to be neither here nor on its way
+	id         string
+	others     int       // variants that were catalogued with it
+	joined     bool      // its download was going on before
+	here       bool      // it needed none
+	unrunnable bool      // nothing here runs it
+	imported   bool      // of files; so are the others
+	began      time.Time // zero where nothing is fetched
+	download   *download
+	end        string // empty while it is on its way
+	err        error  // why it failed
+	heard      time.Time
+	lost       bool // the server was away: it may have to be asked again
+	stopped    bool // it was seen to be neither here nor on its way
 }
 
 func (p *pulling) fail(err error) { p.end, p.err = pullFailed, err }

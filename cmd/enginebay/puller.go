@@ -92,9 +92,10 @@ func (p *puller) look(ctx context.Context) error {
 
 // begun is the server's answer to a download that begins.
 type begun struct {
-	ID     string   `json:"id"`
-	State  string   `json:"state"`
-	Others []string `json:"others"`
+	ID       string   `json:"id"`
+	State    string   `json:"state"`
+	Others   []string `json:"others"`
+	Warnings []string `json:"warnings"`
 }
 
 // begin has the server download a source or a model.
@@ -209,7 +210,10 @@ func (p *puller) following(ctx context.Context, s source, do func() error) error
 
 func (p *puller) pulling(answer begun) *pulling {
 	before := p.before[answer.ID]
-	one := &pulling{id: answer.ID, others: len(answer.Others), joined: before.State == "downloading", download: before.Download}
+	for _, warning := range answer.Warnings {
+		p.display.say("%s: %s", answer.ID, warning)
+	}
+	one := &pulling{unrunnable: len(answer.Warnings) > 0, id: answer.ID, others: len(answer.Others), joined: before.State == "downloading", download: before.Download}
 	switch answer.State {
 	case "ready", "running":
 		one.end, one.here = pullReady, before.State == "ready" || before.State == "running"

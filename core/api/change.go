@@ -87,7 +87,7 @@ func (s *Server) createModel(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return sendCreated(c, m, nil)
+	return s.sendCreated(c, m, nil)
 }
 
 func isPath(text string) bool {

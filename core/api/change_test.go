@@ -64,7 +64,7 @@ func TestCreateModel(t *testing.T) {
 		{"a link", "POST", "/v1/models", fmt.Sprintf(`{"source": %q, "engine": "echo"}`, path), 201, `{"id":"Tiny-Guide.Q8_0","object":"model","state":"ready"}`, ""},
 		{"a link, again", "POST", "/v1/models", fmt.Sprintf(`{"source": %q}`, path), 409, "The model 'Tiny-Guide.Q8_0' has these weights already", "conflict"},
 		{"a link, with its scheme", "POST", "/v1/models", fmt.Sprintf(`{"id": "scheme", "model": "file://%s", "engine": "echo"}`, path), 201, `"state":"ready"`, ""},
-		{"to be downloaded", "POST", "/v1/models", `{"source_url": "https://models.example/x.Q4_K_M.gguf"}`, 201, `{"id":"x.Q4_K_M","object":"model","state":"to_download"}`, ""},
+		{"to be downloaded", "POST", "/v1/models", `{"source_url": "https://models.example/x.Q4_K_M.gguf"}`, 201, `{"id":"x.Q4_K_M","object":"model","state":"to_download","warnings":["nothing here runs it yet: there is no engine \"llamacpp\": `, ""},
 		{"the draft's shape", "POST", "/v1/models", `{"id": "old", "source_url": "https://models.example/y.gguf", "parameters": {"init": {"ctx_len": "2048"}, "runtime": {"temperature": "0.7"}}, "metadata": {"engine": "nitro"}, "state": "ready"}`, 201, `"state":"to_download"`, ""},
 		{"is read", "GET", "/v1/models/old", "", 200, `"engine":"llamacpp"`, ""},
 		{"and coerced", "GET", "/v1/models/old", "", 200, `"settings":{"ctx_len":2048}`, ""},

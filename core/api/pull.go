@@ -30,7 +30,7 @@ func (s *Server) pull(c *fiber.Ctx, values map[string]any, download *bool) error
 	if err != nil {
 		return ofSource(refused(err), "source")
 	}
-	return sendCreated(c, pulled.Model, pulled.Others)
+	return s.sendCreated(c, pulled.Model, pulled.Others)
 }
 
 // onlyFromHere refuses the paths of this machine to those on others: a key to the
@@ -56,7 +56,7 @@ func fromHere(c *fiber.Ctx) bool {
 }
 
 // sendCreated answers with a model that was made, or whose files are on their way.
-func sendCreated(c *fiber.Ctx, m core.Model, others []string) error {
+func (s *Server) sendCreated(c *fiber.Ctx, m core.Model, others []string) error {
 	status := http.StatusCreated
 	if m.State == core.StateDownloading {
 		status = http.StatusAccepted
@@ -65,8 +65,16 @@ func sendCreated(c *fiber.Ctx, m core.Model, others []string) error {
 	if len(others) > 0 {
 		answer["others"] = others
 	}
+	s.warn(answer, m)
 	c.Set(fiber.HeaderLocation, "/v1/models/"+m.ID)
 	return c.Status(status).JSON(answer)
+}
+
+// warn adds to an answer why nothing here runs a model.
+func (s *Server) warn(answer fiber.Map, m core.Model) {
+	if why := s.runtime.Unrunnable(m.Manifest); why != "" {
+		answer["warnings"] = []string{why}
+	}
 }
 
 // pullRequest takes the fields of a pull out of a body.
@@ -117,6 +125,7 @@ func (s *Server) download(c *fiber.Ctx, id string) error {
 		return err
 	}
 	answer := stateOf(m.ID, m.State)
+	s.warn(answer, m)
 	if m.State == core.StateDownloading {
 		return c.Status(http.StatusAccepted).JSON(answer)
 	}

@@ -68,9 +68,10 @@ type plan struct {
 	Memory        uint64     `json:"memory"` // bytes, estimated; 0 where unknown
 	Fits          bool       `json:"fits"`
 	Default       bool       `json:"default"`
-	Ref           string     `json:"ref,omitempty"`   // of this variant alone, where it has one
-	State         string     `json:"state,omitempty"` // of the model that is there already
-	Error         string     `json:"error,omitempty"` // why it cannot be used
+	Ref           string     `json:"ref,omitempty"`     // of this variant alone, where it has one
+	State         string     `json:"state,omitempty"`   // of the model that is there already
+	Error         string     `json:"error,omitempty"`   // why it cannot be used
+	Warning       string     `json:"warning,omitempty"` // why nothing here runs it
 	Quantization  any        `json:"quantization,omitempty"`
 	Parameters    any        `json:"parameters,omitempty"`
 	ContextLength any        `json:"context_length,omitempty"`
@@ -108,7 +109,7 @@ func planOf(v core.Variant) plan {
 	about := v.Manifest.Metadata
 	p := plan{Object: "plan", Variant: v.Name, ID: v.ID, Size: v.Size, Memory: v.Memory, Fits: v.Fits, Default: v.Default, State: v.State,
 		Quantization: about["quantization"], Parameters: about["parameters"], ContextLength: about["context_length"], Files: []planFile{}}
-	p.Ref = string(v.Ref)
+	p.Ref, p.Warning = string(v.Ref), v.Warning
 	if v.Err != nil {
 		p.Error = core.Reason(v.Err)
 	}

@@ -126,7 +126,7 @@ func (s *Server) answerUpload(ctx *fasthttp.RequestCtx, socket net.Conn, o *obse
 	defer s.app.ReleaseCtx(c)
 	if err == nil {
 		o.model = m.ID
-		err = sendCreated(c, m, nil)
+		err = s.sendCreated(c, m, nil)
 	}
 	o.stream = false // the answer is none
 	o.answer(c, err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -18,9 +19,9 @@ func newValidate() *cobra.Command {
 		Use:   "validate FILE…",
 		Short: "Check model files, deployments, plugin manifests and settings",
 		Long: `Check files against their schemas, without a server. A file in a folder "engines"
-is a deployment, plugin.json a plugin's manifest, enginebay.yaml the settings,
-every other one a model file of any shape that there has been. Comments, trailing
-commas and missing outer braces of JSON are read with a warning.
+or "importers" is a deployment, plugin.json a plugin's manifest, enginebay.yaml the
+settings, every other one a model file of any shape that there has been. Comments,
+trailing commas and missing outer braces of JSON are read with a warning.
 
 The exit status is 1 when a file has errors; warnings alone are no error.`,
 		Example: `  enginebay validate models/*/model.json
@@ -82,7 +83,7 @@ func check(file string) finding {
 	case filepath.Base(file) == pluginhost.ManifestFile:
 		f.Kind = "plugin"
 		warnings, err = against(doc, schemas.Plugin(), err)
-	case filepath.Base(filepath.Dir(absolute(file))) == "engines":
+	case slices.Contains([]string{"engines", "importers"}, filepath.Base(filepath.Dir(absolute(file)))):
 		f.Kind = "deployment"
 		warnings, err = against(doc, schemas.Deployment(), err)
 	case err == nil:

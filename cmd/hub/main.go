@@ -44,17 +44,30 @@ func main() {
 	flag.StringVar(&addr, "addr", "127.0.0.1:0", "address to listen on")
 	flag.StringVar(&cdn, "cdn-addr", "127.0.0.1:0", "address of the CDN")
 	flag.Func("token", "USER=TOKEN that is accepted; may be given again", h.addToken)
-	flag.Func("fault", "'PATH KIND [TIMES]', see above; may be given again", h.faults.add)
+	flag.Func("fault", "'PATH KIND [TIMES]' to get in place of answers; may be given again", h.faults.add)
 	flag.IntVar(&h.page, "page", 1000, "entries of a page of a list, at most")
 	flag.DurationVar(&h.cdn.expire, "expire", time.Hour, "how long an address of the CDN is good")
 	flag.Int64Var(&h.cdn.rate, "rate", 0, "bytes a second that each answer of the CDN gets; 0: all there are")
 	flag.Int64Var(&h.cdn.cut, "cut", 0, "bytes after which each answer of the CDN breaks off; 0: never")
 	flag.BoolVar(&h.cdn.whole, "no-ranges", false, "whether the CDN answers a range with all")
 	flag.BoolVar(&h.verbose, "v", false, "tell each request on standard error")
+	flag.Usage = usage
 	flag.Parse()
 	if err := h.serve(ctx, addr, cdn); err != nil {
 		log.Fatal(err)
 	}
+}
+
+func usage() {
+	fmt.Fprint(flag.CommandLine.Output(), `hub is a Hugging Face hub for tests; its repositories are folders, DIR/OWNER/REPO.
+
+  hub -root DIR [-token USER=TOKEN]… [-fault 'PATH KIND [TIMES]']…
+
+A fault is what requests get whose path begins with PATH, all or the first TIMES of
+them: a status, "drop", "half", "hang", "html", "garbage" or "endless".
+
+`)
+	flag.PrintDefaults()
 }
 
 // serve listens on both addresses until ctx ends.

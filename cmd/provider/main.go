@@ -39,7 +39,8 @@ func main() {
 	flag.BoolVar(&p.unlisted, "unlisted", false, "whether deployments cannot be listed, as by newer versions of the API")
 	flag.StringVar(&p.client, "client", "", "TENANT/ID=SECRET that gets a token of Entra")
 	flag.StringVar(&p.token, "entra-token", "entra-token", "the token of Entra")
-	flag.Func("fault", "'PATH STATUS [TIMES]', see above; may be given again", p.faults.add)
+	flag.Func("fault", "'PATH STATUS [TIMES]' to get in place of answers; may be given again", p.faults.add)
+	flag.Usage = usage
 	flag.Parse()
 	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
@@ -58,6 +59,18 @@ func main() {
 	if err := server.Serve(listener); err != http.ErrServerClosed {
 		log.Fatal(err)
 	}
+}
+
+func usage() {
+	fmt.Fprint(flag.CommandLine.Output(), `provider is a remote API for tests: OpenAI at /v1, Azure OpenAI at /openai, Entra at /entra.
+
+  provider [-key KEY] [-model NAME[=OWNER]]… [-deployment NAME=MODEL]… [-fault 'PATH STATUS [TIMES]']…
+
+A fault is what requests get whose path begins with PATH, all or the first TIMES of
+them; a 429 says to wait for a second.
+
+`)
+	flag.PrintDefaults()
 }
 
 func told(next http.Handler) http.Handler {

@@ -69,8 +69,8 @@ func (f *importFlags) add(cmd *cobra.Command) {
 	flags.BoolVarP(&f.yes, "yes", "y", false, "with --from: ask nothing")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print only the ids of the models")
 	flags.BoolVar(&f.json, "json", false, "print what happens as JSON, one event in a line, for scripts")
-	cmd.MarkFlagsMutuallyExclusive("json", "quiet")
-	cmd.MarkFlagsMutuallyExclusive("copy", "link", "move", "upload")
+	exclusive(cmd, "json", "quiet")
+	exclusive(cmd, "copy", "link", "move", "upload")
 	_ = cmd.RegisterFlagCompletionFunc("from", cobra.FixedCompletions(toolNames(), cobra.ShellCompDirectiveNoFileComp))
 	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		if f.from != "" {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -54,6 +55,27 @@ func oneModel(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	return fmt.Errorf("name one model, as in: %s tiny-guide", cmd.CommandPath())
+}
+
+// exclusive takes one of some flags at most, and says so before a server is started.
+func exclusive(cmd *cobra.Command, names ...string) {
+	cmd.MarkFlagsMutuallyExclusive(names...) // completion hides the others; its own sentence comes after ours
+	args := cmd.Args
+	cmd.Args = func(cmd *cobra.Command, given []string) error {
+		var flags []string
+		for _, name := range names {
+			if cmd.Flags().Changed(name) {
+				flags = append(flags, "--"+name)
+			}
+		}
+		if len(flags) > 1 {
+			return fmt.Errorf("%s do not go together: choose one", strings.Join(flags, " and "))
+		}
+		if args == nil {
+			return nil
+		}
+		return args(cmd, given)
+	}
 }
 
 // quietError ends the program with status 1 when all has been said.

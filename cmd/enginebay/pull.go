@@ -68,8 +68,8 @@ func (f *pullFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&f.noFetch, "no-download", false, "list the models of the source as to_download, and download nothing")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print only the ids of the models")
 	flags.BoolVar(&f.json, "json", false, "print what happens as JSON, one event in a line, for scripts")
-	cmd.MarkFlagsMutuallyExclusive("json", "quiet")
-	cmd.MarkFlagsMutuallyExclusive("list", "detach", "no-download")
+	exclusive(cmd, "json", "quiet")
+	exclusive(cmd, "list", "detach", "no-download")
 }
 
 // remote are the sources that the arguments name.

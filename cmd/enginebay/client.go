@@ -229,6 +229,7 @@ type model struct {
 	Progress    *float64       `json:"progress"`
 	Error       string         `json:"error"`
 	Warnings    []string       `json:"warnings"`
+	ReadOnly    bool           `json:"read_only"`
 	Settings    map[string]any `json:"settings"`
 	Metadata    map[string]any `json:"metadata"`
 	GGUF        map[string]any `json:"gguf"`

@@ -85,6 +85,9 @@ func (e *edition) untouched(text string) bool {
 
 // begin gets the model and the file for the editor.
 func (e *edition) begin() (text string, err error) {
+	if err := e.fixed(); err != nil {
+		return "", err
+	}
 	if text, e.base, err = e.fetch(); err != nil {
 		return "", err
 	}
@@ -92,6 +95,17 @@ func (e *edition) begin() (text string, err error) {
 	dir, err := os.MkdirTemp("", "enginebay-edit")
 	e.file = filepath.Join(dir, strings.ReplaceAll(e.id, "/", "-")+".json")
 	return text, err
+}
+
+// fixed is why the server changes nothing of the model, before anybody has written
+// something: it refuses even a change of nothing.
+func (e *edition) fixed() error {
+	var m model
+	err := e.client.get(e.ctx, modelPath(e.id), &m)
+	if err == nil && m.ReadOnly {
+		_, err = e.client.call(e.ctx, http.MethodPatch, modelPath(e.id), map[string]any{})
+	}
+	return err
 }
 
 // loop opens the editor until the edit can be stored.

@@ -60,6 +60,9 @@ func (c *config) remove(cmd *cobra.Command, id string, purge, yes bool) (m model
 		return m, nil, err
 	}
 	lost := m.lost()
+	if m.ReadOnly { // the server says why nothing of it goes
+		lost = ""
+	}
 	if lost != "" && !yes {
 		if err := confirm(cmd, lost); err != nil {
 			return m, nil, err

@@ -44,6 +44,9 @@ func printModel(w io.Writer, m model) {
 	}
 	add("transition", m.Transition)
 	add("error", firstOf(m.Error, m.Effective.Error))
+	if m.ReadOnly {
+		add("read only", "yes: its folder is one of model_dirs, into which nothing is written")
+	}
 	add("engine", m.Engine)
 	add("format", m.Format)
 	add("version", m.Version)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/api"
+	"github.com/enginebay/enginebay/core/store"
 )
 
 // plugins is a folder with the fake engine and the fake importer in it, built once.
@@ -67,6 +68,7 @@ type bay struct {
 	t       testing.TB
 	url     string
 	home    string
+	shared  string // folder of models that is only read
 	log     *journal
 	runtime *core.Runtime
 	server  *api.Server
@@ -77,13 +79,13 @@ type bay struct {
 // newBay serves a home with the given models: id → settings for the fake engine.
 func newBay(t testing.TB, models map[string]string, change ...func(*api.Config)) *bay {
 	t.Helper()
-	b := &bay{t: t, home: t.TempDir(), log: &journal{}, client: &http.Client{Transport: &http.Transport{}}}
+	b := &bay{t: t, home: t.TempDir(), shared: t.TempDir(), log: &journal{}, client: &http.Client{Transport: &http.Transport{}}}
 	for id, settings := range models {
 		b.write("models/"+id+"/model.json", `{"engine": "echo", "format": "api", "settings": `+settings+`}`)
 	}
 	log := hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: b.log})
 	var err error
-	b.runtime, err = core.Open(core.Config{Home: b.home, PluginDirs: []string{plugins}, Downloads: core.Downloads{Private: []string{"127.0.0.1"}}, Log: log})
+	b.runtime, err = core.Open(core.Config{Home: b.home, ModelDirs: []store.Root{{Dir: b.shared}}, PluginDirs: []string{plugins}, Downloads: core.Downloads{Private: []string{"127.0.0.1"}}, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

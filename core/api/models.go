@@ -25,6 +25,7 @@ type modelStatus struct {
 	Download   *core.Download  `json:"download,omitempty"`
 	Error      string          `json:"error,omitempty"`
 	Warnings   []string        `json:"warnings,omitempty"`
+	ReadOnly   bool            `json:"read_only,omitempty"` // it lies in a folder that nothing is written into
 	Running    *runningDetails `json:"running,omitempty"`
 }
 
@@ -48,8 +49,8 @@ type runningDetails struct {
 func appendModel(b []byte, m core.Model) []byte {
 	manifest := m.JSON()
 	b = append(b, manifest[:len(manifest)-1]...)
-	st := modelStatus{State: m.State, Transition: m.Transition, Download: m.Download}
-	plain := m.Transition == "" && m.Download == nil && m.Status.Err == nil && len(m.Warnings) == 0 && m.State != core.StateRunning
+	st := modelStatus{State: m.State, Transition: m.Transition, Download: m.Download, ReadOnly: m.ReadOnly}
+	plain := !m.ReadOnly && m.Transition == "" && m.Download == nil && m.Status.Err == nil && len(m.Warnings) == 0 && m.State != core.StateRunning
 	if plain { // nearly all of a long list
 		b = append(b, `,"state":"`...)
 		b = append(b, m.State...)

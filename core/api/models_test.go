@@ -2,6 +2,8 @@ package api_test
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +44,39 @@ func TestModels(t *testing.T) {
 	}
 	if _, body := b.do("GET", "/v1/models/wrong", ""); !strings.Contains(body, "models/wrong/model.json:1:14: /settings: expected an object, got an array") {
 		t.Errorf("the error of a wrong file: %s", body)
+	}
+}
+
+func TestReadOnlyModels(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{}`})
+	file := filepath.Join(b.shared, "fixed", "model.json")
+	if err := os.Mkdir(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(`{"engine": "echo", "format": "api"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, b, "fixed")
+	for _, path := range []string{"/v1/models/fixed", "/v1/models"} {
+		if _, body := b.do("GET", path, ""); strings.Count(body, `"read_only":true`) != 1 {
+			t.Errorf("GET %s: %s", path, body)
+		}
+	}
+	var answer map[string]any
+	_, body := b.do("GET", "/v1/models/fixed?effective=true", "")
+	if err := json.Unmarshal([]byte(body), &answer); err != nil {
+		t.Fatal(err)
+	}
+	known := described(t, b).Components.Schemas["Model"].Value.Properties
+	for name := range answer {
+		if known[name] == nil {
+			t.Errorf("%s is not in openapi.yaml", name)
+		}
+	}
+	for method, body := range map[string]string{"PATCH": `{}`, "DELETE": ""} {
+		if status, body := b.do(method, "/v1/models/fixed", body); status != 409 || !strings.Contains(body, "only read") {
+			t.Errorf("%s: %d %s", method, status, body)
+		}
 	}
 }
 

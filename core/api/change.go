@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -85,9 +87,40 @@ func (s *Server) createModel(c *fiber.Ctx) error {
 	}
 	m, err := s.create(c, manifest, download != nil && *download)
 	if err != nil {
-		return err
+		return misspelt(err, manifest.Extra)
 	}
 	return s.sendCreated(c, m, nil)
+}
+
+// requestFields are those of a body that are not the model's.
+var requestFields = []string{"source", "variant", "importer", "mode", "download"}
+
+// misspelt says beside why a model cannot be made which field of the body nobody
+// knows, where one is like another that there is.
+func misspelt(err error, unknown map[string]any) error {
+	if sdk.CodeOf(err) != sdk.CodeInvalid {
+		return err
+	}
+	name, meant := slip(unknown, append(schemas.Model().Properties(), requestFields...))
+	if name == "" {
+		return err
+	}
+	return fault(http.StatusBadRequest, fmt.Sprintf("There is no field '%.60s'; did you mean '%s'? %s", name, meant, core.Reason(err)), name, "invalid_request")
+}
+
+// slip finds a field that is like a known one, or holds what only a source can be.
+func slip(unknown map[string]any, known []string) (name, meant string) {
+	known = slices.DeleteFunc(known, func(name string) bool { return unknown[name] != nil })
+	for _, name := range slices.Sorted(maps.Keys(unknown)) {
+		meant := schemas.Nearest(name, known)
+		if text, ok := unknown[name].(string); ok && meant == "" && strings.Contains(text, "://") && slices.Contains(known, "source") {
+			meant = "source"
+		}
+		if meant != "" && !slices.Contains(requestFields, name) {
+			return name, meant
+		}
+	}
+	return "", ""
 }
 
 func isPath(text string) bool {

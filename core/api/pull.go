@@ -96,6 +96,9 @@ func pullRequest(values map[string]any) (core.PullRequest, error) {
 	case req.ID != "" && !store.ValidID(req.ID):
 		return req, fault(http.StatusBadRequest, fmt.Sprintf("%.200q is no model id: use letters, digits, '.', '_' and '-', in parts between slashes that begin with no '.'", req.ID), "id", "invalid_request")
 	}
+	if name, meant := slip(values, []string{"variant", "importer", "download"}); name != "" { // not "mode": "model" is an older name of the id
+		return req, fault(http.StatusBadRequest, fmt.Sprintf("There is no field '%.60s'; did you mean '%s'?", name, meant), name, "invalid_request")
+	}
 	req.Overlay = values
 	return req, nil
 }

@@ -244,6 +244,7 @@ func TestPullRequests(t *testing.T) {
 		{"a number", "POST", "/v1/models", `{"source": 7}`, 400, "must be a text", "invalid_type"},
 		{"a variant that is none", "POST", "/v1/models", `{"source": "shelf://x/y", "variant": ["a"]}`, 400, "must be a text", "invalid_type"},
 		{"a truth that is none", "POST", "/v1/models", `{"source": "shelf://x/y", "download": "yes"}`, 400, "must be true or false", "invalid_type"},
+		{"a misspelt variant", "POST", "/v1/models", fmt.Sprintf(`{"source": "shelf://%s/r%s", "varient": "Q8_0"}`, at, size), 400, "There is no field 'varient'; did you mean 'variant'?", "invalid_request"},
 		{"an id that is none", "POST", "/v1/models", fmt.Sprintf(`{"source": "shelf://%s/r%s", "id": "../r"}`, at, size), 400, "no model id", "invalid_request"},
 		{"an id that is taken", "POST", "/v1/models", fmt.Sprintf(`{"source": "shelf://%s/r%s", "id": "m"}`, at, size), 409, "", "conflict"},
 		{"settings that are wrong", "POST", "/v1/models", fmt.Sprintf(`{"source": "shelf://%s/r%s", "settings": {"ctx_len": "many"}}`, at, size), 400, "/settings/ctx_len", "invalid_request"},

@@ -91,7 +91,7 @@ func (r *Runtime) downloadConfig(d Downloads) download.Config {
 func (r *Runtime) Download(ctx context.Context, id string) (Model, error) {
 	m, err := r.store.Model(id)
 	if err != nil {
-		return Model{}, err
+		return Model{}, r.nobody(id, err)
 	}
 	if m.Ready {
 		return r.Model(m.ID)

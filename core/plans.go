@@ -98,19 +98,37 @@ var ownerAndRepo = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*/[\w.-]+([@:][\w./-]+)
 
 // meant asks whether somebody who names no source means a model, or a repository.
 func (r *Runtime) meant(text string) string {
+	near := cmp.Or(r.nearest(text), repository(text))
+	if near == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean '%s'?)", near)
+}
+
+// nearest is the id of a model that is written nearly like that, or empty.
+func (r *Runtime) nearest(text string) string {
 	var ids []string
 	for _, m := range r.store.Models() {
 		ids = append(ids, m.ID)
 	}
-	near := schemas.Nearest(text, ids)
-	switch {
-	case near != "":
-	case ownerAndRepo.MatchString(text):
-		near = "hf://" + text
-	default:
+	return schemas.Nearest(text, ids)
+}
+
+// repository is the ref of what looks like one of the hub, or empty.
+func repository(text string) string {
+	if !ownerAndRepo.MatchString(text) {
 		return ""
 	}
-	return fmt.Sprintf(" (did you mean '%s'?)", near)
+	return "hf://" + text
+}
+
+// nobody is the error of a model that is to be downloaded and does not exist: one
+// may have named a repository.
+func (r *Runtime) nobody(id string, err error) error {
+	if sdk.CodeOf(err) != sdk.CodeNotFound || len(id) > 200 || repository(id) == "" || r.nearest(id) != "" {
+		return err
+	}
+	return sdk.Errorf(sdk.CodeNotFound, "The model '%s' does not exist; did you mean the source '%s'?", id, repository(id))
 }
 
 // webPlan is the plan of a file at a web address, which must be there; of all its

@@ -299,6 +299,8 @@ func TestOlderPaths(t *testing.T) {
 			{"pull by id", "POST", above + "/models/pull", `{"id": "m"}`, 200, "is here already", ""},
 			{"pull what needs an importer", "POST", above + "/models/pull", `{"model": "hf://owner/repo"}`, 400, "no importer for hf://", "unsupported"},
 			{"pull nobody", "POST", above + "/models/pull", `{"model": "llama3.2"}`, 404, "does not exist", "model_not_found"},
+			{"pull a repository", "POST", above + "/models/pull", `{"model": "owner/repo:Q4_K_M"}`, 404, "The model 'owner/repo:Q4_K_M' does not exist; did you mean the source 'hf://owner/repo:Q4_K_M'?", "model_not_found"},
+			{"pull a misspelt model", "POST", above + "/models/pull", `{"model": "download/y"}`, 404, "did you mean 'download/x'?", "model_not_found"},
 			{"pull an address", "POST", above + "/models/pull", fmt.Sprintf(`{"model": "%s/p%d.gguf"}`, from.URL, i), 202, `"state":"downloading"`, ""},
 			{"add", "POST", above + "/models/add", fmt.Sprintf(`{"model": "added%d", "engine": "echo", "format": "api", "inference_params": {"max_tokens": 5}}`, i), 201, `"state":"ready"`, ""},
 			{"is there", "GET", fmt.Sprintf("/v1/models/added%d", i), "", 200, `"max_tokens":5`, ""},

@@ -62,10 +62,23 @@ func (r *Runtime) Deployment(id string) (Deployment, error) {
 	if _, err := os.Stat(d.File); !errors.Is(err, fs.ErrNotExist) {
 		return Deployment{}, sdk.Errorf(sdk.CodeInvalid, "engine %s cannot be used: %v", id, d.Err)
 	}
-	if _, err := r.host.Plugin(id); err != nil {
+	switch _, err := r.host.Plugin(id); {
+	case err != nil && sdk.CodeOf(err) == sdk.CodeNotFound:
+		return Deployment{}, sdk.Errorf(sdk.CodeUnavailable, "there is no engine %q; %s", id, r.installedEngines())
+	case err != nil:
 		return Deployment{}, sdk.Errorf(sdk.CodeUnavailable, "there is no engine %q: %v", id, err)
 	}
 	return implicit(id), nil
+}
+
+func (r *Runtime) installedEngines() string {
+	var names []string
+	for _, p := range r.host.Plugins() {
+		if p.Is(sdk.KindEngine) {
+			names = append(names, p.Name)
+		}
+	}
+	return installedAre(names)
 }
 
 func implicit(plugin string) Deployment {

@@ -148,6 +148,10 @@ func installed(all []importer) string {
 	for i, in := range all {
 		names[i] = in.id
 	}
+	return installedAre(names)
+}
+
+func installedAre(names []string) string {
 	if len(names) == 0 {
 		return "none is installed"
 	}

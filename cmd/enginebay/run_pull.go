@@ -12,6 +12,9 @@ import (
 // downloaded is, if the person wants that. Whatever else is wrong with it is told
 // when it is used.
 func (c *config) have(cmd *cobra.Command, model string, pull bool) (id string, err error) {
+	if made := c.madeOf(cmd, model); made != "" {
+		model = made
+	}
 	missing, question := c.missing(cmd, model)
 	switch {
 	case missing == "":
@@ -28,6 +31,20 @@ func (c *config) have(cmd *cobra.Command, model string, pull bool) (id string, e
 		return "", err
 	}
 	return p.watch.all[0].id, nil
+}
+
+// madeOf is the model that a source has become already, and empty where there is none.
+func (c *config) madeOf(cmd *cobra.Command, ref string) string {
+	var list struct{ Data []plan }
+	if !strings.Contains(ref, "://") || c.client().get(cmd.Context(), plansPath(ref, "", ""), &list) != nil {
+		return "" // whatever is wrong, the pull says it
+	}
+	for _, p := range list.Data {
+		if p.State != "" && (p.Default || len(list.Data) == 1) {
+			return p.ID
+		}
+	}
+	return ""
 }
 
 // missing says what is missing of a model that can be downloaded, and what to ask

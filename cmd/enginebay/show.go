@@ -109,7 +109,11 @@ func section(w io.Writer, name string, values map[string]any) {
 	}
 	fmt.Fprintf(w, "\n%s\n", name)
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		fmt.Fprintf(w, "  %s: %s\n", key, plainJSON(values[key]))
+		value := plainJSON(values[key])
+		if size := bytesText(values[key]); size != "-" && slices.Contains([]string{"size", "memory"}, key) {
+			value += " (" + size + ")"
+		}
+		fmt.Fprintf(w, "  %s: %s\n", key, value)
 	}
 }
 

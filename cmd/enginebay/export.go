@@ -73,6 +73,9 @@ func (e export) run(cmd *cobra.Command) error {
 		return err
 	}
 	sum, err := e.save(cmd, file)
+	if err != nil && cmd.Context().Err() != nil {
+		fmt.Fprintln(cmd.ErrOrStderr(), "export was cancelled; nothing was written")
+	}
 	if err == nil && !e.quiet {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s is in %s (%s); on another machine: enginebay import %s\n", e.id, file, sum, filepath.Base(file))
 	}

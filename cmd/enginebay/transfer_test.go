@@ -67,6 +67,27 @@ func inZip(t *testing.T, file string) string {
 	return strings.Join(names, " ")
 }
 
+// TestExportCancelled: Ctrl-C leaves nothing, and says so.
+func TestExportCancelled(t *testing.T) {
+	begun := make(chan bool)
+	f := serveRoute(t, "GET /v1/models/m/export", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "PK")
+		_ = http.NewResponseController(w).Flush()
+		close(begun)
+		<-r.Context().Done()
+	})
+	t.Chdir(t.TempDir())
+	c := f.run("export", "m")
+	<-begun
+	c.interrupt()
+	if err := c.wait(t); err == nil || !strings.Contains(c.told.text(), "export was cancelled; nothing was written\n") {
+		t.Errorf("it ended with %v, and said %s", err, c.told.text())
+	}
+	if left, _ := os.ReadDir("."); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
 // TestExportBroken: an archive that did not come whole has no name, and the one
 // that was there stays.
 func TestExportBroken(t *testing.T) {

@@ -213,7 +213,7 @@ func (p *puller) pulling(answer begun) *pulling {
 	for _, warning := range answer.Warnings {
 		p.display.say("%s: %s", answer.ID, warning)
 	}
-	one := &pulling{unrunnable: len(answer.Warnings) > 0, id: answer.ID, others: len(answer.Others), joined: before.State == "downloading", download: before.Download}
+	one := &pulling{unrunnable: len(answer.Warnings) > 0, id: answer.ID, others: p.further(answer.Others), joined: before.State == "downloading", download: before.Download}
 	switch answer.State {
 	case "ready", "running":
 		one.end, one.here = pullReady, before.State == "ready" || before.State == "running"
@@ -221,6 +221,16 @@ func (p *puller) pulling(answer begun) *pulling {
 		one.began = time.Now()
 	}
 	return one
+}
+
+// further counts the models that are not here already.
+func (p *puller) further(ids []string) (n int) {
+	for _, id := range ids {
+		if m := p.before[id]; m.State == "" || m.State == "to_download" {
+			n++
+		}
+	}
+	return n
 }
 
 // leave tells of models that are not waited for.

@@ -76,7 +76,7 @@ func TestFaults(t *testing.T) {
 		{name: "web page that does not say so", server: answering(200, "application/octet-stream", "\n <!doctype HTML><html>"), code: sdk.CodeInvalid, says: "web page"},
 		{name: "gzip bomb", server: bomb, code: sdk.CodeInvalid, says: "packed"},
 		{name: "endless body of a known size", server: endless, file: download.File{Size: size}, code: sdk.CodeInvalid, says: "more than"},
-		{name: "endless body", server: endless, code: sdk.CodeExhausted, says: "reserve"},
+		{name: "endless body", server: endless, code: sdk.CodeExhausted, says: "in reserve (download_reserve)"},
 		{name: "no length", server: hijacked("HTTP/1.0 200 OK\r\n\r\nGGUF"), code: sdk.CodeInvalid, says: "how long"},
 		{name: "no length, but a size", server: hijacked("HTTP/1.0 200 OK\r\n\r\nGGUF"), file: download.File{Size: 4}, want: []byte("GGUF")},
 		{name: "no length, and too short", server: hijacked("HTTP/1.0 200 OK\r\n\r\nGGUF"), file: download.File{Size: 5}, code: sdk.CodeUnavailable, kept: true},

@@ -64,7 +64,7 @@ func (c *Client) room(dir string, need uint64, config Config) error {
 	}
 	reserve := ""
 	if config.Reserve > 0 {
-		reserve = fmt.Sprintf(" beside the %s that stay in reserve", humanize.Bytes(config.Reserve))
+		reserve = fmt.Sprintf(" beside the %s that stay in reserve (download_reserve)", humanize.Bytes(config.Reserve))
 	}
 	return sdk.Errorf(sdk.CodeExhausted, "The disk of %s has %s free, and the download needs %s%s; make room, and go on with it then",
 		dir, humanize.Bytes(free), humanize.Bytes(need), reserve)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/url"
 	"strconv"
 	"strings"
@@ -52,20 +53,32 @@ func printHits(cmd *cobra.Command, words string, hits []hit) {
 		fmt.Fprintf(cmd.OutOrStdout(), "Nothing was found for %q. Fewer words find more.\n", words)
 		return
 	}
-	longest := len("SOURCE")
-	for _, h := range hits {
-		longest = max(longest, runewidth.StringWidth(h.Ref))
+	columns := 0
+	if screen := newScreen(cmd.OutOrStdout()); screen != nil {
+		columns, _ = screen.size()
 	}
-	screen := newScreen(cmd.OutOrStdout())
+	printFitting(cmd.OutOrStdout(), hits, columns)
+	fmt.Fprintf(cmd.ErrOrStderr(), "\nto download one: enginebay pull SOURCE\nits variants:    enginebay pull SOURCE --list\n")
+}
+
+// printFitting cuts the descriptions to the columns that there are, and leaves them
+// out where the sources take all; 0 columns is any number.
+func printFitting(w io.Writer, hits []hit, columns int) {
+	room := columns - len("SOURCE") - 2
+	for _, h := range hits {
+		room = min(room, columns-runewidth.StringWidth(h.Ref)-2)
+	}
+	headings := []string{"SOURCE", "DESCRIPTION"}
+	if columns > 0 && room < len("DESCRIPTION") {
+		headings = headings[:1]
+	}
 	var rows [][]string
 	for _, h := range hits {
 		about := strings.Join(strings.Fields(firstOf(h.Description, h.Name)), " ")
-		if screen != nil {
-			columns, _ := screen.size()
-			about = runewidth.Truncate(about, max(columns-longest-2, 20), "…")
+		if columns > 0 {
+			about = runewidth.Truncate(about, max(room, 1), "…")
 		}
-		rows = append(rows, []string{h.Ref, dash(about)})
+		rows = append(rows, []string{h.Ref, dash(about)}[:len(headings)])
 	}
-	table(cmd.OutOrStdout(), []string{"SOURCE", "DESCRIPTION"}, rows)
-	fmt.Fprintf(cmd.ErrOrStderr(), "\nto download one: enginebay pull SOURCE\nits variants:    enginebay pull SOURCE --list\n")
+	table(w, headings, rows)
 }

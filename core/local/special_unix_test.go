@@ -4,6 +4,7 @@ package local_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -28,14 +29,40 @@ func TestSpecialFiles(t *testing.T) {
 	}
 }
 
+// TestUnreadable runs itself again as a user who may not read the file: to root,
+// which tests often run as, nothing is forbidden.
 func TestUnreadable(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("root may read everything")
+	file := os.Getenv(nobodys)
+	if file == "" {
+		file = filepath.Join(planted(t, tree{"x.gguf": weights}), "x.gguf")
+		must(t, os.Chmod(file, 0))
+		if os.Getuid() == 0 {
+			asNobody(t, file)
+			return
+		}
 	}
-	dir, s := planted(t, tree{"x.gguf": weights}), open(t)
-	must(t, os.Chmod(filepath.Join(dir, "x.gguf"), 0))
-	if _, err := bring(t, s, filepath.Join(dir, "x.gguf"), local.Options{}); err == nil || !strings.Contains(err.Error(), "permission denied") {
+	if _, err := bring(t, open(t), file, local.Options{}); err == nil || !strings.Contains(err.Error(), "permission denied") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// nobodys is the variable in which a test that runs as nobody finds its file.
+const nobodys = "ENGINEBAY_TEST_FILE"
+
+// asNobody runs the same test again as a user to whom something is forbidden.
+func asNobody(t *testing.T, file string) {
+	dir := filepath.Dir(file)
+	must(t, os.Chmod(filepath.Dir(dir), 0o755))
+	program, err := os.ReadFile(os.Args[0])
+	must(t, err)
+	copied := filepath.Join(dir, "local.test") // the original lies where nobody may look
+	must(t, os.WriteFile(copied, program, 0o755))
+	cmd := exec.Command(copied, "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Dir, cmd.Env = dir, []string{nobodys + "=" + file}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

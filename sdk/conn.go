@@ -24,10 +24,11 @@ const (
 	loadTimeout      = time.Hour // a large model from a slow disk
 	unloadTimeout    = 30 * time.Second
 	resolveTimeout   = 2 * time.Minute
+	modelsTimeout    = time.Minute
 )
 
-// A Conn is the core's half of the contract: an Engine, Inspector, Importer and
-// Searcher that live in a plugin's process. All methods may be called
+// A Conn is the core's half of the contract: an Engine, Inspector, Lister, Importer
+// and Searcher that live in a plugin's process. All methods may be called
 // concurrently. Every call has a deadline, and every error is an [*Error].
 type Conn struct {
 	plugin   pluginpb.PluginClient
@@ -85,6 +86,17 @@ func (c *Conn) Inspect(ctx context.Context, req LoadRequest) (Inspection, error)
 		return Inspection{}, callError(ctx, err)
 	}
 	return inspectionFromWire(w), nil
+}
+
+// Models implements [Lister].
+func (c *Conn) Models(ctx context.Context) ([]Manifest, error) {
+	ctx, cancel := context.WithTimeout(ctx, modelsTimeout)
+	defer cancel()
+	w, err := c.engine.Models(ctx, &pluginpb.ModelsRequest{})
+	if err != nil {
+		return nil, callError(ctx, err)
+	}
+	return modelsFromWire(w)
 }
 
 // Load implements [Engine]. When ctx ends first, the plugin is told to unload

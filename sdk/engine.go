@@ -12,8 +12,8 @@ import (
 )
 
 // An Engine loads models and answers requests with them. That one method is
-// all that an engine must have; [Inspector] is a further ability that the core
-// finds by type assertion.
+// all that an engine must have; [Inspector] and [Lister] are further abilities that
+// the core finds by type assertion.
 type Engine interface {
 	// Load makes req.Model ready to answer and returns it as an Instance. It
 	// blocks until the instance answers, which may take minutes, and calls
@@ -31,6 +31,20 @@ type Inspector interface {
 	// Inspect must be quick (the core gives it seconds) and start nothing. A
 	// model that the engine cannot run is no error: Inspection.Reasons says why.
 	Inspect(ctx context.Context, req LoadRequest) (Inspection, error)
+}
+
+// A Lister names the models that an engine could load without a file of theirs:
+// those of a remote service.
+type Lister interface {
+	// Models asks the service, and returns a model file for each of its models. The
+	// ID is the name at the service, and Settings what a load needs to know beside
+	// those of the deployment: {"model": "gpt-4o"}. The core keeps the answer, and
+	// asks again when it is old or a person wants it.
+	//
+	// Errors: [CodeUnauthorized] where the service wants another key,
+	// [CodeUnavailable] when it does not answer, [CodeUnsupported] where it has no
+	// such list or the deployment names no service.
+	Models(ctx context.Context) ([]Manifest, error)
 }
 
 // An Instance is one Model loaded by one Deployment. Both sides of the wire
@@ -174,6 +188,10 @@ type Endpoint struct {
 
 	// Operations are what the instance answers.
 	Operations []Operation
+
+	// Memory is what the instance has taken, in bytes, where the engine can tell: the
+	// core counts it in place of the estimate. 0 is unknown.
+	Memory uint64
 
 	// Parallel is how many requests the instance works on at the same time: the
 	// core lets no more at it, and the others wait with their callers taking turns.

@@ -70,7 +70,7 @@ type Description struct {
 	Version      string
 	Kinds        []Kind
 	Settings     json.RawMessage // JSON Schema, or empty
-	Capabilities []string        // optional abilities, found by type assertion: "inspect", "search"
+	Capabilities []string        // optional abilities, found by type assertion: "inspect", "models", "search"
 }
 
 // A Kind is what a plugin is used as.
@@ -85,6 +85,7 @@ const (
 // The optional abilities that a [Description] can name.
 const (
 	CapabilityInspect = "inspect"
+	CapabilityModels  = "models"
 	CapabilitySearch  = "search"
 )
 
@@ -131,6 +132,9 @@ func (p Plugin) describe() Description {
 		d.Kinds = append(d.Kinds, KindEngine)
 		if _, ok := p.Engine.(Inspector); ok {
 			d.Capabilities = append(d.Capabilities, CapabilityInspect)
+		}
+		if _, ok := p.Engine.(Lister); ok {
+			d.Capabilities = append(d.Capabilities, CapabilityModels)
 		}
 	}
 	if p.Importer != nil {

@@ -26,6 +26,12 @@ func (searcher) Search(_ context.Context, words string, limit int) ([]sdk.Hit, e
 	return []sdk.Hit{{Ref: sdk.Ref("x://" + words), Name: "N", Description: strings.Repeat("d", limit)}}, nil
 }
 
+type lister struct{ sdk.Engine }
+
+func (lister) Models(context.Context) ([]sdk.Manifest, error) {
+	return []sdk.Manifest{{ID: "far/away", Settings: map[string]any{"model": "far/away"}}, {ID: "b", OwnedBy: "c"}}, nil
+}
+
 // TestDescribe: what a plugin can do follows from what it is.
 func TestDescribe(t *testing.T) {
 	tests := map[string]struct {
@@ -35,6 +41,7 @@ func TestDescribe(t *testing.T) {
 	}{
 		"engine":    {sdk.Plugin{Engine: with(nil)}, []sdk.Kind{sdk.KindEngine}, nil},
 		"inspector": {sdk.Plugin{Engine: inspector{}}, []sdk.Kind{sdk.KindEngine}, []string{"inspect"}},
+		"lister":    {sdk.Plugin{Engine: lister{}}, []sdk.Kind{sdk.KindEngine}, []string{"models"}},
 		"importer":  {sdk.Plugin{Importer: importer{}}, []sdk.Kind{sdk.KindImporter}, nil},
 		"searcher":  {sdk.Plugin{Importer: searcher{}}, []sdk.Kind{sdk.KindImporter}, []string{"search"}},
 		"both":      {sdk.Plugin{Engine: inspector{}, Importer: searcher{}}, []sdk.Kind{sdk.KindEngine, sdk.KindImporter}, []string{"inspect", "search"}},
@@ -61,6 +68,10 @@ func TestAbilitiesCrossTheWire(t *testing.T) {
 	if want := []sdk.Hit{{Ref: "x://words", Name: "N", Description: "ddd"}}; err != nil || !reflect.DeepEqual(hits, want) {
 		t.Errorf("Search: %v\n got %+v\nwant %+v", err, hits, want)
 	}
+	offered, err := serve(t, sdk.Plugin{Engine: lister{}}).Models(t.Context())
+	if want, _ := (lister{}).Models(t.Context()); err != nil || !reflect.DeepEqual(offered, want) {
+		t.Errorf("Models: %v\n got %+v\nwant %+v", err, offered, want)
+	}
 }
 
 // TestMissingAbilities are unsupported, and not a crash.
@@ -69,7 +80,8 @@ func TestMissingAbilities(t *testing.T) {
 	for name, s := range only {
 		_, inspect := s.Inspect(t.Context(), aModel)
 		_, search := s.Search(t.Context(), "words", 3)
-		for call, err := range map[string]error{"Inspect": inspect, "Search": search} {
+		_, models := s.Models(t.Context())
+		for call, err := range map[string]error{"Inspect": inspect, "Models": models, "Search": search} {
 			if sdk.CodeOf(err) != sdk.CodeUnsupported {
 				t.Errorf("%s of a plain %s: %v, want %s", call, name, err, sdk.CodeUnsupported)
 			}

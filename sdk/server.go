@@ -98,6 +98,18 @@ func (s *server) Inspect(ctx context.Context, req *pluginpb.InspectRequest) (*pl
 	return inspectionToWire(inspection), nil
 }
 
+func (s *server) Models(ctx context.Context, _ *pluginpb.ModelsRequest) (*pluginpb.ModelsResponse, error) {
+	lister, ok := s.plugin.Engine.(Lister)
+	if !ok {
+		return nil, Errorf(CodeUnsupported, "plugin %s offers no models", s.plugin.Name)
+	}
+	manifests, err := lister.Models(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return modelsToWire(manifests)
+}
+
 func (s *server) Load(req *pluginpb.LoadRequest, stream grpc.ServerStreamingServer[pluginpb.LoadResponse]) error {
 	load, err := s.loadRequest(req.GetModel(), req.GetSettings())
 	if err != nil {

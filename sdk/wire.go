@@ -67,14 +67,36 @@ func inspectionFromWire(w *pluginpb.InspectResponse) Inspection {
 		ContextLength: int(w.GetContextLength()), Memory: w.GetMemory(), Reasons: w.GetReasons()}
 }
 
+func modelsToWire(manifests []Manifest) (*pluginpb.ModelsResponse, error) {
+	out := &pluginpb.ModelsResponse{}
+	for _, m := range manifests {
+		manifest, err := json.Marshal(m)
+		if err != nil {
+			return nil, err
+		}
+		out.Manifests = append(out.Manifests, manifest)
+	}
+	return out, nil
+}
+
+func modelsFromWire(w *pluginpb.ModelsResponse) ([]Manifest, error) {
+	manifests := make([]Manifest, len(w.GetManifests()))
+	for i, data := range w.GetManifests() {
+		if err := manifestFromWire(data, &manifests[i]); err != nil {
+			return nil, err
+		}
+	}
+	return manifests, nil
+}
+
 func endpointToWire(e Endpoint) *pluginpb.Endpoint {
 	return &pluginpb.Endpoint{Socket: e.Socket, Url: e.URL, Headers: e.Headers, WholeSocket: e.WholeSocket, WholeFor: e.WholeFor,
-		Operations: toStrings(e.Operations), Parallel: int32(e.Parallel)}
+		Operations: toStrings(e.Operations), Parallel: int32(e.Parallel), Memory: e.Memory}
 }
 
 func endpointFromWire(w *pluginpb.Endpoint) Endpoint {
 	return Endpoint{Socket: w.GetSocket(), URL: w.GetUrl(), Headers: w.GetHeaders(), WholeSocket: w.GetWholeSocket(), WholeFor: w.GetWholeFor(),
-		Operations: fromStrings[Operation](w.GetOperations()), Parallel: int(w.GetParallel())}
+		Operations: fromStrings[Operation](w.GetOperations()), Parallel: int(w.GetParallel()), Memory: w.GetMemory()}
 }
 
 func plansToWire(plans []Plan) (*pluginpb.ResolveResponse, error) {

@@ -15,7 +15,10 @@ import (
 )
 
 // engine loads any model: there is nothing to load.
-type engine struct{}
+type engine struct {
+	mu     sync.Mutex
+	offers []string // names of models that it says to have
+}
 
 // Configure implements sdk.Configurer.
 func (e *engine) Configure(_ context.Context, c sdk.Configuration) error {
@@ -27,7 +30,27 @@ func (e *engine) Configure(_ context.Context, c sdk.Configuration) error {
 		signal.Ignore(syscall.SIGTERM)
 	}
 	crashIf(s.CrashOn == "configure")
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.offers = s.Offers
 	return nil
+}
+
+// Models implements sdk.Lister.
+func (e *engine) Models(context.Context) ([]sdk.Manifest, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case len(e.offers) == 0:
+		return nil, sdk.Errorf(sdk.CodeUnsupported, "it offers nothing")
+	case e.offers[0] == "":
+		return nil, sdk.Errorf(sdk.CodeUnavailable, "the list cannot be had, as asked")
+	}
+	var all []sdk.Manifest
+	for _, name := range e.offers {
+		all = append(all, sdk.Manifest{ID: name, Name: name, OwnedBy: "echo"})
+	}
+	return all, nil
 }
 
 // Inspect implements sdk.Inspector.

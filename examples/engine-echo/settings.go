@@ -33,6 +33,7 @@ type settings struct {
 	PanicOn         string          `json:"panic_on"`
 	HangOn          string          `json:"hang_on"`
 	EndAfterMS      int             `json:"end_after_ms"`
+	Offers          []string        `json:"offers"`
 	LogLines        int             `json:"log_lines"`
 	LogLineBytes    int             `json:"log_line_bytes"`
 	IgnoreSigterm   bool            `json:"ignore_sigterm"`

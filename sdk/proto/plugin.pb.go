@@ -133,7 +133,7 @@ type DescribeResponse struct {
 	Version        string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
 	Kinds          []string               `protobuf:"bytes,3,rep,name=kinds,proto3" json:"kinds,omitempty"`                                         // engine, importer
 	SettingsSchema []byte                 `protobuf:"bytes,4,opt,name=settings_schema,json=settingsSchema,proto3" json:"settings_schema,omitempty"` // JSON Schema 2020-12, or empty
-	Capabilities   []string               `protobuf:"bytes,5,rep,name=capabilities,proto3" json:"capabilities,omitempty"`                           // inspect, search
+	Capabilities   []string               `protobuf:"bytes,5,rep,name=capabilities,proto3" json:"capabilities,omitempty"`                           // inspect, models, search
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -773,6 +773,7 @@ type Endpoint struct {
 	Operations    []string               `protobuf:"bytes,4,rep,name=operations,proto3" json:"operations,omitempty"`
 	Parallel      int32                  `protobuf:"varint,6,opt,name=parallel,proto3" json:"parallel,omitempty"`                         // requests at the same time; 0 is any number
 	WholeSocket   string                 `protobuf:"bytes,5,opt,name=whole_socket,json=wholeSocket,proto3" json:"whole_socket,omitempty"` // where requests that do not stream go, if elsewhere: as socket
+	Memory        uint64                 `protobuf:"varint,8,opt,name=memory,proto3" json:"memory,omitempty"`                             // bytes that the instance took; 0 where unknown
 	WholeFor      []string               `protobuf:"bytes,7,rep,name=whole_for,json=wholeFor,proto3" json:"whole_for,omitempty"`          // streams that go there too: "responses", or "chat/completions tool_choice"
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -848,6 +849,13 @@ func (x *Endpoint) GetWholeSocket() string {
 		return x.WholeSocket
 	}
 	return ""
+}
+
+func (x *Endpoint) GetMemory() uint64 {
+	if x != nil {
+		return x.Memory
+	}
+	return 0
 }
 
 func (x *Endpoint) GetWholeFor() []string {
@@ -1025,6 +1033,86 @@ func (*UnloadResponse) Descriptor() ([]byte, []int) {
 	return file_plugin_proto_rawDescGZIP(), []int{16}
 }
 
+type ModelsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModelsRequest) Reset() {
+	*x = ModelsRequest{}
+	mi := &file_plugin_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModelsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModelsRequest) ProtoMessage() {}
+
+func (x *ModelsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModelsRequest.ProtoReflect.Descriptor instead.
+func (*ModelsRequest) Descriptor() ([]byte, []int) {
+	return file_plugin_proto_rawDescGZIP(), []int{17}
+}
+
+type ModelsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Manifests     [][]byte               `protobuf:"bytes,1,rep,name=manifests,proto3" json:"manifests,omitempty"` // JSON objects, as schemas/model.schema.json; the id is the service's name
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModelsResponse) Reset() {
+	*x = ModelsResponse{}
+	mi := &file_plugin_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModelsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModelsResponse) ProtoMessage() {}
+
+func (x *ModelsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModelsResponse.ProtoReflect.Descriptor instead.
+func (*ModelsResponse) Descriptor() ([]byte, []int) {
+	return file_plugin_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ModelsResponse) GetManifests() [][]byte {
+	if x != nil {
+		return x.Manifests
+	}
+	return nil
+}
+
 type ResolveRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ref           string                 `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
@@ -1034,7 +1122,7 @@ type ResolveRequest struct {
 
 func (x *ResolveRequest) Reset() {
 	*x = ResolveRequest{}
-	mi := &file_plugin_proto_msgTypes[17]
+	mi := &file_plugin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1046,7 +1134,7 @@ func (x *ResolveRequest) String() string {
 func (*ResolveRequest) ProtoMessage() {}
 
 func (x *ResolveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[17]
+	mi := &file_plugin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1059,7 +1147,7 @@ func (x *ResolveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveRequest.ProtoReflect.Descriptor instead.
 func (*ResolveRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{17}
+	return file_plugin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ResolveRequest) GetRef() string {
@@ -1078,7 +1166,7 @@ type ResolveResponse struct {
 
 func (x *ResolveResponse) Reset() {
 	*x = ResolveResponse{}
-	mi := &file_plugin_proto_msgTypes[18]
+	mi := &file_plugin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1090,7 +1178,7 @@ func (x *ResolveResponse) String() string {
 func (*ResolveResponse) ProtoMessage() {}
 
 func (x *ResolveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[18]
+	mi := &file_plugin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1103,7 +1191,7 @@ func (x *ResolveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveResponse.ProtoReflect.Descriptor instead.
 func (*ResolveResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{18}
+	return file_plugin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ResolveResponse) GetPlans() []*Plan {
@@ -1123,7 +1211,7 @@ type Plan struct {
 
 func (x *Plan) Reset() {
 	*x = Plan{}
-	mi := &file_plugin_proto_msgTypes[19]
+	mi := &file_plugin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1135,7 +1223,7 @@ func (x *Plan) String() string {
 func (*Plan) ProtoMessage() {}
 
 func (x *Plan) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[19]
+	mi := &file_plugin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1148,7 +1236,7 @@ func (x *Plan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Plan.ProtoReflect.Descriptor instead.
 func (*Plan) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{19}
+	return file_plugin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Plan) GetManifest() []byte {
@@ -1177,7 +1265,7 @@ type File struct {
 
 func (x *File) Reset() {
 	*x = File{}
-	mi := &file_plugin_proto_msgTypes[20]
+	mi := &file_plugin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1189,7 +1277,7 @@ func (x *File) String() string {
 func (*File) ProtoMessage() {}
 
 func (x *File) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[20]
+	mi := &file_plugin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1202,7 +1290,7 @@ func (x *File) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use File.ProtoReflect.Descriptor instead.
 func (*File) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{20}
+	return file_plugin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *File) GetPath() string {
@@ -1243,7 +1331,7 @@ type SearchRequest struct {
 
 func (x *SearchRequest) Reset() {
 	*x = SearchRequest{}
-	mi := &file_plugin_proto_msgTypes[21]
+	mi := &file_plugin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1255,7 +1343,7 @@ func (x *SearchRequest) String() string {
 func (*SearchRequest) ProtoMessage() {}
 
 func (x *SearchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[21]
+	mi := &file_plugin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1268,7 +1356,7 @@ func (x *SearchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchRequest.ProtoReflect.Descriptor instead.
 func (*SearchRequest) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{21}
+	return file_plugin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SearchRequest) GetWords() string {
@@ -1294,7 +1382,7 @@ type SearchResponse struct {
 
 func (x *SearchResponse) Reset() {
 	*x = SearchResponse{}
-	mi := &file_plugin_proto_msgTypes[22]
+	mi := &file_plugin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1306,7 +1394,7 @@ func (x *SearchResponse) String() string {
 func (*SearchResponse) ProtoMessage() {}
 
 func (x *SearchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[22]
+	mi := &file_plugin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1319,7 +1407,7 @@ func (x *SearchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchResponse.ProtoReflect.Descriptor instead.
 func (*SearchResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{22}
+	return file_plugin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SearchResponse) GetHits() []*Hit {
@@ -1340,7 +1428,7 @@ type Hit struct {
 
 func (x *Hit) Reset() {
 	*x = Hit{}
-	mi := &file_plugin_proto_msgTypes[23]
+	mi := &file_plugin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1352,7 +1440,7 @@ func (x *Hit) String() string {
 func (*Hit) ProtoMessage() {}
 
 func (x *Hit) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_proto_msgTypes[23]
+	mi := &file_plugin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1365,7 +1453,7 @@ func (x *Hit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hit.ProtoReflect.Descriptor instead.
 func (*Hit) Descriptor() ([]byte, []int) {
-	return file_plugin_proto_rawDescGZIP(), []int{23}
+	return file_plugin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Hit) GetRef() string {
@@ -1448,7 +1536,7 @@ const file_plugin_proto_rawDesc = "" +
 	"\bfraction\x18\x01 \x01(\x01R\bfraction\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\"E\n" +
 	"\bInstance\x129\n" +
-	"\bendpoint\x18\x01 \x01(\v2\x1d.enginebay.plugin.v1.EndpointR\bendpoint\"\xb2\x02\n" +
+	"\bendpoint\x18\x01 \x01(\v2\x1d.enginebay.plugin.v1.EndpointR\bendpoint\"\xca\x02\n" +
 	"\bEndpoint\x12\x16\n" +
 	"\x06socket\x18\x01 \x01(\tR\x06socket\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x12D\n" +
@@ -1457,7 +1545,8 @@ const file_plugin_proto_rawDesc = "" +
 	"operations\x18\x04 \x03(\tR\n" +
 	"operations\x12\x1a\n" +
 	"\bparallel\x18\x06 \x01(\x05R\bparallel\x12!\n" +
-	"\fwhole_socket\x18\x05 \x01(\tR\vwholeSocket\x12\x1b\n" +
+	"\fwhole_socket\x18\x05 \x01(\tR\vwholeSocket\x12\x16\n" +
+	"\x06memory\x18\b \x01(\x04R\x06memory\x12\x1b\n" +
 	"\twhole_for\x18\a \x03(\tR\bwholeFor\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -1470,7 +1559,10 @@ const file_plugin_proto_rawDesc = "" +
 	"\rUnloadRequest\x12\x1f\n" +
 	"\vinstance_id\x18\x01 \x01(\tR\n" +
 	"instanceId\"\x10\n" +
-	"\x0eUnloadResponse\"\"\n" +
+	"\x0eUnloadResponse\"\x0f\n" +
+	"\rModelsRequest\".\n" +
+	"\x0eModelsResponse\x12\x1c\n" +
+	"\tmanifests\x18\x01 \x03(\fR\tmanifests\"\"\n" +
 	"\x0eResolveRequest\x12\x10\n" +
 	"\x03ref\x18\x01 \x01(\tR\x03ref\"B\n" +
 	"\x0fResolveResponse\x12/\n" +
@@ -1494,12 +1586,13 @@ const file_plugin_proto_rawDesc = "" +
 	"\vdescription\x18\x03 \x01(\tR\vdescription2\xbd\x01\n" +
 	"\x06Plugin\x12W\n" +
 	"\bDescribe\x12$.enginebay.plugin.v1.DescribeRequest\x1a%.enginebay.plugin.v1.DescribeResponse\x12Z\n" +
-	"\tConfigure\x12%.enginebay.plugin.v1.ConfigureRequest\x1a&.enginebay.plugin.v1.ConfigureResponse2\xd2\x02\n" +
+	"\tConfigure\x12%.enginebay.plugin.v1.ConfigureRequest\x1a&.enginebay.plugin.v1.ConfigureResponse2\xa5\x03\n" +
 	"\x06Engine\x12T\n" +
 	"\aInspect\x12#.enginebay.plugin.v1.InspectRequest\x1a$.enginebay.plugin.v1.InspectResponse\x12M\n" +
 	"\x04Load\x12 .enginebay.plugin.v1.LoadRequest\x1a!.enginebay.plugin.v1.LoadResponse0\x01\x12P\n" +
 	"\x05Watch\x12!.enginebay.plugin.v1.WatchRequest\x1a\".enginebay.plugin.v1.WatchResponse0\x01\x12Q\n" +
-	"\x06Unload\x12\".enginebay.plugin.v1.UnloadRequest\x1a#.enginebay.plugin.v1.UnloadResponse2\xb3\x01\n" +
+	"\x06Unload\x12\".enginebay.plugin.v1.UnloadRequest\x1a#.enginebay.plugin.v1.UnloadResponse\x12Q\n" +
+	"\x06Models\x12\".enginebay.plugin.v1.ModelsRequest\x1a#.enginebay.plugin.v1.ModelsResponse2\xb3\x01\n" +
 	"\bImporter\x12T\n" +
 	"\aResolve\x12#.enginebay.plugin.v1.ResolveRequest\x1a$.enginebay.plugin.v1.ResolveResponse\x12Q\n" +
 	"\x06Search\x12\".enginebay.plugin.v1.SearchRequest\x1a#.enginebay.plugin.v1.SearchResponseB3Z1github.com/enginebay/enginebay/sdk/proto;pluginpbb\x06proto3"
@@ -1516,7 +1609,7 @@ func file_plugin_proto_rawDescGZIP() []byte {
 	return file_plugin_proto_rawDescData
 }
 
-var file_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_plugin_proto_goTypes = []any{
 	(*Error)(nil),             // 0: enginebay.plugin.v1.Error
 	(*DescribeRequest)(nil),   // 1: enginebay.plugin.v1.DescribeRequest
@@ -1535,46 +1628,50 @@ var file_plugin_proto_goTypes = []any{
 	(*WatchResponse)(nil),     // 14: enginebay.plugin.v1.WatchResponse
 	(*UnloadRequest)(nil),     // 15: enginebay.plugin.v1.UnloadRequest
 	(*UnloadResponse)(nil),    // 16: enginebay.plugin.v1.UnloadResponse
-	(*ResolveRequest)(nil),    // 17: enginebay.plugin.v1.ResolveRequest
-	(*ResolveResponse)(nil),   // 18: enginebay.plugin.v1.ResolveResponse
-	(*Plan)(nil),              // 19: enginebay.plugin.v1.Plan
-	(*File)(nil),              // 20: enginebay.plugin.v1.File
-	(*SearchRequest)(nil),     // 21: enginebay.plugin.v1.SearchRequest
-	(*SearchResponse)(nil),    // 22: enginebay.plugin.v1.SearchResponse
-	(*Hit)(nil),               // 23: enginebay.plugin.v1.Hit
-	nil,                       // 24: enginebay.plugin.v1.ConfigureRequest.SecretsEntry
-	nil,                       // 25: enginebay.plugin.v1.Endpoint.HeadersEntry
+	(*ModelsRequest)(nil),     // 17: enginebay.plugin.v1.ModelsRequest
+	(*ModelsResponse)(nil),    // 18: enginebay.plugin.v1.ModelsResponse
+	(*ResolveRequest)(nil),    // 19: enginebay.plugin.v1.ResolveRequest
+	(*ResolveResponse)(nil),   // 20: enginebay.plugin.v1.ResolveResponse
+	(*Plan)(nil),              // 21: enginebay.plugin.v1.Plan
+	(*File)(nil),              // 22: enginebay.plugin.v1.File
+	(*SearchRequest)(nil),     // 23: enginebay.plugin.v1.SearchRequest
+	(*SearchResponse)(nil),    // 24: enginebay.plugin.v1.SearchResponse
+	(*Hit)(nil),               // 25: enginebay.plugin.v1.Hit
+	nil,                       // 26: enginebay.plugin.v1.ConfigureRequest.SecretsEntry
+	nil,                       // 27: enginebay.plugin.v1.Endpoint.HeadersEntry
 }
 var file_plugin_proto_depIdxs = []int32{
-	24, // 0: enginebay.plugin.v1.ConfigureRequest.secrets:type_name -> enginebay.plugin.v1.ConfigureRequest.SecretsEntry
+	26, // 0: enginebay.plugin.v1.ConfigureRequest.secrets:type_name -> enginebay.plugin.v1.ConfigureRequest.SecretsEntry
 	5,  // 1: enginebay.plugin.v1.InspectRequest.model:type_name -> enginebay.plugin.v1.Model
 	5,  // 2: enginebay.plugin.v1.LoadRequest.model:type_name -> enginebay.plugin.v1.Model
 	10, // 3: enginebay.plugin.v1.LoadResponse.progress:type_name -> enginebay.plugin.v1.Progress
 	11, // 4: enginebay.plugin.v1.LoadResponse.instance:type_name -> enginebay.plugin.v1.Instance
 	12, // 5: enginebay.plugin.v1.Instance.endpoint:type_name -> enginebay.plugin.v1.Endpoint
-	25, // 6: enginebay.plugin.v1.Endpoint.headers:type_name -> enginebay.plugin.v1.Endpoint.HeadersEntry
+	27, // 6: enginebay.plugin.v1.Endpoint.headers:type_name -> enginebay.plugin.v1.Endpoint.HeadersEntry
 	0,  // 7: enginebay.plugin.v1.WatchResponse.error:type_name -> enginebay.plugin.v1.Error
-	19, // 8: enginebay.plugin.v1.ResolveResponse.plans:type_name -> enginebay.plugin.v1.Plan
-	20, // 9: enginebay.plugin.v1.Plan.files:type_name -> enginebay.plugin.v1.File
-	23, // 10: enginebay.plugin.v1.SearchResponse.hits:type_name -> enginebay.plugin.v1.Hit
+	21, // 8: enginebay.plugin.v1.ResolveResponse.plans:type_name -> enginebay.plugin.v1.Plan
+	22, // 9: enginebay.plugin.v1.Plan.files:type_name -> enginebay.plugin.v1.File
+	25, // 10: enginebay.plugin.v1.SearchResponse.hits:type_name -> enginebay.plugin.v1.Hit
 	1,  // 11: enginebay.plugin.v1.Plugin.Describe:input_type -> enginebay.plugin.v1.DescribeRequest
 	3,  // 12: enginebay.plugin.v1.Plugin.Configure:input_type -> enginebay.plugin.v1.ConfigureRequest
 	6,  // 13: enginebay.plugin.v1.Engine.Inspect:input_type -> enginebay.plugin.v1.InspectRequest
 	8,  // 14: enginebay.plugin.v1.Engine.Load:input_type -> enginebay.plugin.v1.LoadRequest
 	13, // 15: enginebay.plugin.v1.Engine.Watch:input_type -> enginebay.plugin.v1.WatchRequest
 	15, // 16: enginebay.plugin.v1.Engine.Unload:input_type -> enginebay.plugin.v1.UnloadRequest
-	17, // 17: enginebay.plugin.v1.Importer.Resolve:input_type -> enginebay.plugin.v1.ResolveRequest
-	21, // 18: enginebay.plugin.v1.Importer.Search:input_type -> enginebay.plugin.v1.SearchRequest
-	2,  // 19: enginebay.plugin.v1.Plugin.Describe:output_type -> enginebay.plugin.v1.DescribeResponse
-	4,  // 20: enginebay.plugin.v1.Plugin.Configure:output_type -> enginebay.plugin.v1.ConfigureResponse
-	7,  // 21: enginebay.plugin.v1.Engine.Inspect:output_type -> enginebay.plugin.v1.InspectResponse
-	9,  // 22: enginebay.plugin.v1.Engine.Load:output_type -> enginebay.plugin.v1.LoadResponse
-	14, // 23: enginebay.plugin.v1.Engine.Watch:output_type -> enginebay.plugin.v1.WatchResponse
-	16, // 24: enginebay.plugin.v1.Engine.Unload:output_type -> enginebay.plugin.v1.UnloadResponse
-	18, // 25: enginebay.plugin.v1.Importer.Resolve:output_type -> enginebay.plugin.v1.ResolveResponse
-	22, // 26: enginebay.plugin.v1.Importer.Search:output_type -> enginebay.plugin.v1.SearchResponse
-	19, // [19:27] is the sub-list for method output_type
-	11, // [11:19] is the sub-list for method input_type
+	17, // 17: enginebay.plugin.v1.Engine.Models:input_type -> enginebay.plugin.v1.ModelsRequest
+	19, // 18: enginebay.plugin.v1.Importer.Resolve:input_type -> enginebay.plugin.v1.ResolveRequest
+	23, // 19: enginebay.plugin.v1.Importer.Search:input_type -> enginebay.plugin.v1.SearchRequest
+	2,  // 20: enginebay.plugin.v1.Plugin.Describe:output_type -> enginebay.plugin.v1.DescribeResponse
+	4,  // 21: enginebay.plugin.v1.Plugin.Configure:output_type -> enginebay.plugin.v1.ConfigureResponse
+	7,  // 22: enginebay.plugin.v1.Engine.Inspect:output_type -> enginebay.plugin.v1.InspectResponse
+	9,  // 23: enginebay.plugin.v1.Engine.Load:output_type -> enginebay.plugin.v1.LoadResponse
+	14, // 24: enginebay.plugin.v1.Engine.Watch:output_type -> enginebay.plugin.v1.WatchResponse
+	16, // 25: enginebay.plugin.v1.Engine.Unload:output_type -> enginebay.plugin.v1.UnloadResponse
+	18, // 26: enginebay.plugin.v1.Engine.Models:output_type -> enginebay.plugin.v1.ModelsResponse
+	20, // 27: enginebay.plugin.v1.Importer.Resolve:output_type -> enginebay.plugin.v1.ResolveResponse
+	24, // 28: enginebay.plugin.v1.Importer.Search:output_type -> enginebay.plugin.v1.SearchResponse
+	20, // [20:29] is the sub-list for method output_type
+	11, // [11:20] is the sub-list for method input_type
 	11, // [11:11] is the sub-list for extension type_name
 	11, // [11:11] is the sub-list for extension extendee
 	0,  // [0:11] is the sub-list for field type_name
@@ -1595,7 +1692,7 @@ func file_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plugin_proto_rawDesc), len(file_plugin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   3,
 		},

@@ -181,6 +181,7 @@ const (
 	Engine_Load_FullMethodName    = "/enginebay.plugin.v1.Engine/Load"
 	Engine_Watch_FullMethodName   = "/enginebay.plugin.v1.Engine/Watch"
 	Engine_Unload_FullMethodName  = "/enginebay.plugin.v1.Engine/Unload"
+	Engine_Models_FullMethodName  = "/enginebay.plugin.v1.Engine/Models"
 )
 
 // EngineClient is the client API for Engine service.
@@ -196,6 +197,9 @@ type EngineClient interface {
 	// Unload returns when the memory of the instance is free; a load that is under way is called
 	// off. An unknown instance is no error.
 	Unload(ctx context.Context, in *UnloadRequest, opts ...grpc.CallOption) (*UnloadResponse, error)
+	// Models names the models that can be loaded without a file of theirs: those of a remote
+	// service, as it has them now. Capability "models".
+	Models(ctx context.Context, in *ModelsRequest, opts ...grpc.CallOption) (*ModelsResponse, error)
 }
 
 type engineClient struct {
@@ -264,6 +268,16 @@ func (c *engineClient) Unload(ctx context.Context, in *UnloadRequest, opts ...gr
 	return out, nil
 }
 
+func (c *engineClient) Models(ctx context.Context, in *ModelsRequest, opts ...grpc.CallOption) (*ModelsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ModelsResponse)
+	err := c.cc.Invoke(ctx, Engine_Models_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // EngineServer is the server API for Engine service.
 // All implementations must embed UnimplementedEngineServer
 // for forward compatibility.
@@ -277,6 +291,9 @@ type EngineServer interface {
 	// Unload returns when the memory of the instance is free; a load that is under way is called
 	// off. An unknown instance is no error.
 	Unload(context.Context, *UnloadRequest) (*UnloadResponse, error)
+	// Models names the models that can be loaded without a file of theirs: those of a remote
+	// service, as it has them now. Capability "models".
+	Models(context.Context, *ModelsRequest) (*ModelsResponse, error)
 	mustEmbedUnimplementedEngineServer()
 }
 
@@ -298,6 +315,9 @@ func (UnimplementedEngineServer) Watch(*WatchRequest, grpc.ServerStreamingServer
 }
 func (UnimplementedEngineServer) Unload(context.Context, *UnloadRequest) (*UnloadResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Unload not implemented")
+}
+func (UnimplementedEngineServer) Models(context.Context, *ModelsRequest) (*ModelsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Models not implemented")
 }
 func (UnimplementedEngineServer) mustEmbedUnimplementedEngineServer() {}
 func (UnimplementedEngineServer) testEmbeddedByValue()                {}
@@ -378,6 +398,24 @@ func _Engine_Unload_Handler(srv interface{}, ctx context.Context, dec func(inter
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Engine_Models_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ModelsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EngineServer).Models(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Engine_Models_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EngineServer).Models(ctx, req.(*ModelsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Engine_ServiceDesc is the grpc.ServiceDesc for Engine service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -392,6 +430,10 @@ var Engine_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Unload",
 			Handler:    _Engine_Unload_Handler,
+		},
+		{
+			MethodName: "Models",
+			Handler:    _Engine_Models_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -17,6 +17,9 @@ type Case struct {
 	// as for each load. A JSON object, or nothing.
 	Settings json.RawMessage
 
+	// Secrets are those of the deployment.
+	Secrets map[string]string
+
 	// Requests are the bodies to send, without "model" and "stream", which the
 	// suite sets. An operation that sdk names has a default here; transcriptions and
 	// translations are always asked for with a second of silence.
@@ -38,9 +41,10 @@ type Case struct {
 // Engine runs the suite for an engine.
 func Engine(t *testing.T, s Subject, c Case) {
 	e := &engine{Subject: s, Case: c}
-	t.Run("describe", func(t *testing.T) { s.describe(t, sdk.KindEngine, sdk.CapabilityInspect) })
-	t.Run("configure", func(t *testing.T) { s.reconfigure(t, c.Settings, nil) })
+	t.Run("describe", func(t *testing.T) { s.describe(t, sdk.KindEngine, sdk.CapabilityInspect, sdk.CapabilityModels) })
+	t.Run("configure", func(t *testing.T) { s.reconfigure(t, c.Settings, c.Secrets) })
 	t.Run("inspect", e.inspect)
+	t.Run("models", e.offers)
 	t.Run("load", e.loads)
 	t.Run("answer", e.answers)
 	t.Run("parallel", e.parallel)
@@ -50,7 +54,7 @@ func Engine(t *testing.T, s Subject, c Case) {
 	t.Run("cancel", e.cancels)
 	t.Run("refuse", e.refuses)
 	if s.Path != "" {
-		t.Run("end", func(t *testing.T) { s.ends(t, c.Settings, nil, e.busy) })
+		t.Run("end", func(t *testing.T) { s.ends(t, c.Settings, c.Secrets, e.busy) })
 	}
 }
 
@@ -63,7 +67,7 @@ type engine struct {
 // up is the plugin, configured.
 func (e *engine) up(t *testing.T) *host {
 	t.Helper()
-	return e.configured(t, e.Settings, nil)
+	return e.configured(t, e.Settings, e.Secrets)
 }
 
 // request is the load of the case's model with further settings.
@@ -80,6 +84,26 @@ func (h *host) loaded(t *testing.T, req sdk.LoadRequest) sdk.Instance {
 		t.Fatalf("Load %s: %v", req.Model.ID, err)
 	}
 	return inst
+}
+
+// offers: each model of the service has a name of its own. A service that is out of
+// reach, or a deployment without one, has a coded error.
+func (e *engine) offers(t *testing.T) {
+	h := e.up(t)
+	if !h.can(t, sdk.CapabilityModels) {
+		t.Skip("the engine offers no models of its own")
+	}
+	offered, err := h.Models(t.Context())
+	if err != nil && sdk.CodeOf(err) == sdk.CodeInternal {
+		t.Errorf("Models: %v; it needs a code such as unavailable, unauthorized or unsupported", err)
+	}
+	seen := map[string]bool{}
+	for _, m := range offered {
+		if m.ID == "" || seen[m.ID] {
+			t.Errorf("the offered model %q has no id of its own", m.ID)
+		}
+		seen[m.ID] = true
+	}
 }
 
 // inspect: quick, starts nothing, and a model that cannot run is no error.

@@ -15,9 +15,35 @@ type Deployment struct {
 	pluginhost.Deployment
 	Description string
 	Parameters  map[string]any // defaults of requests, under those of the model
+	Devices     []string       // GPUs that its processes see: "0", "cuda:1", "GPU-…", or "cpu" alone; empty is all
+	Isolation   string         // IsolationShared or IsolationModel
+	Limits      DeploymentLimits
+	Prices      map[string]Price // of a million tokens, by patterns of model ids
+	Offers      []string         // patterns of the service's own models that are listed; "!" in front leaves out. Empty is all
+	File        string           // absolute path; empty for an implicit one
+	Err         error            // why it cannot be used
+}
+
+// How a deployment's models share its plugin's processes.
+const (
+	IsolationShared = "shared" // one process for all
+	IsolationModel  = "model"  // one for each
+)
+
+// DeploymentLimits bound what a deployment may take. Zero values are no bounds.
+type DeploymentLimits struct {
+	MaxLoaded   int            // models in memory at the same time
+	Memory      uint64         // bytes of all its models, by the engine's estimates
+	Concurrency int            // requests that are worked on at the same time, over all models
+	Queue       int            // requests that wait for a model; 0 leaves it to the server
+	PerMinute   int            // requests in a minute
 	KeepAlive   *time.Duration // how long a model stays after its last request; below 0 is for ever, nil leaves it to the server
-	File        string         // absolute path; empty for an implicit one
-	Err         error          // why it cannot be used
+}
+
+// A Price is that of a million tokens, in whatever money the operator counts.
+type Price struct {
+	Input  float64 `json:"input"`
+	Output float64 `json:"output"`
 }
 
 // An Engine is a deployment and what its process does.
@@ -82,5 +108,5 @@ func (r *Runtime) installedEngines() string {
 }
 
 func implicit(plugin string) Deployment {
-	return Deployment{Deployment: pluginhost.Deployment{ID: plugin, Plugin: plugin}}
+	return Deployment{Deployment: pluginhost.Deployment{ID: plugin, Plugin: plugin}, Isolation: IsolationShared}
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dustin/go-humanize"
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/enginebay/enginebay/core/pluginhost"
@@ -85,10 +86,10 @@ func deploymentOf(id string, doc *schemas.Document, log hclog.Logger) Deployment
 		Parameters       map[string]any
 		Secrets, Env     map[string]string
 		Enabled          *bool
-		Limits           struct {
-			KeepAlive  string `json:"keep_alive"`
-			IdleUnload string `json:"idle_unload"` // the older name
-		}
+		Devices, Models  []string
+		Isolation        string
+		Limits           limitsFile
+		Prices           map[string]Price
 	}
 	err := doc.Validate(schemas.Deployment()).Err()
 	if err == nil {
@@ -104,13 +105,32 @@ func deploymentOf(id string, doc *schemas.Document, log hclog.Logger) Deployment
 	d.Plugin = cmp.Or(content.Engine, content.Importer, d.Plugin)
 	d.Description, d.Settings, d.Parameters, d.Env = content.Description, content.Settings, content.Parameters, content.Env
 	d.Secrets, d.Err = secrets(content.Secrets)
-	if keep, err := ParseKeepAlive(cmp.Or(content.Limits.KeepAlive, content.Limits.IdleUnload)); err == nil { // the schema has checked the form
-		d.KeepAlive = &keep
-	}
+	d.Devices, d.Isolation, d.Prices, d.Offers = content.Devices, cmp.Or(content.Isolation, IsolationShared), content.Prices, content.Models
+	d.Limits = content.Limits.read()
 	if content.Enabled != nil && !*content.Enabled {
 		d.Err = ErrSwitchedOff
 	}
 	return d
+}
+
+// limitsFile are limits as a file has them; the schema has checked their forms.
+type limitsFile struct {
+	KeepAlive   string `json:"keep_alive"`
+	IdleUnload  string `json:"idle_unload"` // the older name
+	MaxLoaded   int    `json:"max_loaded"`
+	Memory      string `json:"memory"`
+	Concurrency int    `json:"concurrency"`
+	Queue       int    `json:"queue"`
+	PerMinute   int    `json:"requests_per_minute"`
+}
+
+func (f limitsFile) read() DeploymentLimits {
+	l := DeploymentLimits{MaxLoaded: f.MaxLoaded, Concurrency: f.Concurrency, Queue: f.Queue, PerMinute: f.PerMinute}
+	l.Memory, _ = humanize.ParseBytes(f.Memory) // 0 where there is none
+	if keep, err := ParseKeepAlive(cmp.Or(f.KeepAlive, f.IdleUnload)); err == nil {
+		l.KeepAlive = &keep
+	}
+	return l
 }
 
 // secrets resolves references: env:NAME and file:PATH. What a reference gives

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/enginebay/enginebay/core/pluginhost"
+	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -81,20 +83,63 @@ func (r *Runtime) Deployment(id string) (Deployment, error) {
 	if !isEngineID(id) {
 		return Deployment{}, sdk.Errorf(sdk.CodeInvalid, "%q is no engine name", id)
 	}
-	d := readDeployment(r.deploymentFile(id), r.log)
+	d := r.unread(id).read(r.deploymentFile(id), r.log)
 	if d.Err == nil {
-		return d, nil
+		return r.withAsked(d), nil
 	}
 	if _, err := os.Stat(d.File); !errors.Is(err, fs.ErrNotExist) {
 		return Deployment{}, sdk.Errorf(sdk.CodeInvalid, "engine %s cannot be used: %v", id, d.Err)
 	}
 	switch _, err := r.host.Plugin(id); {
-	case err != nil && sdk.CodeOf(err) == sdk.CodeNotFound:
+	case err == nil:
+		return r.withAsked(implicit(id)), nil
+	case sdk.CodeOf(err) == sdk.CodeNotFound:
 		return Deployment{}, sdk.Errorf(sdk.CodeUnavailable, "there is no engine %q; %s", id, r.installedEngines())
-	case err != nil:
+	default:
 		return Deployment{}, sdk.Errorf(sdk.CodeUnavailable, "there is no engine %q: %v", id, err)
 	}
-	return implicit(id), nil
+}
+
+// unread is a deployment before its file is read.
+func (r *Runtime) unread(id string) Deployment {
+	if _, err := r.host.Plugin(id); err == nil {
+		return implicit(id)
+	}
+	return named(id)
+}
+
+// withAsked is d with the secrets that its plugin asks for.
+func (r *Runtime) withAsked(d Deployment) Deployment {
+	if plugin, err := r.host.Plugin(d.Plugin); err == nil {
+		d.Secrets = askedFor(plugin, d.Secrets)
+	}
+	return d
+}
+
+// engineOf is the deployment that loads a model: that which its engine names. A
+// provider of a remote API was an engine of its own once, and llama.cpp had other
+// names: a file of such a name, engines/groq.json, goes on being used.
+func (r *Runtime) engineOf(m *store.Model) string {
+	engine := m.Manifest.Engine
+	names := store.OlderEngineNames(engine)
+	if provider, _ := m.Manifest.Metadata["provider"].(string); len(names) > 0 && engine == "api" && isEngineID(provider) {
+		if r.hasFile(provider) {
+			return provider
+		}
+		return engine
+	}
+	if len(names) == 0 || r.hasFile(engine) {
+		return engine
+	}
+	if i := slices.IndexFunc(names, r.hasFile); i >= 0 && engine != "api" {
+		return names[i]
+	}
+	return engine
+}
+
+func (r *Runtime) hasFile(id string) bool {
+	_, err := os.Stat(r.deploymentFile(id))
+	return err == nil
 }
 
 func (r *Runtime) installedEngines() string {
@@ -105,6 +150,13 @@ func (r *Runtime) installedEngines() string {
 		}
 	}
 	return installedAre(names)
+}
+
+// named is the deployment of a file that says nothing.
+func named(id string) Deployment {
+	d := implicit(id)
+	d.Plugin = store.EngineName(id)
+	return d
 }
 
 func implicit(plugin string) Deployment {

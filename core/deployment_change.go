@@ -119,8 +119,9 @@ func (r *Runtime) completed(ctx context.Context, id string, content, old map[str
 	}
 	was, _ := old["engine"].(string)
 	given, _ := content["engine"].(string)
-	plugin := cmp.Or(given, was, id)
-	if old != nil && plugin != cmp.Or(was, id) { // its secrets would go to another program
+	before := cmp.Or(store.EngineName(was), r.unread(id).Plugin)
+	plugin := cmp.Or(store.EngineName(given), before)
+	if old != nil && plugin != before { // its secrets would go to another program
 		return Deployment{}, byHand("engine")
 	}
 	if was != "" {
@@ -147,11 +148,11 @@ func (r *Runtime) completed(ctx context.Context, id string, content, old map[str
 	if len(content) > 0 && schemas.IsFlatDeployment(doc) { // the older form, by which settings would pass by keepByHand
 		return Deployment{}, sdk.Errorf(sdk.CodeInvalid, `The settings of an engine stand under "settings"; beside it there may be %s`, strings.Join(schemas.Deployment().Properties(), ", "))
 	}
-	d := deploymentOf(id, doc, r.log)
+	d := r.unread(id).of(doc, r.log)
 	if d.Err != nil && !errors.Is(d.Err, ErrSwitchedOff) {
 		return Deployment{}, sdk.Errorf(sdk.CodeInvalid, "The engine could not be used: %v", d.Err)
 	}
-	return d, nil
+	return r.withAsked(d), nil
 }
 
 // document is content as it is read from a file.
@@ -195,7 +196,7 @@ func (r *Runtime) RemoveDeployment(id string) error {
 		return store.Conflict("The engine '%s' has no file: it is there because its plugin is installed", id)
 	}
 	for _, m := range r.Models() {
-		if m.State == StateRunning && m.Deployment == id || m.Transition != "" && m.Manifest.Engine == id {
+		if m.State == StateRunning && m.Deployment == id || m.Transition != "" && r.engineOf(m.Model) == id {
 			return store.Conflict("The engine '%s' has models loaded: stop '%s' first", id, m.ID)
 		}
 	}

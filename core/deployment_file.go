@@ -53,31 +53,32 @@ func withFiles(byID map[string]Deployment, dir string, log hclog.Logger) []Deplo
 	}
 	for _, file := range files {
 		if id, ok := strings.CutSuffix(file.Name(), ".json"); ok && !strings.HasPrefix(id, ".") {
-			byID[id] = readDeployment(filepath.Join(dir, file.Name()), log)
+			d, installed := byID[id]
+			if !installed {
+				d = named(id)
+			}
+			byID[id] = d.read(filepath.Join(dir, file.Name()), log)
 		}
 	}
 	return slices.SortedFunc(maps.Values(byID), func(a, b Deployment) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-func readDeployment(file string, log hclog.Logger) Deployment {
-	id := strings.TrimSuffix(filepath.Base(file), ".json")
-	d := implicit(id)
+// read returns what d becomes by a file.
+func (d Deployment) read(file string, log hclog.Logger) Deployment {
 	doc, err := store.ReadFile(file, filepath.Base(filepath.Dir(file))+"/"+filepath.Base(file))
 	if err != nil {
 		d.Err = err
 	} else {
-		d = deploymentOf(id, doc, log)
+		d = d.of(doc, log)
 	}
 	d.File = file
 	return d
 }
 
-// deploymentOf is what the content of a file engines/ID.json says.
-func deploymentOf(id string, doc *schemas.Document, log hclog.Logger) Deployment {
-	d := implicit(id)
-	if schemas.IsFlatDeployment(doc) { // the older form: nothing but settings
-		d.Settings = doc.Value
-		return d
+// of is what d becomes by the content of a file engines/ID.json.
+func (d Deployment) of(doc *schemas.Document, log hclog.Logger) Deployment {
+	if schemas.IsFlatDeployment(doc) {
+		return d.flat(doc.Value)
 	}
 	var content struct {
 		Engine, Importer string
@@ -102,13 +103,31 @@ func deploymentOf(id string, doc *schemas.Document, log hclog.Logger) Deployment
 	for _, hint := range append(doc.Warnings, doc.Hints(schemas.Deployment())...) {
 		log.Warn("deployment file", "warning", hint.Error())
 	}
-	d.Plugin = cmp.Or(content.Engine, content.Importer, d.Plugin)
+	d.Plugin = cmp.Or(store.EngineName(content.Engine), content.Importer, d.Plugin)
 	d.Description, d.Settings, d.Parameters, d.Env = content.Description, content.Settings, content.Parameters, content.Env
 	d.Secrets, d.Err = secrets(content.Secrets)
 	d.Devices, d.Isolation, d.Prices, d.Offers = content.Devices, cmp.Or(content.Isolation, IsolationShared), content.Prices, content.Models
 	d.Limits = content.Limits.read()
 	if content.Enabled != nil && !*content.Enabled {
 		d.Err = ErrSwitchedOff
+	}
+	return d
+}
+
+// flat reads the older form of a file: nothing but settings, an API key among them.
+func (d Deployment) flat(values map[string]any) Deployment {
+	d.Settings = maps.Clone(values)
+	for name, value := range store.Redacted(values) {
+		if value != store.Hidden {
+			continue
+		}
+		delete(d.Settings, name)
+		switch ref, _ := values[name].(string); {
+		case isReference(ref):
+			d.Secrets, d.Err = secrets(map[string]string{name: ref})
+		case ref != "":
+			d.Err = fmt.Errorf(`%q is a secret that is written down; name it in its place, as in %q`, name, "env:MY_KEY")
+		}
 	}
 	return d
 }

@@ -76,7 +76,7 @@ func open(t testing.TB, limits core.Limits, models map[string]string) *house {
 	}
 	log := hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: h.log})
 	var err error
-	if h.Runtime, err = core.Open(core.Config{Home: h.home, PluginDirs: []string{plugins}, Limits: limits, Log: log}); err != nil {
+	if h.Runtime, err = core.Open(core.Config{Home: h.home, PluginDirs: []string{filepath.Join(h.home, "plugins"), plugins}, Limits: limits, Log: log}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

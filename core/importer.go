@@ -41,23 +41,8 @@ func (r *Runtime) importers() []importer {
 		}
 		in := importer{id: d.ID, plugin: plugin, Deployment: d}
 		in.Deployment.ID = "importer-" + d.ID
-		in.Secrets = in.secrets()
+		in.Secrets = askedFor(plugin, d.Secrets)
 		all = append(all, in)
-	}
-	return all
-}
-
-// secrets are those of the file, and of the others that the plugin asks for those
-// that are there.
-func (in importer) secrets() map[string]string {
-	all := map[string]string{}
-	for name, asked := range in.plugin.Secrets {
-		if value, ok := firstSecret(asked.From); ok {
-			all[name] = value
-		}
-	}
-	for name, value := range in.Secrets {
-		all[name] = value
 	}
 	return all
 }

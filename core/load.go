@@ -108,7 +108,7 @@ func (p plan) request(m *store.Model) (sdk.LoadRequest, error) {
 
 // plan finds the deployment, starts its plugin, and merges the layers of settings.
 func (r *Runtime) plan(ctx context.Context, m *store.Model, start map[string]any) (plan, error) {
-	d, err := r.Deployment(m.Manifest.Engine)
+	d, err := r.Deployment(r.engineOf(m))
 	if err != nil {
 		return plan{}, err
 	}
@@ -145,7 +145,7 @@ func effective(schema *schemas.Schema, d Deployment, m *store.Model, start map[s
 		switch {
 		case above && byHandOnly(schema, name):
 			return settings, sdk.Errorf(sdk.CodeInvalid, "model '%s': the setting %q stands in %s, but only a deployment file (engines/%s.json) may set it",
-				m.ID, name, place, m.Manifest.Engine)
+				m.ID, name, place, d.ID)
 		case above && !schema.Knows("", name): // it means nothing to this engine, and is not sent
 			delete(settings, name)
 		}

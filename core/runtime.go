@@ -190,7 +190,7 @@ func (r *Runtime) Start(ctx context.Context, id string, ask Ask, settings map[st
 	if err != nil {
 		return Model{}, err
 	}
-	r.host.Reset(m.Manifest.Engine)
+	r.host.Reset(r.engineOf(m))
 	ask.Unqueued, ask.placed = true, true
 	lease, err := r.acquire(ctx, m, ask, settings)
 	if err != nil {

@@ -3,12 +3,37 @@ package core
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/enginebay/enginebay/core/pluginhost"
 	"github.com/enginebay/enginebay/core/store"
 )
+
+// isReference says whether a text names a secret, and is none.
+func isReference(text string) bool {
+	return strings.HasPrefix(text, "env:") || strings.HasPrefix(text, "file:") || strings.HasPrefix(text, "keyring:")
+}
+
+// askedFor are the secrets of a deployment's file, and of the others that its plugin
+// asks for those that are there.
+func askedFor(plugin pluginhost.Plugin, given map[string]string) map[string]string {
+	all := maps.Clone(given)
+	for name, asked := range plugin.Secrets {
+		if _, there := all[name]; there {
+			continue
+		}
+		if value, ok := firstSecret(asked.From); ok {
+			if all == nil {
+				all = map[string]string{}
+			}
+			all[name] = value
+		}
+	}
+	return all
+}
 
 // firstSecret is what the first reference leads to that leads anywhere.
 func firstSecret(refs []string) (string, bool) {

@@ -141,6 +141,7 @@ type Inspection struct {
 	Vision        bool        // images are read in chat messages
 	ContextLength int         // tokens that it would be loaded with; 0 where unknown
 	Memory        uint64      // bytes that loading it would take, an estimate; 0 where unknown
+	Remote        bool        // it runs elsewhere and takes nothing of this machine: no limit on what is loaded counts it
 	Reasons       []string    // why it cannot run here, one sentence each; none when it can
 }
 

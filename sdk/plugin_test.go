@@ -17,7 +17,7 @@ import (
 type inspector struct{ engine }
 
 func (inspector) Inspect(context.Context, sdk.LoadRequest) (sdk.Inspection, error) {
-	return sdk.Inspection{Operations: []sdk.Operation{sdk.OpChat}, Vision: true, ContextLength: 4096, Memory: 1 << 40, Reasons: []string{"no"}}, nil
+	return sdk.Inspection{Operations: []sdk.Operation{sdk.OpChat}, Vision: true, Remote: true, ContextLength: 4096, Memory: 1 << 40, Reasons: []string{"no"}}, nil
 }
 
 type searcher struct{ importer }

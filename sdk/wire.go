@@ -59,12 +59,12 @@ func manifestFromWire(data []byte, m *Manifest) error {
 
 func inspectionToWire(i Inspection) *pluginpb.InspectResponse {
 	return &pluginpb.InspectResponse{Operations: toStrings(i.Operations), Vision: i.Vision,
-		ContextLength: int64(i.ContextLength), Memory: i.Memory, Reasons: i.Reasons}
+		ContextLength: int64(i.ContextLength), Memory: i.Memory, Remote: i.Remote, Reasons: i.Reasons}
 }
 
 func inspectionFromWire(w *pluginpb.InspectResponse) Inspection {
 	return Inspection{Operations: fromStrings[Operation](w.GetOperations()), Vision: w.GetVision(),
-		ContextLength: int(w.GetContextLength()), Memory: w.GetMemory(), Reasons: w.GetReasons()}
+		ContextLength: int(w.GetContextLength()), Memory: w.GetMemory(), Remote: w.GetRemote(), Reasons: w.GetReasons()}
 }
 
 func modelsToWire(manifests []Manifest) (*pluginpb.ModelsResponse, error) {

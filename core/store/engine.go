@@ -1,6 +1,9 @@
 package store
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // nameEngine gives the engine its name of today. A provider of a remote API
 // was an engine of its own once; its name stays in metadata.provider.
@@ -9,7 +12,7 @@ func (d *draft) nameEngine() {
 	if !ok {
 		return
 	}
-	engine := engineName(written)
+	engine := EngineName(written)
 	d.root["engine"] = engine
 	if provider := strings.ToLower(written); engine == "api" && provider != "api" && d.at("/metadata/provider") == nil {
 		d.set("/metadata/provider", provider)
@@ -17,20 +20,28 @@ func (d *draft) nameEngine() {
 	}
 }
 
-// engineName returns the canonical name of an engine (facts/model-shapes.md
-// 1.3, 1.8). What is not an older name is the name of somebody's plugin.
-func engineName(written string) string {
-	switch strings.ToLower(written) {
-	case "llamacpp", "nitro", "llama.cpp", "llama-cpp", "cortex.llamacpp", "cortex":
-		return "llamacpp"
-	case "tensorrt", "triton_trtllm", "triton-trtllm", "triton_tensorrtllm", "tensorrt-llm", "tensorrtllm",
-		"tensorrt_llm", "nitro-tensorrt-llm", "cortex.tensorrt-llm":
-		return "tensorrt"
-	case "api", "openai", "azure", "azure_openai", "groq", "anthropic", "mistral", "martian", "openrouter", "cohere", "nvidia":
-		return "api"
+// olderNames are those that an engine has had (facts/model-shapes.md 1.3, 1.8).
+var olderNames = map[string][]string{
+	"llamacpp": {"nitro", "llama.cpp", "llama-cpp", "cortex.llamacpp", "cortex"},
+	"tensorrt": {"triton_trtllm", "triton-trtllm", "triton_tensorrtllm", "tensorrt-llm", "tensorrtllm", "tensorrt_llm",
+		"nitro-tensorrt-llm", "cortex.tensorrt-llm"},
+	"api": {"openai", "azure", "azure_openai", "groq", "anthropic", "mistral", "martian", "openrouter", "cohere", "nvidia"},
+}
+
+// EngineName returns the name that an engine has today. What is not an older name is
+// that of somebody's plugin.
+func EngineName(written string) string {
+	lower := strings.ToLower(written)
+	for name, older := range olderNames {
+		if lower == name || slices.Contains(older, lower) {
+			return name
+		}
 	}
 	return written
 }
+
+// OlderEngineNames returns those that an engine has had.
+func OlderEngineNames(engine string) []string { return olderNames[engine] }
 
 // nameFormat writes formats as the weights' own tools do: "ggufv3" is gguf.
 func (d *draft) nameFormat() {

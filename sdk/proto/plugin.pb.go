@@ -458,6 +458,7 @@ type InspectResponse struct {
 	ContextLength int64                  `protobuf:"varint,3,opt,name=context_length,json=contextLength,proto3" json:"context_length,omitempty"` // tokens
 	Memory        uint64                 `protobuf:"varint,4,opt,name=memory,proto3" json:"memory,omitempty"`                                    // bytes
 	Reasons       []string               `protobuf:"bytes,5,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	Remote        bool                   `protobuf:"varint,6,opt,name=remote,proto3" json:"remote,omitempty"` // it takes nothing of this machine
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -525,6 +526,13 @@ func (x *InspectResponse) GetReasons() []string {
 		return x.Reasons
 	}
 	return nil
+}
+
+func (x *InspectResponse) GetRemote() bool {
+	if x != nil {
+		return x.Remote
+	}
+	return false
 }
 
 type LoadRequest struct {
@@ -1514,7 +1522,7 @@ const file_plugin_proto_rawDesc = "" +
 	"\bmanifest\x18\x05 \x01(\fR\bmanifest\"^\n" +
 	"\x0eInspectRequest\x120\n" +
 	"\x05model\x18\x01 \x01(\v2\x1a.enginebay.plugin.v1.ModelR\x05model\x12\x1a\n" +
-	"\bsettings\x18\x02 \x01(\fR\bsettings\"\xa2\x01\n" +
+	"\bsettings\x18\x02 \x01(\fR\bsettings\"\xba\x01\n" +
 	"\x0fInspectResponse\x12\x1e\n" +
 	"\n" +
 	"operations\x18\x01 \x03(\tR\n" +
@@ -1522,7 +1530,8 @@ const file_plugin_proto_rawDesc = "" +
 	"\x06vision\x18\x02 \x01(\bR\x06vision\x12%\n" +
 	"\x0econtext_length\x18\x03 \x01(\x03R\rcontextLength\x12\x16\n" +
 	"\x06memory\x18\x04 \x01(\x04R\x06memory\x12\x18\n" +
-	"\areasons\x18\x05 \x03(\tR\areasons\"|\n" +
+	"\areasons\x18\x05 \x03(\tR\areasons\x12\x16\n" +
+	"\x06remote\x18\x06 \x01(\bR\x06remote\"|\n" +
 	"\vLoadRequest\x120\n" +
 	"\x05model\x18\x01 \x01(\v2\x1a.enginebay.plugin.v1.ModelR\x05model\x12\x1a\n" +
 	"\bsettings\x18\x02 \x01(\fR\bsettings\x12\x1f\n" +

@@ -93,7 +93,7 @@ func (r *resident) arrive(ctx context.Context, l *loading, in *loaded, err error
 	defer close(l.done)
 	r.loading, r.err, l.err = nil, err, err
 	switch {
-	case err != nil && ctx.Err() != nil: // unload called it off: no fault of the model
+	case err != nil && (ctx.Err() != nil || r.closed): // unload or the end called it off: no fault of the model
 		l.stopped = true
 		r.err, l.err = nil, sdk.Errorf(sdk.CodeUnavailable, "The model '%s' was stopped while it loaded", r.id)
 	case err != nil:

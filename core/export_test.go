@@ -42,6 +42,9 @@ func (r *resident) count(c *Counts) {
 	}
 }
 
+// Bar is what Close does first.
+func (r *Runtime) Bar() { r.bar() }
+
 // RanOut is what the idle clock of a loaded model does when it has run out, be it
 // a moment too late.
 func (r *Runtime) RanOut(id string) {

@@ -71,12 +71,11 @@ func (r *resident) unload(ctx context.Context) error {
 	return nil
 }
 
-// shut unloads the model for good.
-func (r *resident) shut(ctx context.Context) error {
+// bar has the model be handed out to nobody any more.
+func (r *resident) bar() {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.closed = true
-	r.mu.Unlock()
-	return r.unload(ctx)
 }
 
 // leave has an instance leave, and does what is to be next, with mu held, in the

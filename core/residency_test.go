@@ -406,6 +406,38 @@ func TestClose(t *testing.T) {
 	h.SetLimits(core.Limits{})
 }
 
+// TestCloseBars: what leaves at the end makes no room for a load that waited, and
+// one that arrives meanwhile is handed out to nobody.
+func TestCloseBars(t *testing.T) {
+	for name, load := range map[string]func(h *house) (<-chan asked, func()){
+		"a load that waits for room": func(h *house) (<-chan asked, func()) {
+			lease := h.acquire("used", core.Ask{})
+			a := h.ask(t.Context(), "m", core.Ask{})
+			h.until("it waits for room", func() bool { return h.Counts().RoomWaiting == 1 })
+			return a, lease.Release
+		},
+		"a load that is under way": func(h *house) (<-chan asked, func()) {
+			a := h.ask(t.Context(), "m", core.Ask{})
+			h.starting("m")
+			return a, func() {}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := open(t, core.Limits{MaxLoaded: 1}, map[string]string{"used": "", "m": `"settings": {"load_ms": 300}`})
+			a, vacate := load(h)
+			h.Bar()
+			vacate()
+			if got := come(t, a); sdk.CodeOf(got.err) != sdk.CodeUnavailable {
+				t.Errorf("who waited got %v", got.err)
+			}
+			if n := h.log.count("model=m engine"); name == "a load that waits for room" && n != 0 {
+				t.Error("it was loaded for nobody")
+			}
+			h.Close()
+		})
+	}
+}
+
 // TestLoadTimeout: a load that takes too long can be asked for again.
 func TestLoadTimeout(t *testing.T) {
 	h := open(t, core.Limits{LoadTimeout: 300 * time.Millisecond}, map[string]string{"m": `"settings": {"hang_on": "load"}`})

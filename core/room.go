@@ -22,6 +22,7 @@ type room struct {
 	over    atomic.Bool  // more is in memory than the limits, which became less, allow
 
 	mu      sync.Mutex
+	closed  bool // nobody gets a claim any more
 	claims  map[*claim]struct{}
 	changed chan struct{} // closed, and a new one made, when something may fit now
 }
@@ -39,7 +40,7 @@ func newRoom(limits *atomic.Pointer[Limits]) *room {
 }
 
 // take returns a claim for a model of so many bytes, waiting until there is
-// place. [sdk.CodeExhausted]: there never will be.
+// place. [sdk.CodeExhausted]: there never will be; [sdk.CodeUnavailable]: the end has come.
 func (rm *room) take(ctx context.Context, r *resident, memory uint64) (*claim, error) {
 	rm.waiting.Add(1)
 	defer rm.waiting.Add(-1)
@@ -62,6 +63,9 @@ func (rm *room) take(ctx context.Context, r *resident, memory uint64) (*claim, e
 func (rm *room) try(r *resident, memory uint64) (c *claim, changed <-chan struct{}, err error) {
 	rm.mu.Lock()
 	defer rm.mu.Unlock()
+	if rm.closed {
+		return nil, nil, shuttingDown()
+	}
 	limits := rm.limits.Load()
 	if err := tooLarge(limits, r.id, memory); err != nil {
 		return nil, nil, err
@@ -204,6 +208,14 @@ func (rm *room) notify() {
 	defer rm.mu.Unlock()
 	close(rm.changed)
 	rm.changed = make(chan struct{})
+}
+
+// close ends the waiting, and lets nobody in.
+func (rm *room) close() {
+	rm.mu.Lock()
+	rm.closed = true
+	rm.mu.Unlock()
+	rm.notify()
 }
 
 // trim has models leave that are beyond limits which became less. Those in use

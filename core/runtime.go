@@ -113,13 +113,11 @@ const closeTimeout = 5 * time.Second
 
 // Close unloads every model and stops every plugin; open streams end.
 func (r *Runtime) Close() {
-	r.mu.Lock()
-	r.closed = true
-	r.mu.Unlock()
+	r.bar()
 	r.transfers.close()
 	var leaving sync.WaitGroup
 	for _, res := range r.all() {
-		leaving.Go(func() { _ = res.shut(context.Background()) })
+		leaving.Go(func() { _ = res.unload(context.Background()) })
 	}
 	left := make(chan struct{})
 	go func() {
@@ -135,6 +133,18 @@ func (r *Runtime) Close() {
 	<-left
 	r.store.Close()
 	r.events.close()
+}
+
+// bar has nothing be loaded or handed out from now on. It comes before the first
+// model leaves: a load that waited for its room would go ahead.
+func (r *Runtime) bar() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	for _, res := range r.all() {
+		res.bar()
+	}
+	r.room.close()
 }
 
 // Closed says whether Close was called.

@@ -152,8 +152,8 @@ func (f limitsFile) read() DeploymentLimits {
 	return l
 }
 
-// secrets resolves references: env:NAME and file:PATH. What a reference gives
-// goes to the plugin, and appears in no message.
+// secrets resolves references: env:NAME, file:PATH and keyring:SERVICE/NAME. What a
+// reference gives goes to the plugin, and appears in no message.
 func secrets(refs map[string]string) (map[string]string, error) {
 	if len(refs) == 0 {
 		return nil, nil

@@ -68,8 +68,8 @@ func isToken(secret string) bool {
 // maxSecret bounds the file of a secret, in bytes.
 const maxSecret = 64 << 10
 
-// secret is what a reference env:NAME or file:PATH leads to. No error of it holds
-// anything of that.
+// secret is what a reference env:NAME, file:PATH or keyring:SERVICE/NAME leads to.
+// No error of it holds anything of that.
 func secret(ref string) (string, error) {
 	scheme, rest, _ := strings.Cut(ref, ":")
 	switch scheme {
@@ -85,8 +85,10 @@ func secret(ref string) (string, error) {
 			return "", fmt.Errorf("its file cannot be read")
 		}
 		return value, nil
+	case "keyring":
+		return fromKeyring(rest)
 	}
-	return "", fmt.Errorf("%s references are not supported; use env:NAME or file:PATH", scheme)
+	return "", fmt.Errorf("%.20q references are not supported; use env:NAME, file:PATH or keyring:SERVICE/NAME", scheme)
 }
 
 func secretFile(name string) (string, error) {

@@ -6,8 +6,11 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
+	"time"
 
+	"github.com/gofiber/fiber/v2"
 	"github.com/tidwall/gjson"
 
 	"github.com/enginebay/enginebay/core"
@@ -17,8 +20,25 @@ import (
 // engineFault puts an engine's refusal into OpenAI's form.
 func engineFault(lease *core.Lease, resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorAnswer))
-	return engineSaid(lease.Model(), resp.StatusCode, body)
+	answer := engineSaid(lease.Model(), resp.StatusCode, body)
+	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil {
+		answer.after = time.Duration(max(0, min(seconds, maxRetryAfter))) * time.Second
+	}
+	return answer
 }
+
+// maxRetryAfter bounds what an engine may tell a client to wait, in seconds.
+const maxRetryAfter = 24 * 60 * 60
+
+// upstreamID tells the client the id that a remote service gave its request.
+func upstreamID(c *fiber.Ctx, resp *http.Response) {
+	id := resp.Header.Get(upstreamHeader)
+	if id != "" && len(id) <= 200 && !strings.ContainsFunc(id, func(r rune) bool { return r < ' ' || r > '~' }) {
+		c.Set(upstreamHeader, id)
+	}
+}
+
+const upstreamHeader = "X-Upstream-Request-Id"
 
 func engineSaid(model string, status int, body []byte) *apiError {
 	said := gjson.ParseBytes(body)

@@ -50,6 +50,7 @@ func (s *Server) forward(op operation) fiber.Handler {
 			return named(err)
 		}
 		seen.model = lease.Model()
+		upstreamID(c, resp)
 		if resp.StatusCode == http.StatusOK && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
 			streams = true // fasthttp reads it after this function has returned, and closes it
 			leave := stay(c)

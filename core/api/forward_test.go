@@ -54,6 +54,31 @@ func TestStreamPassesBytesAsTheyCome(t *testing.T) {
 	}
 }
 
+// TestHeadersOfAnEngine: what a remote service says for the client is passed on, and
+// nothing else of its headers.
+func TestHeadersOfAnEngine(t *testing.T) {
+	const headers = `"headers": {"Retry-After": "7", "X-Upstream-Request-Id": "req_far", "Set-Cookie": "a=b", "Server": "far"}`
+	b := newBay(t, map[string]string{"fine": `{` + headers + `}`, "busy": `{"status": 429, ` + headers + `}`, "odd": `{"status": 503, "headers": {"Retry-After": "-1"}}`})
+	for _, test := range []struct {
+		model, more  string
+		status       int
+		after, theID string
+	}{
+		{"fine", `"stream": false`, 200, "", "req_far"},
+		{"fine", `"stream": true`, 200, "", "req_far"},
+		{"busy", `"stream": false`, 429, "7", "req_far"},
+		{"busy", `"stream": true`, 429, "7", "req_far"},
+		{"odd", `"stream": false`, 503, "1", ""},
+	} {
+		resp := b.open("POST", "/v1/chat/completions", chat(test.model, "x", test.more))
+		resp.Body.Close()
+		h := resp.Header
+		if resp.StatusCode != test.status || h.Get("Retry-After") != test.after || h.Get("X-Upstream-Request-Id") != test.theID || h.Get("Set-Cookie") != "" || h.Get("Server") == "far" {
+			t.Errorf("%s %s: %d %v", test.model, test.more, resp.StatusCode, h)
+		}
+	}
+}
+
 func TestLoadsOnceForManyCallers(t *testing.T) {
 	b := newBay(t, map[string]string{"m": `{"load_ms": 300}`})
 	var wait sync.WaitGroup

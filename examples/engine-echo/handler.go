@@ -47,6 +47,9 @@ func (h *handler) chat(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, err)
 		return
 	}
+	for name, value := range h.settings.Headers {
+		w.Header().Set(name, value)
+	}
 	h.log.Debug("asked", "request_id", r.Header.Get("X-Request-Id"), "traceparent", r.Header.Get("Traceparent"))
 	crashIf(h.settings.CrashOn == "request")
 	if h.settings.PanicOn == "request" {

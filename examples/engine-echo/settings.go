@@ -17,26 +17,27 @@ var settingsSchema []byte
 
 // settings are the knobs; settings.schema.json says what each does.
 type settings struct {
-	CtxLen          int             `json:"ctx_len"`
-	NParallel       int             `json:"n_parallel"`
-	Operations      []sdk.Operation `json:"operations"`
-	Tokens          int             `json:"tokens"`
-	FirstTokenMS    int             `json:"first_token_ms"`
-	TokensPerSecond float64         `json:"tokens_per_second"`
-	LoadMS          int             `json:"load_ms"`
-	Refuse          string          `json:"refuse"`
-	RefuseCode      string          `json:"refuse_code"`
-	Memory          uint64          `json:"memory"`
-	Status          int             `json:"status"`
-	CrashAfter      int             `json:"crash_after"`
-	CrashOn         string          `json:"crash_on"`
-	PanicOn         string          `json:"panic_on"`
-	HangOn          string          `json:"hang_on"`
-	EndAfterMS      int             `json:"end_after_ms"`
-	Offers          []string        `json:"offers"`
-	LogLines        int             `json:"log_lines"`
-	LogLineBytes    int             `json:"log_line_bytes"`
-	IgnoreSigterm   bool            `json:"ignore_sigterm"`
+	CtxLen          int               `json:"ctx_len"`
+	NParallel       int               `json:"n_parallel"`
+	Operations      []sdk.Operation   `json:"operations"`
+	Tokens          int               `json:"tokens"`
+	FirstTokenMS    int               `json:"first_token_ms"`
+	TokensPerSecond float64           `json:"tokens_per_second"`
+	LoadMS          int               `json:"load_ms"`
+	Refuse          string            `json:"refuse"`
+	RefuseCode      string            `json:"refuse_code"`
+	Memory          uint64            `json:"memory"`
+	Status          int               `json:"status"`
+	Headers         map[string]string `json:"headers"`
+	CrashAfter      int               `json:"crash_after"`
+	CrashOn         string            `json:"crash_on"`
+	PanicOn         string            `json:"panic_on"`
+	HangOn          string            `json:"hang_on"`
+	EndAfterMS      int               `json:"end_after_ms"`
+	Offers          []string          `json:"offers"`
+	LogLines        int               `json:"log_lines"`
+	LogLineBytes    int               `json:"log_line_bytes"`
+	IgnoreSigterm   bool              `json:"ignore_sigterm"`
 }
 
 func read(data []byte) (settings, error) {

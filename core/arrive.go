@@ -49,11 +49,16 @@ func (r *resident) tryOut(ctx context.Context, m *store.Model, settings map[stri
 	if err != nil {
 		return err
 	}
-	memory, err := p.inspect(ctx, req)
+	n, err := p.inspect(ctx, r, req)
 	if err != nil {
 		return err
 	}
-	return tooLarge(r.runtime.limits.Load(), r.id, memory)
+	for _, s := range n.scopes(r.runtime.limits.Load()) {
+		if err := s.tooLarge(n); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // begin starts a load, with mu held. It belongs to nobody who asked: it goes on
@@ -73,8 +78,8 @@ func (r *resident) begin(asked context.Context, m *store.Model, settings map[str
 		in, err := r.runtime.load(toPlugin(timed), r, m, settings, func(p sdk.Progress) { r.progress(l, p) })
 		end(err)
 		if err != nil && ctx.Err() == nil && context.Cause(timed) == errLoadTimeout {
-			err = &RetryError{&sdk.Error{Code: sdk.CodeUnavailable, Cause: err,
-				Message: fmt.Sprintf("The model '%s' was not loaded within %v: other models were in use, or its engine is slow; try again, or raise load_timeout", r.id, limit)}, retryAfter}
+			err = &RetryError{Err: &sdk.Error{Code: sdk.CodeUnavailable, Cause: err,
+				Message: fmt.Sprintf("The model '%s' was not loaded within %v: other models were in use, or its engine is slow; try again, or raise load_timeout", r.id, limit)}, After: retryAfter}
 		}
 		r.arrive(ctx, l, in, err)
 		if _, err := r.runtime.store.Model(r.id); err != nil { // its folder went while it loaded
@@ -100,7 +105,7 @@ func (r *resident) arrive(ctx context.Context, l *loading, in *loaded, err error
 		r.history.Failures++
 		r.runtime.log.Warn("model not loaded", "model", r.id, "error", err)
 	default:
-		r.loaded, r.slots = in, in.gate.slots
+		r.loaded, r.slots, r.quota = in, in.gate.slots, in.quota
 		r.history.Loads++
 		r.history.Loading += in.took
 		for _, ignored := range in.plan.ignored(in.from) {

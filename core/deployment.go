@@ -54,20 +54,35 @@ type Engine struct {
 	Version string // of the plugin
 	Process pluginhost.Status
 	Models  []string // loaded now
+
+	Requests, Waiting int    // that its models work on, and that wait for them
+	Memory            uint64 // bytes of its models
+	Usage             Usage
 }
 
 // Engines returns every deployment: those with a file, and an implicit one for
 // each engine plugin without.
 func (r *Runtime) Engines() []Engine {
-	loaded := map[string][]string{}
-	for _, m := range r.Models() {
-		if m.State == StateRunning {
-			loaded[m.Deployment] = append(loaded[m.Deployment], m.ID)
+	at := map[string]*Engine{} // what each has to do
+	for m := range r.EachModel {
+		if m.State != StateRunning {
+			continue
 		}
+		e := at[m.Deployment]
+		if e == nil {
+			e = &Engine{}
+			at[m.Deployment] = e
+		}
+		e.Models = append(e.Models, m.ID)
+		e.Requests, e.Waiting, e.Memory = e.Requests+m.Requests, e.Waiting+m.Waiting, e.Memory+m.Memory
 	}
 	var engines []Engine
 	for _, d := range Deployments(r.deployments, r.host.Plugins(), r.log) {
-		e := Engine{Deployment: d, Process: r.host.Status(d.ID), Models: loaded[d.ID]}
+		e := Engine{}
+		if busy := at[d.ID]; busy != nil {
+			e = *busy
+		}
+		e.Deployment, e.Process, e.Usage = d, r.host.Status(d.ID), r.usage(d.ID)
 		plugin, err := r.host.Plugin(d.Plugin)
 		if e.Version = plugin.Version; d.Err == nil {
 			e.Err = err

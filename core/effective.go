@@ -89,7 +89,7 @@ func (r *Runtime) Effective(ctx context.Context, id string) (Effective, error) {
 		return Effective{}, err
 	}
 	if in := r.running(m.ID); in != nil {
-		return Effective{Settings: in.plan.visible(), Parameters: parameters(in.plan.deployment, m).redacted()}, nil
+		return Effective{Settings: in.plan.visible(), Parameters: parameters(*in.quota.deployment(), m).redacted()}, nil
 	}
 	d, err := r.Deployment(r.engineOf(m))
 	e := Effective{Parameters: parameters(d, m).redacted(), Err: err}

@@ -84,7 +84,7 @@ func (r *Runtime) Subscribe(after uint64) (*Subscription, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.subs) >= maxListeners {
-		return nil, &RetryError{sdk.Errorf(sdk.CodeUnavailable, "%d clients listen to the events already; try again later", maxListeners), retryAfter}
+		return nil, &RetryError{Err: sdk.Errorf(sdk.CodeUnavailable, "%d clients listen to the events already; try again later", maxListeners), After: retryAfter}
 	}
 	room := waitingEvents
 	if after > 0 {

@@ -17,9 +17,18 @@ func (r *Runtime) Counts() Counts {
 	}
 	r.room.mu.Lock()
 	defer r.room.mu.Unlock()
-	used := r.room.sum(nil)
+	used := r.room.sum(scope{}, nil)
 	c.Claims, c.Memory, c.RoomWaiting = used.models, used.memory, int(r.room.waiting.Load())
 	return c
+}
+
+// Waiting are the requests that wait for the concurrency of a deployment.
+func (r *Runtime) Waiting(engine string) int {
+	r.mu.Lock()
+	q := r.quotas[engine]
+	r.mu.Unlock()
+	_, waiting := q.gate.counts()
+	return waiting
 }
 
 func (r *resident) count(c *Counts) {

@@ -17,6 +17,7 @@ import (
 type RetryError struct {
 	Err   *sdk.Error
 	After time.Duration
+	Rate  bool // too many came within a minute, and not at the same time
 }
 
 func (e *RetryError) Error() string { return e.Err.Error() }
@@ -87,7 +88,7 @@ func (g *gate) enter(ctx context.Context, gone <-chan struct{}, caller string, l
 }
 
 func queueFull(limit int) error {
-	return &RetryError{sdk.Errorf(sdk.CodeExhausted, "%d requests wait for this model already; try again in a moment", limit), retryAfter}
+	return &RetryError{Err: sdk.Errorf(sdk.CodeExhausted, "%d requests wait for this model already; try again in a moment", limit), After: retryAfter}
 }
 
 // errInstanceGone says that the instance ended while a request waited for it.
@@ -161,14 +162,30 @@ func (g *gate) withdraw(caller string, t *turn) bool {
 func (g *gate) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.waiting == 0 {
+	if g.waiting == 0 || g.slots > 0 && g.busy > g.slots {
 		g.busy--
 		return
 	}
+	g.next()
+}
+
+// next lets the caller in whose turn it is. Called with mu held.
+func (g *gate) next() {
 	l := g.lines[0]
 	close(l.turns[0].come)
 	g.lines = append(g.lines[1:], l)
 	g.take(l, 0)
+}
+
+// resize changes the number of slots; those who are in stay.
+func (g *gate) resize(slots int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.slots = slots
+	for g.waiting > 0 && (slots == 0 || g.busy < slots) {
+		g.busy++
+		g.next()
+	}
 }
 
 // counts are the requests that are worked on, and those that wait.

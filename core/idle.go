@@ -58,7 +58,7 @@ func (r *resident) keepAlive(in *loaded) time.Duration {
 	if r.pinned(in, limits) {
 		return Forever
 	}
-	for _, said := range []*time.Duration{in.asked, in.keep, in.plan.deployment.Limits.KeepAlive, limits.KeepAlive} {
+	for _, said := range []*time.Duration{in.asked, in.keep, in.quota.deployment().Limits.KeepAlive, limits.KeepAlive} {
 		if said != nil {
 			return *said
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -100,16 +99,6 @@ func (in importer) claims(ref sdk.Ref) bool {
 		}
 	}
 	return slices.ContainsFunc(in.plugin.Patterns, func(pattern string) bool { return matches(pattern, string(ref)) })
-}
-
-// matches says whether a text is of a pattern, in which * stands for any text.
-func matches(pattern, text string) bool {
-	parts := strings.Split(pattern, "*")
-	for i := range parts {
-		parts[i] = regexp.QuoteMeta(parts[i])
-	}
-	ok, _ := regexp.MatchString("(?is)^"+strings.Join(parts, ".*")+"$", text) // of quoted texts: it is a pattern
-	return ok
 }
 
 // importerOf returns the importer of that name, or the one that claims a ref; ok is

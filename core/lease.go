@@ -20,6 +20,7 @@ type Lease struct {
 	loaded     *loaded
 	parameters map[string]any
 	entered    bool // it holds one of the engine's slots
+	admitted   bool // and one of the deployment's
 	once       sync.Once
 }
 
@@ -27,11 +28,40 @@ type Lease struct {
 // do nothing.
 func (l *Lease) Release() {
 	l.once.Do(func() {
+		if l.admitted {
+			l.loaded.quota.gate.leave()
+		}
 		if l.entered {
 			l.loaded.gate.leave()
 		}
 		l.resident.release(l.loaded)
 	})
+}
+
+// enter passes the gates: the deployment's limit in a minute, a slot of the engine, and
+// one of those that the deployment has for all its models. Its errors are those of
+// [gate.enter] and [quota.allow].
+func (l *Lease) enter(ctx context.Context, ask *Ask) error {
+	in, r := l.loaded, l.resident
+	if !ask.counted {
+		if err := in.quota.allow(); err != nil {
+			return err
+		}
+		ask.counted = true
+	}
+	gone := in.caller.ctx.Done()
+	err := in.gate.enter(ctx, gone, ask.Caller, r.queue(ask, in.quota, in.gate.slots))
+	if err != nil {
+		return err
+	}
+	l.entered = true
+	limit := in.quota.deployment().Limits.Concurrency
+	if limit == 0 {
+		return nil
+	}
+	err = in.quota.gate.enter(ctx, gone, ask.Caller, r.queue(ask, in.quota, limit))
+	l.admitted = err == nil
+	return err
 }
 
 // Model returns the id of the model.

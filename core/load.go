@@ -19,6 +19,7 @@ import (
 // A plan is how a model is going to be loaded: by which deployment, with which settings.
 type plan struct {
 	deployment Deployment
+	quota      *quota // of the deployment
 	process    *pluginhost.Process
 	settings   layered
 }
@@ -74,11 +75,11 @@ func (r *Runtime) tryLoad(ctx context.Context, res *resident, m *store.Model, st
 	if err != nil {
 		return nil, p, err
 	}
-	memory, err := p.inspect(ctx, req)
+	n, err := p.inspect(ctx, res, req)
 	if err != nil {
 		return nil, p, err
 	}
-	claim, err := r.room.take(ctx, res, memory)
+	claim, err := r.room.take(ctx, n)
 	if err != nil {
 		return nil, p, err
 	}
@@ -89,7 +90,7 @@ func (r *Runtime) tryLoad(ctx context.Context, res *resident, m *store.Model, st
 		return nil, p, err
 	}
 	in := &loaded{inst: inst, caller: newCaller(inst.Endpoint()), plan: p, settings: start, since: time.Now(), took: time.Since(began),
-		from: m, claim: claim, gate: gate{slots: inst.Endpoint().Parallel, waits: &res.waits}}
+		from: m, claim: claim, quota: p.quota, gate: gate{slots: inst.Endpoint().Parallel, waits: &res.waits}}
 	if keep, err := ParseKeepAlive(m.Manifest.KeepAlive); err == nil {
 		in.keep = &keep
 	}
@@ -123,7 +124,7 @@ func (r *Runtime) plan(ctx context.Context, m *store.Model, start map[string]any
 	if err != nil {
 		return plan{}, err
 	}
-	return plan{deployment: d, process: process, settings: settings}, nil
+	return plan{deployment: d, quota: r.quota(d), process: process, settings: settings}, nil
 }
 
 // effective merges the settings of a model, in rising order: the schema's defaults,
@@ -177,19 +178,21 @@ func unknownSetting(schema *schemas.Schema, model, name string) error {
 }
 
 // inspect asks the engine whether it can run the model, and how much memory it
-// will take, in bytes; an engine that cannot tell is believed to need none.
-func (p plan) inspect(ctx context.Context, req sdk.LoadRequest) (memory uint64, err error) {
+// will take; one that cannot tell is believed to need none.
+func (p plan) inspect(ctx context.Context, res *resident, req sdk.LoadRequest) (need, error) {
+	n := need{resident: res, quota: p.quota}
 	if !slices.Contains(p.process.Description.Capabilities, sdk.CapabilityInspect) {
-		return 0, nil
+		return n, nil
 	}
 	inspection, err := p.process.Inspect(ctx, req)
 	if err != nil {
-		return 0, err
+		return n, err
 	}
 	if len(inspection.Reasons) > 0 {
-		return 0, sdk.Errorf(sdk.CodeUnsupported, "engine %s cannot run the model '%s': %s", p.deployment.ID, req.Model.ID, strings.Join(inspection.Reasons, "; "))
+		return n, sdk.Errorf(sdk.CodeUnsupported, "engine %s cannot run the model '%s': %s", p.deployment.ID, req.Model.ID, strings.Join(inspection.Reasons, "; "))
 	}
-	return inspection.Memory, nil
+	n.memory, n.remote = inspection.Memory, inspection.Remote
+	return n, nil
 }
 
 // ended says whether err comes of the end of the plugin's process. The connection

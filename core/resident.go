@@ -25,9 +25,10 @@ type resident struct {
 	id      string
 
 	mu      sync.Mutex
-	closed  bool // the runtime is: nothing is loaded any more
-	waiting int  // requests that wait for a load, or have seen its end and are about to take their lease
-	slots   int  // of the last load
+	closed  bool   // the runtime is: nothing is loaded any more
+	waiting int    // requests that wait for a load, or have seen its end and are about to take their lease
+	slots   int    // of the last load
+	quota   *quota // that of the last load's deployment; nil before
 	loading *loading
 	loaded  *loaded
 	leaving chan struct{} // closed when the memory is free
@@ -46,6 +47,7 @@ type loaded struct {
 	took     time.Duration // of the load
 	claim    *claim
 	gate     gate
+	quota    *quota // of the deployment
 	leases   int
 	resting  bool           // nobody uses it: the idle clock was started, unless the model stays
 	used     time.Time      // since when it rests
@@ -55,15 +57,16 @@ type loaded struct {
 	expires  time.Time      // when idle fires; zero where the model stays
 
 	from       *store.Model   // as it was loaded
-	model      *store.Model   // that parameters were made of
+	model      *store.Model   // that parameters were made of,
+	deployment *Deployment    // and this
 	parameters map[string]any // defaults of a request
 }
 
-// parametersOf are the defaults of a request, made once for what the model's file
-// says now. Called with the resident's mu held.
+// parametersOf are the defaults of a request, made once for what the files of the
+// model and of its deployment say now. Called with the resident's mu held.
 func (in *loaded) parametersOf(m *store.Model) map[string]any {
-	if in.model != m {
-		in.model, in.parameters = m, parameters(in.plan.deployment, m).plain()
+	if d := in.quota.deployment(); in.model != m || in.deployment != d {
+		in.model, in.deployment, in.parameters = m, d, parameters(*d, m).plain()
 	}
 	return in.parameters
 }
@@ -76,12 +79,10 @@ func (r *resident) acquire(ctx context.Context, m *store.Model, ask Ask, setting
 		if err != nil || ask.Unqueued {
 			return lease, err
 		}
-		in := lease.loaded
 		queued, end := span(ctx, "queue", r.id)
-		err = in.gate.enter(queued, in.caller.ctx.Done(), ask.Caller, r.queue(&ask, in.gate.slots))
+		err = lease.enter(queued, &ask)
 		end(err)
 		if err == nil {
-			lease.entered = true
 			return lease, nil
 		}
 		lease.Release()
@@ -96,9 +97,12 @@ func (r *resident) acquire(ctx context.Context, m *store.Model, ask Ask, setting
 }
 
 // queue is how many may wait before a request that is to wait too.
-func (r *resident) queue(ask *Ask, slots int) int {
+func (r *resident) queue(ask *Ask, q *quota, slots int) int {
 	if ask.placed {
 		return math.MaxInt
+	}
+	if q != nil && q.deployment().Limits.Queue > 0 {
+		return q.deployment().Limits.Queue
 	}
 	return r.runtime.limits.Load().queue(slots)
 }
@@ -151,7 +155,7 @@ func (r *resident) take(m *store.Model, ask *Ask) *Lease {
 
 // attend waits until something is over. mu is held before and after, and not meanwhile.
 func (r *resident) attend(ctx context.Context, ask *Ask, over <-chan struct{}) error {
-	if limit := r.queue(ask, r.slots); r.waiting >= limit {
+	if limit := r.queue(ask, r.quota, r.slots); r.waiting >= limit {
 		return queueFull(limit)
 	}
 	r.waiting++

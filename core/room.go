@@ -4,14 +4,9 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/dustin/go-humanize"
-
-	"github.com/enginebay/enginebay/sdk"
 )
 
 // A room keeps what is in memory within the limits. A load takes a claim on it
@@ -27,12 +22,19 @@ type room struct {
 	changed chan struct{} // closed, and a new one made, when something may fit now
 }
 
+// A need is what a load wants of the room.
+type need struct {
+	resident *resident
+	quota    *quota // of the deployment
+	memory   uint64 // bytes, by the engine's estimate; 0 where unknown
+	remote   bool   // it takes nothing of this machine
+}
+
 // A claim is a model's place in memory, from before its load until its memory is free.
 type claim struct {
-	resident *resident
-	memory   uint64  // bytes, by the engine's estimate; 0 where unknown
-	in       *loaded // nil while it loads
-	leaving  atomic.Bool
+	need
+	in      *loaded // nil while it loads
+	leaving atomic.Bool
 }
 
 func newRoom(limits *atomic.Pointer[Limits]) *room {
@@ -41,11 +43,11 @@ func newRoom(limits *atomic.Pointer[Limits]) *room {
 
 // take returns a claim for a model of so many bytes, waiting until there is
 // place. [sdk.CodeExhausted]: there never will be; [sdk.CodeUnavailable]: the end has come.
-func (rm *room) take(ctx context.Context, r *resident, memory uint64) (*claim, error) {
+func (rm *room) take(ctx context.Context, n need) (*claim, error) {
 	rm.waiting.Add(1)
 	defer rm.waiting.Add(-1)
 	for {
-		c, changed, err := rm.try(r, memory)
+		c, changed, err := rm.try(n)
 		if c != nil || err != nil {
 			return c, err
 		}
@@ -60,54 +62,39 @@ func (rm *room) take(ctx context.Context, r *resident, memory uint64) (*claim, e
 // try takes the claim if there is place. Where there is none, models that nobody
 // uses are told to leave, if that will do, and changed closes when it is worth
 // another try.
-func (rm *room) try(r *resident, memory uint64) (c *claim, changed <-chan struct{}, err error) {
+func (rm *room) try(n need) (c *claim, changed <-chan struct{}, err error) {
 	rm.mu.Lock()
 	defer rm.mu.Unlock()
 	if rm.closed {
 		return nil, nil, shuttingDown()
 	}
-	limits := rm.limits.Load()
-	if err := tooLarge(limits, r.id, memory); err != nil {
-		return nil, nil, err
+	limits, fits := rm.limits.Load(), true
+	for _, s := range n.scopes(limits) {
+		if err := s.tooLarge(n); err != nil {
+			return nil, nil, err
+		}
+		if s.fits(rm.sum(s, nil), n.memory) {
+			continue
+		}
+		if !s.fits(rm.sum(s, isPinned(limits)), n.memory) {
+			return nil, nil, s.pinnedOut(n, rm.pinned(s, limits))
+		}
+		rm.evict(s, limits, n.memory, false)
+		fits = false
 	}
-	if fits(limits, rm.sum(nil), memory) {
-		c = &claim{resident: r, memory: memory}
-		rm.claims[c] = struct{}{}
-		return c, nil, nil
+	if !fits {
+		return nil, rm.changed, nil
 	}
-	if names := rm.pinned(limits); !fits(limits, rm.sum(isPinned(limits)), memory) {
-		return nil, nil, sdk.Errorf(sdk.CodeExhausted, "There is no room for the model '%s' beside the pinned ones (%s); stop one of them, or raise memory_budget or max_loaded",
-			r.id, strings.Join(names, ", "))
-	}
-	rm.evict(limits, memory, false)
-	return nil, rm.changed, nil
+	c = &claim{need: n}
+	rm.claims[c] = struct{}{}
+	return c, nil, nil
 }
 
-// tooLarge is the error of a model that does not fit, even alone.
-func tooLarge(limits *Limits, id string, memory uint64) error {
-	if limits.Memory == 0 || memory <= limits.Memory {
-		return nil
-	}
-	return sdk.Errorf(sdk.CodeExhausted, "The model '%s' needs about %s of memory, and the memory budget is %s; lower its ctx_len or n_parallel, take a smaller quantization, or raise memory_budget",
-		id, humanize.SIWithDigits(float64(memory), 1, "B"), humanize.SIWithDigits(float64(limits.Memory), 1, "B"))
-}
-
-// usage is what a set of claims comes to.
-type usage struct {
-	models int
-	memory uint64
-}
-
-func fits(limits *Limits, used usage, memory uint64) bool {
-	return (limits.MaxLoaded <= 0 || used.models < limits.MaxLoaded) &&
-		(limits.Memory == 0 || used.memory+memory <= limits.Memory)
-}
-
-// sum adds up the claims that which chooses; nil is all.
-func (rm *room) sum(which func(*claim) bool) usage {
+// sum adds up the claims of a scope that which chooses; nil is all.
+func (rm *room) sum(s scope, which func(*claim) bool) usage {
 	var u usage
 	for c := range rm.claims {
-		if which == nil || which(c) {
+		if s.has(c) && (which == nil || which(c)) {
 			u.models++
 			u.memory += c.memory
 		}
@@ -119,10 +106,10 @@ func isPinned(limits *Limits) func(*claim) bool {
 	return func(c *claim) bool { return c.in != nil && !c.leaving.Load() && c.resident.pinned(c.in, limits) }
 }
 
-func (rm *room) pinned(limits *Limits) []string {
+func (rm *room) pinned(s scope, limits *Limits) []string {
 	var ids []string
 	for c := range rm.claims {
-		if isPinned(limits)(c) {
+		if s.has(c) && isPinned(limits)(c) {
 			ids = append(ids, c.resident.id)
 		}
 	}
@@ -130,17 +117,17 @@ func (rm *room) pinned(limits *Limits) []string {
 	return ids
 }
 
-// evict tells models that nobody uses to leave until memory will fit, the one
+// evict tells models of a scope that nobody uses to leave until memory will fit, the one
 // that is missed least first. Where those in use leave no place, all stay, unless
 // vain is set: none should leave in vain. Called with mu held.
-func (rm *room) evict(limits *Limits, memory uint64, vain bool) {
+func (rm *room) evict(s scope, limits *Limits, memory uint64, vain bool) {
 	type candidate struct {
 		*claim
 		worth float64
 	}
 	var idle []candidate
 	for c := range rm.claims {
-		if c.in == nil || c.leaving.Load() || c.resident.pinned(c.in, limits) {
+		if !s.has(c) || c.in == nil || c.leaving.Load() || c.resident.pinned(c.in, limits) {
 			continue
 		}
 		if since, ok := c.resident.idleSince(c.in); ok {
@@ -148,17 +135,17 @@ func (rm *room) evict(limits *Limits, memory uint64, vain bool) {
 		}
 	}
 	slices.SortFunc(idle, func(a, b candidate) int { return cmp.Compare(a.worth, b.worth) })
-	left := rm.sum(stays)
+	left := rm.sum(s, stays)
 	var out []*claim
 	for _, c := range idle {
-		if fits(limits, left, memory) {
+		if s.fits(left, memory) {
 			break
 		}
 		left.models--
 		left.memory -= c.memory
 		out = append(out, c.claim)
 	}
-	if !vain && !fits(limits, left, memory) {
+	if !vain && !s.fits(left, memory) {
 		return
 	}
 	for _, c := range out {
@@ -175,11 +162,20 @@ func worth(idle, load time.Duration) float64 {
 	return (load + time.Second).Seconds() / (idle + time.Second).Seconds()
 }
 
-// settle says that a load went well.
+// settle says that a load went well. An engine that tells what the model took knows
+// it better than by its estimate.
 func (rm *room) settle(c *claim, in *loaded) {
+	took := in.inst.Endpoint().Memory
 	rm.mu.Lock()
 	c.in = in
+	more := took > c.memory && !c.remote
+	if took > 0 {
+		c.memory = took
+	}
 	rm.mu.Unlock()
+	if more {
+		rm.trim()
+	}
 	rm.notify()
 }
 
@@ -222,12 +218,18 @@ func (rm *room) close() {
 // stay until they are not.
 func (rm *room) trim() {
 	rm.mu.Lock()
-	limits := *rm.limits.Load()
-	if limits.MaxLoaded > 0 {
-		limits.MaxLoaded++ // nothing is to be added
+	limits, over := rm.limits.Load(), false
+	scopes := map[scope]bool{}
+	for c := range rm.claims {
+		for _, s := range c.scopes(limits) {
+			scopes[s.grown()] = true
+		}
 	}
-	rm.evict(&limits, 0, true)
-	rm.over.Store(!fits(&limits, rm.sum(stays), 0))
+	for s := range scopes {
+		rm.evict(s, limits, 0, true)
+		over = over || !s.fits(rm.sum(s, stays), 0)
+	}
+	rm.over.Store(over)
 	rm.mu.Unlock()
 	rm.notify()
 }

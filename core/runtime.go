@@ -56,6 +56,7 @@ type Runtime struct {
 	closed       bool
 	residents    map[string]*resident    // by model id; made at the first use, never dropped
 	importerUses map[string]*importerUse // by deployment id
+	quotas       map[string]*quota       // by deployment id; made at the first use, never dropped
 }
 
 // Open opens the home folder and starts nothing. [sdk.CodeUnavailable]: another
@@ -64,7 +65,7 @@ func Open(c Config) (*Runtime, error) {
 	if err := os.MkdirAll(c.Home, 0o700); err != nil {
 		return nil, fmt.Errorf("make home folder: %w", err)
 	}
-	r := &Runtime{log: c.Log.Named("runtime"), deployments: filepath.Join(c.Home, "engines"), importerFolder: filepath.Join(c.Home, "importers"), residents: map[string]*resident{}, importerUses: map[string]*importerUse{}, events: newEvents(), seed: maphash.MakeSeed()}
+	r := &Runtime{log: c.Log.Named("runtime"), deployments: filepath.Join(c.Home, "engines"), importerFolder: filepath.Join(c.Home, "importers"), residents: map[string]*resident{}, importerUses: map[string]*importerUse{}, quotas: map[string]*quota{}, events: newEvents(), seed: maphash.MakeSeed()}
 	r.limits.Store(c.Limits.filled())
 	r.room = newRoom(&r.limits)
 	host, err := pluginhost.New(pluginhost.Config{
@@ -271,7 +272,8 @@ type Ask struct {
 	KeepAlive *time.Duration // how long the model stays after this request; below 0 is for ever, nil leaves it to the model
 	Unqueued  bool           // it needs none of the engine's slots
 
-	placed bool // it has waited already, and keeps its place: the queue is not too full for it
+	counted bool // in the deployment's limit of a minute
+	placed  bool // it has waited already, and keeps its place: the queue is not too full for it
 }
 
 // Acquire returns a lease on a model, loading it first where it is not loaded:

@@ -21,6 +21,34 @@ type engineInfo struct {
 	Restarts    int      `json:"restarts"`
 	Models      []string `json:"models"`
 	Error       string   `json:"error,omitempty"`
+
+	Requests int          `json:"requests"`
+	Waiting  int          `json:"waiting"`
+	Memory   uint64       `json:"memory"`
+	Limits   engineLimits `json:"limits"`
+	Usage    core.Usage   `json:"usage"`
+}
+
+// engineLimits are those of a deployment's file.
+type engineLimits struct {
+	MaxLoaded   int    `json:"max_loaded,omitempty"`
+	Memory      uint64 `json:"memory,omitempty"`
+	Concurrency int    `json:"concurrency,omitempty"`
+	Queue       int    `json:"queue,omitempty"`
+	PerMinute   int    `json:"requests_per_minute,omitempty"`
+	KeepAlive   string `json:"keep_alive,omitempty"`
+}
+
+func limitsOf(l core.DeploymentLimits) engineLimits {
+	limits := engineLimits{MaxLoaded: l.MaxLoaded, Memory: l.Memory, Concurrency: l.Concurrency, Queue: l.Queue, PerMinute: l.PerMinute}
+	switch {
+	case l.KeepAlive == nil:
+	case *l.KeepAlive < 0:
+		limits.KeepAlive = "forever"
+	default:
+		limits.KeepAlive = l.KeepAlive.String()
+	}
+	return limits
 }
 
 // listEngines answers GET /v1/engines.
@@ -34,7 +62,8 @@ func (s *Server) listEngines(c *fiber.Ctx) error {
 
 func infoOf(e core.Engine) engineInfo {
 	info := engineInfo{ID: e.ID, Object: "engine", Plugin: e.Plugin, Version: e.Version, Description: e.Description,
-		State: e.Process.State, Pid: e.Process.Pid, Restarts: e.Process.Restarts, Models: append([]string{}, e.Models...)}
+		State: e.Process.State, Pid: e.Process.Pid, Restarts: e.Process.Restarts, Models: append([]string{}, e.Models...),
+		Requests: e.Requests, Waiting: e.Waiting, Memory: e.Memory, Limits: limitsOf(e.Limits), Usage: e.Usage}
 	if !e.Process.Started.IsZero() {
 		info.Since = e.Process.Started.Unix()
 	}

@@ -117,7 +117,11 @@ func translate(err error) *apiError {
 		if errors.As(err, &retry) {
 			answer.after = retry.After
 			if coded.Code == sdk.CodeExhausted { // a place in the queue, and not memory
-				answer = &apiError{status: http.StatusTooManyRequests, after: retry.After, Message: coded.Message, Type: typeOf(http.StatusTooManyRequests), Code: orNil("queue_full")}
+				answer = fault(http.StatusTooManyRequests, coded.Message, "", "queue_full")
+				answer.after = retry.After
+				if retry.Rate {
+					answer.Code = orNil("rate_limit_exceeded")
+				}
 			}
 		}
 		return answer

@@ -49,7 +49,7 @@ func (s *Server) forward(op operation) fiber.Handler {
 		if err != nil {
 			return named(err)
 		}
-		seen.model = lease.Model()
+		seen.model, seen.lease = lease.Model(), lease
 		upstreamID(c, resp)
 		if resp.StatusCode == http.StatusOK && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
 			streams = true // fasthttp reads it after this function has returned, and closes it

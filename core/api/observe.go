@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/metrics"
 )
 
@@ -30,7 +31,8 @@ type observation struct {
 	stream bool          // see goesOn
 	err    error
 	tokens metrics.Tokens
-	span   trace.Span // nil without traces
+	span   trace.Span  // nil without traces
+	lease  *core.Lease // that answers; nil where none does. What the request took is counted for its engine
 }
 
 // observe is the outermost handler: every answer gets its headers here, and every
@@ -138,6 +140,9 @@ func (o *observation) tell(status int, took time.Duration) {
 	key.Model = o.model
 	input, output := o.tokens.Count()
 	o.server.metrics.Ended(key, metrics.Answer{Status: status, Took: took, First: o.first, Input: input, Output: output})
+	if o.lease != nil {
+		o.lease.Spend(status, input, output)
+	}
 	o.endSpan(status, input, output)
 	if level := levelOf(status); o.server.log.GetLevel() <= level {
 		o.log(level, status, took)

@@ -29,6 +29,10 @@ var (
 	engineState    = desc("engine_state", "1 for the state that an engine's plugin is in.", "engine", "plugin", "state")
 	engineRestarts = desc("engine_restarts_total", "Times that an engine's plugin ended without being asked.", "engine")
 	engineModels   = desc("engine_models", "Models that an engine has in memory.", "engine")
+	engineRequests = desc("engine_requests_total", "Requests that an engine has answered.", "engine")
+	engineFailures = desc("engine_failures_total", "Requests that an engine has answered with status 500 or above, or not at all.", "engine")
+	engineTokens   = desc("engine_tokens_total", "Tokens read (input) and written (output) by an engine's models.", "engine", "kind")
+	engineCost     = desc("engine_cost_total", "What those tokens cost, by the prices of the engine's file.", "engine")
 
 	downloads        = desc("downloads_in_progress", "Models whose files are being downloaded; those that wait for their turn are not among them.")
 	downloadBytes    = desc("download_bytes_total", "Bytes that came over the network for models.")
@@ -43,7 +47,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 // Describe implements prometheus.Collector.
 func (c runtimeCollector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{models, modelLoaded, modelRequests, modelWaiting, modelMemory, modelWaits, modelLoads, modelFailures, modelEvictions, modelEnds,
-		engineState, engineRestarts, engineModels, downloads, downloadBytes, downloadFiles, downloadFailures} {
+		engineState, engineRestarts, engineModels, engineRequests, engineFailures, engineTokens, engineCost, downloads, downloadBytes, downloadFiles, downloadFailures} {
 		to <- d
 	}
 }
@@ -106,6 +110,11 @@ func (c runtimeCollector) engines(to chan<- prometheus.Metric) {
 		}
 		counter(to, engineRestarts, float64(e.Process.Restarts), e.ID)
 		gauge(to, engineModels, float64(len(e.Models)), e.ID)
+		counter(to, engineRequests, float64(e.Usage.Requests), e.ID)
+		counter(to, engineFailures, float64(e.Usage.Failures), e.ID)
+		counter(to, engineTokens, float64(e.Usage.Input), e.ID, "input")
+		counter(to, engineTokens, float64(e.Usage.Output), e.ID, "output")
+		counter(to, engineCost, e.Usage.Cost, e.ID)
 	}
 }
 

@@ -59,7 +59,7 @@ func (e *engine) Inspect(_ context.Context, req sdk.LoadRequest) (sdk.Inspection
 	if err != nil {
 		return sdk.Inspection{}, err
 	}
-	return sdk.Inspection{Operations: s.operations(), ContextLength: s.CtxLen, Memory: s.Memory}, nil
+	return sdk.Inspection{Operations: s.operations(), ContextLength: s.CtxLen, Memory: s.Memory, Remote: s.Remote}, nil
 }
 
 // operations are what a model answers.
@@ -89,7 +89,7 @@ func (e *engine) Load(ctx context.Context, req sdk.LoadRequest, progress func(sd
 		return nil, err
 	}
 	inst := &instance{ended: make(chan struct{}),
-		endpoint: sdk.Endpoint{Handler: newHandler(req.Model.ID, s, req.Log), Operations: s.operations(), Parallel: s.NParallel}}
+		endpoint: sdk.Endpoint{Handler: newHandler(req.Model.ID, s, req.Log), Operations: s.operations(), Parallel: s.NParallel, Memory: s.MemoryTaken}}
 	if s.EndAfterMS > 0 {
 		time.AfterFunc(time.Duration(s.EndAfterMS)*time.Millisecond, func() { inst.end(errors.New("it ended by itself, as asked")) })
 	}

@@ -27,6 +27,8 @@ type settings struct {
 	Refuse          string            `json:"refuse"`
 	RefuseCode      string            `json:"refuse_code"`
 	Memory          uint64            `json:"memory"`
+	MemoryTaken     uint64            `json:"memory_taken"`
+	Remote          bool              `json:"remote"`
 	Status          int               `json:"status"`
 	Headers         map[string]string `json:"headers"`
 	CrashAfter      int               `json:"crash_after"`

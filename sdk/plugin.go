@@ -47,7 +47,7 @@ type Configuration struct {
 	Settings   json.RawMessage   // validated settings of the deployment, defaults filled in; a JSON object
 	Secrets    map[string]string // resolved secrets by setting name; never log them
 	RunDir     string            // private folder for sockets, swept when the plugin has ended; its path is short
-	DataDir    string            // private folder that stays
+	DataDir    string            // private folder that stays; the process of before may still be ending in it
 	LogLevel   string            // "trace", "debug", "info", "warn" or "error"
 	Log        hclog.Logger      // lines appear in the core's log under the deployment's name; set by the SDK
 }

@@ -31,13 +31,20 @@ type Deployment struct {
 	Settings map[string]any    // over the plugin's defaults
 	Secrets  map[string]string // resolved; handed to the plugin and to nobody else
 	Env      map[string]string // further variables of the plugin's environment
+	Model    string            // the one model that the process is for, and goes with; empty is all
+	Revision uint64            // of two with one ID the higher one counts, and of two alike the later one
+}
+
+// replaces says whether what runs with other is to be replaced by d.
+func (d Deployment) replaces(other Deployment) bool {
+	return d.Revision > other.Revision || d.Revision == other.Revision && !reflect.DeepEqual(d, other)
 }
 
 // The states of a deployment's process.
 //
 //	stopped  → starting            at the first use
 //	starting → up | crashed        handshake, Describe, Configure
-//	up       → crashed | stopped   the process ended | Stop, Close
+//	up       → crashed | stopped   the process ended | Stop, Retire, Close
 //	crashed  → starting            at the next use, after a backoff
 //	crashed  → failed              5 crashes within 60 s; only Reset leaves it
 const (
@@ -48,10 +55,12 @@ const (
 	StateFailed   = "failed"
 )
 
-// A Status is what a deployment's process does now.
+// A Status is what a deployment's process does now. Where each model has its own,
+// it is that of the one that does best, with the numbers of all.
 type Status struct {
 	State    string
 	Pid      int       // when up
+	Pids     []int     // of all that run, rising: those too that end when their last user has left
 	Started  time.Time // when up
 	Crashes  int       // within the last minute
 	Restarts int       // ends that nobody wanted, since the core started; the next use starts it again
@@ -65,10 +74,14 @@ type supervised struct {
 
 	applying sync.Mutex // held while a change of config is made true
 
+	watching sync.WaitGroup // for the ends of processes
+
 	mu       sync.Mutex
 	config   Deployment
-	process  *Process // nil unless up
-	starting *start   // nil unless starting
+	least    uint64                // revision: with those before it nothing starts any more
+	process  *Process              // nil unless up
+	retired  map[*Process]struct{} // nobody gets them any more; they end when their last user has left
+	starting *start                // nil unless starting
 	crashes  []time.Time
 	restarts int
 	err      error
@@ -78,35 +91,38 @@ type supervised struct {
 // start is one attempt that several callers wait for.
 type start struct {
 	cancel  context.CancelFunc // calls it off
+	off     bool               // it was called off
+	callers int                // who wait for it, and those who got it
 	done    chan struct{}
 	process *Process
 	err     error
 }
 
-// errCalledOff ends a start that stop called off. It is no crash.
+// errCalledOff ends a start that nobody wants any more. It is no crash.
 var errCalledOff = errors.New("the start was called off")
 
-// apply makes d the deployment's settings. What runs with others is stopped
-// first; nobody gets that any more meanwhile.
+// apply makes d the deployment's settings. What runs with others is retired:
+// nobody gets that any more.
 func (s *supervised) apply(d Deployment) {
 	s.applying.Lock()
 	defer s.applying.Unlock()
 	s.mu.Lock()
-	changed := !reflect.DeepEqual(s.config, d)
-	if changed {
-		s.config, s.crashes, s.err = d, nil, nil
+	if !d.replaces(s.config) {
+		s.mu.Unlock()
+		return
 	}
+	s.config, s.crashes, s.err = d, nil, nil
+	s.retire(s.process)
+	attempt := s.callOff()
 	s.mu.Unlock()
-	if changed {
-		s.stop()
-	}
+	attempt.wait()
 }
 
 // connect returns the running process, starting it if need be. The start goes
 // on when the caller leaves: others wait for it too.
-func (s *supervised) connect(ctx context.Context) (*Process, error) {
+func (s *supervised) connect(ctx context.Context, revision uint64) (*Process, error) {
 	for {
-		p, attempt, err := s.join()
+		p, attempt, err := s.join(revision)
 		if attempt == nil {
 			return p, err
 		}
@@ -116,15 +132,19 @@ func (s *supervised) connect(ctx context.Context) (*Process, error) {
 				return attempt.process, attempt.err
 			}
 		case <-ctx.Done():
+			s.abandon(attempt)
 			return nil, &sdk.Error{Code: sdk.CodeCanceled, Message: "the caller left while the plugin started", Cause: ctx.Err()}
 		}
 	}
 }
 
 // join returns the running process, or the start that is under way, or begins one.
-func (s *supervised) join() (*Process, *start, error) {
+func (s *supervised) join(revision uint64) (*Process, *start, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if revision < s.least {
+		return nil, nil, ErrOutdated
+	}
 	if p := s.process; p != nil {
 		select {
 		case <-p.Done(): // watch is about to notice
@@ -134,13 +154,14 @@ func (s *supervised) join() (*Process, *start, error) {
 		}
 	}
 	if s.starting != nil {
+		s.starting.callers++
 		return nil, s.starting, nil
 	}
 	if err := s.refusal(); err != nil {
 		return nil, nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s.starting = &start{cancel: cancel, done: make(chan struct{})}
+	s.starting = &start{cancel: cancel, callers: 1, done: make(chan struct{})}
 	go s.run(ctx, s.starting, s.config, s.backoff())
 	return nil, s.starting, nil
 }
@@ -193,8 +214,13 @@ func (s *supervised) run(ctx context.Context, attempt *start, config Deployment,
 	switch {
 	case attempt.err == nil:
 		s.process, s.err = attempt.process, nil
+		s.watching.Go(func() { s.watch(attempt.process) })
+		if attempt.off {
+			s.retire(s.process)
+			attempt.err = errCalledOff
+			return
+		}
 		s.tell()
-		go s.watch(attempt.process)
 	case ctx.Err() != nil:
 		attempt.err = errCalledOff
 	case crash:
@@ -213,6 +239,9 @@ func (s *supervised) launch(ctx context.Context, config Deployment) (p *Process,
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it was not up within %v", limit))
 	defer cancel()
 	p, err = s.host.launch(ctx, plugin, config, s.log)
+	if err == nil {
+		p.left = s.left
+	}
 	return p, err != nil && sdk.CodeOf(err) != sdk.CodeInvalid, err
 }
 
@@ -258,7 +287,11 @@ func (s *supervised) answers(p *Process) bool {
 
 // ended is called with mu held, once or twice for one process.
 func (s *supervised) ended(p *Process) {
-	if s.process == p { // otherwise stop has taken it away, and this end was wanted
+	if _, ok := s.retired[p]; ok { // this end was wanted, or is nobody's loss but its users'
+		delete(s.retired, p)
+		s.log.Info("plugin stopped", "pid", p.Pid())
+		s.tell()
+	} else if s.process == p {
 		s.process = nil
 		s.crashed(p.Err())
 	}
@@ -274,40 +307,11 @@ func (s *supervised) crashed(err error) {
 	s.log.Error("plugin ended", "error", err, "crashes", len(s.crashes))
 }
 
-// stop ends the process, or its start, if there is one; the next use starts it again.
-func (s *supervised) stop() {
-	s.mu.Lock()
-	attempt := s.starting
-	s.mu.Unlock()
-	if attempt != nil {
-		attempt.cancel()
-		<-attempt.done
-	}
-	s.mu.Lock()
-	p := s.process
-	s.process = nil
-	s.mu.Unlock()
-	if p != nil {
-		p.stop()
-		s.log.Info("plugin stopped")
-		s.mu.Lock()
-		s.tell()
-		s.mu.Unlock()
-	}
-}
-
 // tell says what the process does now. Called with mu held.
 func (s *supervised) tell() {
 	if s.host.config.Changed != nil {
 		s.host.config.Changed(s.config.ID, s.now())
 	}
-}
-
-func (s *supervised) close() {
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
-	s.stop()
 }
 
 // reset forgives the crashes. A process that runs but does not answer is killed:
@@ -327,26 +331,4 @@ func (s *supervised) reset() {
 		p.Kill()
 		<-p.Done()
 	}
-}
-
-func (s *supervised) status() Status {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.now()
-}
-
-// now is status with mu held.
-func (s *supervised) now() Status {
-	st := Status{Crashes: s.recent(), Restarts: s.restarts, Err: s.err, State: StateStopped}
-	switch {
-	case s.process != nil:
-		st.State, st.Pid, st.Started = StateUp, s.process.Pid(), s.process.Started
-	case s.starting != nil:
-		st.State = StateStarting
-	case st.Crashes >= crashBudget:
-		st.State = StateFailed
-	case st.Crashes > 0:
-		st.State = StateCrashed
-	}
-	return st
 }

@@ -1,5 +1,7 @@
 // Package pluginhost finds plugins on disk and runs them: one process for each
-// deployment, started at first use, configured, supervised and stopped.
+// deployment, or for each of its models, started at first use, configured,
+// supervised and stopped. Where settings change a new process is started beside the
+// old one, which stays until its last user has left.
 //
 // A plugin is foreign code. It gets an allow-list of the environment and a
 // private run folder; whatever it prints is cut, cleaned and rate-limited

@@ -34,9 +34,13 @@ type Host struct {
 	closing chan struct{}
 
 	mu          sync.Mutex
-	deployments map[string]*supervised
-	schemas     map[string]known // by plugin
+	deployments map[place]*supervised
+	least       map[string]uint64 // by deployment: what was told to Retire
+	schemas     map[string]known  // by plugin
 }
+
+// A place is for one process at a time.
+type place struct{ deployment, model string }
 
 // New opens the run folder and sweeps what a killed core left there. It starts
 // nothing. [sdk.CodeUnavailable]: another core owns the folder.
@@ -45,7 +49,7 @@ func New(c Config) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{config: c, bounds: usual, run: run, closing: make(chan struct{}), deployments: map[string]*supervised{}, schemas: map[string]known{}}
+	h := &Host{config: c, bounds: usual, run: run, closing: make(chan struct{}), deployments: map[place]*supervised{}, least: map[string]uint64{}, schemas: map[string]known{}}
 	return h, nil
 }
 
@@ -75,54 +79,97 @@ func (h *Host) Plugin(name string) (Plugin, error) {
 }
 
 // Connect returns the running process of a deployment, started and configured.
-// It blocks while the plugin starts. When d differs from what runs, the old
-// process is stopped first.
+// It blocks while the plugin starts. Where d differs from what runs, a new process
+// is started beside the old one, which ends when its last user (see [Host.Use]) has
+// left.
 //
 // Errors: [sdk.CodeInvalid] for settings that the plugin's schema refuses,
 // [sdk.CodeNotFound] for a plugin that is not installed, [sdk.CodeUnavailable]
-// for one that does not start.
+// for one that does not start, [ErrOutdated].
 func (h *Host) Connect(ctx context.Context, d Deployment) (*Process, error) {
 	s := h.supervise(d)
 	s.apply(d)
-	return s.connect(ctx)
+	return s.connect(ctx, d.Revision)
+}
+
+// ErrOutdated is the error of a deployment with settings that Retire has ended.
+var ErrOutdated = sdk.Errorf(sdk.CodeUnavailable, "the settings of the engine changed; try again")
+
+// Use is Connect for one who uses the process until release is called: that long it
+// does not end because another takes its place. Further calls of release do nothing.
+func (h *Host) Use(ctx context.Context, d Deployment) (p *Process, release func(), err error) {
+	for {
+		p, err := h.Connect(ctx, d)
+		if err != nil {
+			return nil, nil, err
+		}
+		if release, ok := p.hold(); ok {
+			return p, release, nil
+		}
+	}
+}
+
+// Retire has the processes of a deployment with settings of an earlier revision end
+// when their last users have left, and nobody get them any more.
+func (h *Host) Retire(id string, before uint64) {
+	h.mu.Lock()
+	h.least[id] = max(h.least[id], before)
+	h.mu.Unlock()
+	for _, s := range h.of(id) {
+		s.retireBefore(before)
+	}
 }
 
 func (h *Host) supervise(d Deployment) *supervised {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s, ok := h.deployments[d.ID]
+	at := place{d.ID, d.Model}
+	s, ok := h.deployments[at]
 	if !ok {
-		s = &supervised{host: h, config: d, log: h.config.Log.Named(d.ID)}
+		s = &supervised{host: h, config: d, log: h.config.Log.Named(d.ID), least: h.least[d.ID], retired: map[*Process]struct{}{}}
+		if d.Model != "" {
+			s.log = s.log.With("model", d.Model)
+		}
 		select {
 		case <-h.closing:
 			s.closed = true
 		default:
-			h.deployments[d.ID] = s
+			h.deployments[at] = s
 		}
 	}
 	return s
 }
 
-// Status returns what the process of a deployment does; stopped where it was
-// never used.
-func (h *Host) Status(id string) Status {
+// of are the places of a deployment.
+func (h *Host) of(id string) []*supervised {
 	h.mu.Lock()
-	s, ok := h.deployments[id]
-	h.mu.Unlock()
-	if !ok {
-		return Status{State: StateStopped}
+	defer h.mu.Unlock()
+	var all []*supervised
+	for at, s := range h.deployments {
+		if at.deployment == id {
+			all = append(all, s)
+		}
 	}
-	return s.status()
+	return all
 }
 
 // Reset forgives a deployment its crashes: a person wants it tried again.
 func (h *Host) Reset(id string) {
-	h.mu.Lock()
-	s, ok := h.deployments[id]
-	h.mu.Unlock()
-	if ok {
-		s.reset()
+	var wait sync.WaitGroup
+	for _, s := range h.of(id) {
+		wait.Go(s.reset)
 	}
+	wait.Wait()
+}
+
+// Stop ends a deployment's processes, and their models with them; the next use
+// starts them again.
+func (h *Host) Stop(id string) {
+	var wait sync.WaitGroup
+	for _, s := range h.of(id) {
+		wait.Go(s.stop)
+	}
+	wait.Wait()
 }
 
 // Close stops every plugin, all at once, and gives the run folder back. It takes

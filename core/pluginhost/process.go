@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -34,11 +36,19 @@ type Process struct {
 	Settings    map[string]any  // of the deployment, defaults filled in
 	Started     time.Time
 
-	dir    string
-	grace  time.Duration     // to end after SIGTERM
-	config sdk.Configuration // as it has it
-	done   chan struct{}
-	err    error // why it ended, set before done is closed
+	dir      string
+	grace    time.Duration     // to end after SIGTERM
+	config   sdk.Configuration // as it has it
+	revision uint64            // of the deployment
+	passing  bool              // it goes when its last user has left
+	left     func(*Process)    // the last user has
+	ending   sync.Once
+	done     chan struct{}
+	err      error // why it ended, set before done is closed
+
+	mu      sync.Mutex
+	users   int
+	retired bool // nobody gets it any more
 }
 
 // Done is closed when the process has ended and nothing of it is left.
@@ -79,7 +89,7 @@ func (h *Host) exec(ctx context.Context, plugin Plugin, d Deployment, log hclog.
 		return nil, nil, err
 	}
 	sink := newSink(log)
-	p := &Process{dir: dir, grace: h.bounds.stop, done: make(chan struct{}), Started: time.Now()}
+	p := &Process{dir: dir, grace: h.bounds.stop, done: make(chan struct{}), Started: time.Now(), revision: d.Revision, passing: d.Model != ""}
 	p.Plugin, err = process.StartPlugin(ctx, process.PluginConfig{
 		Path: plugin.Entry, Dir: dir, Env: environment(slices.Concat(h.config.Env, plugin.Environment), d.Env), Line: sink.line})
 	if err != nil {
@@ -132,7 +142,7 @@ func (p *Process) configure(ctx context.Context, plugin Plugin, d Deployment, h 
 	if err != nil {
 		return err
 	}
-	data := filepath.Join(h.config.DataDir, d.ID)
+	data := filepath.Join(h.config.DataDir, d.ID, url.PathEscape(d.Model))
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return err
 	}
@@ -171,9 +181,11 @@ func (p *Process) compile() (*schemas.Schema, error) {
 	return schema, nil
 }
 
-// stop ends the process: SIGTERM, in which the SDK closes the instances, then
+// stop ends the process, once: SIGTERM, in which the SDK closes the instances, then
 // SIGKILL to the group. It returns when nothing is left.
-func (p *Process) stop() {
+func (p *Process) stop() { p.ending.Do(p.end) }
+
+func (p *Process) end() {
 	p.Terminate()
 	select {
 	case <-p.done:

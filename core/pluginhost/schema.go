@@ -76,14 +76,3 @@ func (h *Host) Try(ctx context.Context, d Deployment) error {
 	p.stop()
 	return nil
 }
-
-// Stop ends a deployment's process, and its models with it; the next use starts it
-// again.
-func (h *Host) Stop(id string) {
-	h.mu.Lock()
-	s, ok := h.deployments[id]
-	h.mu.Unlock()
-	if ok {
-		s.stop()
-	}
-}

@@ -3,7 +3,6 @@ package pluginhost_test
 import (
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -126,43 +125,6 @@ func TestWrongSettingsAreNoCrash(t *testing.T) {
 	}
 	if p := connect(t, host, echo(map[string]any{"tokens": 3})); p.Settings["ctx_len"] == nil || fmt.Sprint(p.Settings["tokens"]) != "3" {
 		t.Errorf("settings %v; want the defaults too", p.Settings)
-	}
-}
-
-func TestChangedSettingsTakeANewProcess(t *testing.T) {
-	t.Parallel()
-	host, _ := newHost(t)
-	old := connect(t, host, echo(map[string]any{"tokens": 1}))
-	if err := syscall.Kill(old.Pid(), syscall.SIGSTOP); err != nil { // it takes its time to end
-		t.Fatal(err)
-	}
-	ended := make(chan time.Time, 1)
-	var asked atomic.Int32
-	go func() {
-		for asked.Load() < 20 || host.Status("my-echo").State == pluginhost.StateUp {
-			time.Sleep(time.Millisecond)
-		}
-		ended <- time.Now()
-		_ = syscall.Kill(old.Pid(), syscall.SIGCONT)
-	}()
-	// All at once: nobody gets the old one any more, nor one beside it.
-	got := together(t, host, 20, func(int) pluginhost.Deployment {
-		asked.Add(1)
-		return echo(map[string]any{"tokens": 2})
-	})
-	for _, p := range got {
-		if p != got[0] || p == old {
-			t.Fatal("not the one new process")
-		}
-	}
-	if end := <-ended; got[0].Started.Before(end) || !gone(old.Pid()) {
-		t.Error("both ran, each with the memory of its models")
-	}
-	if _, err := load(t, got[0], `{}`); err != nil {
-		t.Error(err)
-	}
-	if st := host.Status("my-echo"); st.Crashes != 0 || st.Pid != got[0].Pid() {
-		t.Errorf("a wanted end is no crash: %+v", st)
 	}
 }
 

@@ -19,7 +19,8 @@ func TestManifestKeys(t *testing.T) {
 	full := sdk.Manifest{ID: "x", Object: "model", Name: "x", Version: "1", Created: 1, OwnedBy: "x", Description: "x",
 		Format: "gguf", Sources: []sdk.Source{{Filename: "x", URL: "x", SHA256: strings.Repeat("0", 64), Size: 1}},
 		Engine: "x", Settings: map[string]any{"x": 1}, Parameters: map[string]any{"x": 1},
-		Metadata: map[string]any{"x": 1}, Assets: []string{"x"}, KeepAlive: "10m", Pinned: true}
+		Metadata: map[string]any{"x": 1}, Assets: []string{"x"}, KeepAlive: "10m", Pinned: true,
+		Targets: []sdk.Target{{Engine: "x", Settings: map[string]any{"x": 1}, Weight: 2}}, Routing: "spread", Timeout: "20s", CoolDown: "1m"}
 	text, err := json.Marshal(full)
 	if err != nil {
 		t.Fatal(err)
@@ -42,6 +43,11 @@ func TestManifestKeys(t *testing.T) {
 	}
 	if n := len(schemas.Model().Validate(map[string]any{"sources": []any{wrong}})); n != len(source) {
 		t.Errorf("the schema checks %d of the %d keys of a source", n, len(source))
+	}
+	for name := range doc.Value["targets"].([]any)[0].(map[string]any) {
+		if problems := schemas.Model().Validate(map[string]any{"targets": []any{map[string]any{"engine": "x", name: []any{}}}}); len(problems) == 0 {
+			t.Errorf("the schema does not check %s of a target", name)
+		}
 	}
 }
 

@@ -29,6 +29,10 @@ type Manifest struct {
 	Assets      []string       // further files of the folder
 	KeepAlive   string         // how long it stays in memory after its last request: "10m", "forever"; empty leaves it to others
 	Pinned      bool           // once loaded it stays until somebody stops it
+	Targets     []Target       // of a routed model: where its requests go
+	Routing     string         // which target is asked: "fallback", in their order, or "spread"; empty is fallback
+	Timeout     string         // how long a target may take until the first byte of its answer, such as "20s"; empty is any time
+	CoolDown    string         // how long a target is passed over that failed, such as "30s"; empty leaves it to the core
 	Extra       map[string]any // keys that this version does not know; written back as they were read
 }
 
@@ -41,6 +45,20 @@ type Source struct {
 	Extra    map[string]any // keys that this version does not know; written back as they were read
 }
 
+// A Target is where a routed model sends requests: to another model, or to the
+// model's own file, loaded by another deployment. Exactly one of Model and Engine is
+// set.
+type Target struct {
+	Model    string         // id of another model
+	Engine   string         // id of a deployment
+	Settings map[string]any // over those of the file; only beside Engine
+	Weight   float64        // its share of the requests where they are spread; 0 is 1
+	Extra    map[string]any // keys that this version does not know; written back as they were read
+}
+
+// Routed says whether the model's requests go to its targets.
+func (m *Manifest) Routed() bool { return len(m.Targets) > 0 }
+
 // fields are the members of the canonical form, in the order in which people
 // read them.
 func (m *Manifest) fields() []member {
@@ -49,11 +67,16 @@ func (m *Manifest) fields() []member {
 		{"owned_by", &m.OwnedBy}, {"description", &m.Description}, {"format", &m.Format}, {"sources", &m.Sources},
 		{"engine", &m.Engine}, {"settings", &m.Settings}, {"parameters", &m.Parameters}, {"metadata", &m.Metadata}, {"assets", &m.Assets},
 		{"keep_alive", &m.KeepAlive}, {"pinned", &m.Pinned},
+		{"targets", &m.Targets}, {"routing", &m.Routing}, {"timeout", &m.Timeout}, {"cool_down", &m.CoolDown},
 	}
 }
 
 func (s *Source) fields() []member {
 	return []member{{"filename", &s.Filename}, {"url", &s.URL}, {"sha256", &s.SHA256}, {"size", &s.Size}}
+}
+
+func (t *Target) fields() []member {
+	return []member{{"model", &t.Model}, {"engine", &t.Engine}, {"settings", &t.Settings}, {"weight", &t.Weight}}
 }
 
 // MarshalJSON writes the canonical form without what is empty, and the extra
@@ -75,6 +98,16 @@ func (s Source) MarshalJSON() ([]byte, error) { return writeMembers(s.fields(), 
 func (s *Source) UnmarshalJSON(data []byte) (err error) {
 	*s = Source{}
 	s.Extra, err = readMembers(data, s.fields())
+	return err
+}
+
+// MarshalJSON writes a target as [Manifest.MarshalJSON] does a manifest.
+func (t Target) MarshalJSON() ([]byte, error) { return writeMembers(t.fields(), t.Extra) }
+
+// UnmarshalJSON reads a target as [Manifest.UnmarshalJSON] does a manifest.
+func (t *Target) UnmarshalJSON(data []byte) (err error) {
+	*t = Target{}
+	t.Extra, err = readMembers(data, t.fields())
 	return err
 }
 

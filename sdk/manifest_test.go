@@ -18,6 +18,7 @@ func TestManifestRoundTrip(t *testing.T) {
 		"unknown keys":      `{"name":"n","aaa":{"b":[1,null,true,"x"]},"zzz":null}`,
 		"unknown and empty": `{"future":{},"later":[],"text":"","zero":0}`,
 		"source extras":     `{"sources":[{"filename":"w","etag":"\"5\"","mirror":["a"]}]}`,
+		"targets":           `{"targets":[{"engine":"a","settings":{"x":1},"weight":0.5},{"model":"b","note":"c"}],"routing":"spread","timeout":"20s","cool_down":"1m"}`,
 		"exact case":        `{"name":"n","Id":"other","NAME":"N","Name":"m"}`,
 		"big numbers":       `{"settings":{"seed":18446744073709551615},"metadata":{"n":1e400,"size":12345678901234567890},"serial":0.1000000000000000055511151231257827}`,
 		"odd names":         `{"":1,"a\"b":2,"é<":3}`,

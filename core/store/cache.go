@@ -30,7 +30,8 @@ type parsed struct {
 	manifest sdk.Manifest
 	warnings schemas.Problems
 	err      error
-	modified int64 // Unix seconds
+	modified int64             // Unix seconds
+	places   []schemas.Problem // of the targets, without what is wrong with them
 }
 
 // headed is what came of the head of a weight file.

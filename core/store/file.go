@@ -53,5 +53,5 @@ func parseFile(file, name string) parsed {
 		return parsed{err: err}
 	}
 	m, warnings, err := ReadManifest(doc)
-	return parsed{manifest: m, warnings: warnings, err: err}
+	return parsed{manifest: m, warnings: warnings, err: err, places: placesOf(doc, m.Targets)}
 }

@@ -60,6 +60,9 @@ func Complete(m sdk.Manifest, d Defaults) sdk.Manifest {
 	m.Version = cmp.Or(m.Version, "1")
 	m.Created = cmp.Or(m.Created, d.Created)
 	m.OwnedBy = cmp.Or(m.OwnedBy, "you")
+	if m.Routed() && m.Engine == "" { // its targets say what runs it, and its folder what its weights are
+		return m
+	}
 	if m.Engine == "" && m.Format == "api" {
 		m.Engine = "api"
 	}
@@ -90,9 +93,15 @@ func (d *draft) manifest() sdk.Manifest {
 		Metadata:    filled(take[map[string]any](d.root, "metadata")),
 		KeepAlive:   take[string](d.root, "keep_alive"),
 		Pinned:      take[bool](d.root, "pinned"),
+		Routing:     take[string](d.root, "routing"),
+		Timeout:     take[string](d.root, "timeout"),
+		CoolDown:    take[string](d.root, "cool_down"),
 	}
 	for _, entry := range take[[]any](d.root, "sources") {
 		m.Sources = append(m.Sources, sourceOf(entry.(map[string]any)))
+	}
+	for _, entry := range take[[]any](d.root, "targets") {
+		m.Targets = append(m.Targets, targetOf(entry.(map[string]any)))
 	}
 	for _, asset := range take[[]any](d.root, "assets") {
 		m.Assets = append(m.Assets, asset.(string))
@@ -110,6 +119,17 @@ func sourceOf(entry map[string]any) sdk.Source {
 	}
 	source.Extra = filled(entry)
 	return source
+}
+
+func targetOf(entry map[string]any) sdk.Target {
+	target := sdk.Target{
+		Model:    take[string](entry, "model"),
+		Engine:   take[string](entry, "engine"),
+		Settings: filled(take[map[string]any](entry, "settings")),
+	}
+	target.Weight, _ = take[json.Number](entry, "weight").Float64()
+	target.Extra = filled(entry)
+	return target
 }
 
 // take removes a value that the schema has checked, and returns it; the zero

@@ -49,6 +49,8 @@ type Model struct {
 	lacks   []sdk.Source // whose files are not there, or not wholly
 	held    bool         // weights without a model file that are not whole yet
 
+	variantOf string // id of the model that it is a variant of; empty for what is none
+
 	once sync.Once
 	json []byte
 
@@ -102,7 +104,7 @@ func (m *Model) Remote() bool { return m.Manifest.Format == "api" }
 
 // Request is what an engine learns of the model.
 func (m *Model) Request() sdk.Model {
-	return sdk.Model{ID: m.ID, Dir: m.Dir, Files: m.Files, MMProj: m.MMProj, Manifest: m.Manifest}
+	return sdk.Model{ID: cmp.Or(m.variantOf, m.ID), Dir: m.Dir, Files: m.Files, MMProj: m.MMProj, Manifest: m.Manifest}
 }
 
 // JSON is the canonical manifest with every key present, as the API shows it.
@@ -126,10 +128,14 @@ func (m *Model) JSON() []byte {
 			Assets      []string       `json:"assets"`
 			KeepAlive   string         `json:"keep_alive,omitempty"`
 			Pinned      bool           `json:"pinned,omitempty"`
+			Targets     []sdk.Target   `json:"targets,omitempty"`
+			Routing     string         `json:"routing,omitempty"`
+			Timeout     string         `json:"timeout,omitempty"`
+			CoolDown    string         `json:"cool_down,omitempty"`
 		}{m.ID, "model", m.Manifest.Created, m.Manifest.OwnedBy, m.Manifest.Name, m.Manifest.Version, m.Manifest.Description,
 			m.Manifest.Format, m.Manifest.Engine, orEmptyList(m.Manifest.Sources), Redacted(m.Manifest.Settings),
 			Redacted(m.Manifest.Parameters), Redacted(m.Manifest.Metadata), orEmptyList(m.Manifest.Assets),
-			m.Manifest.KeepAlive, m.Manifest.Pinned}
+			m.Manifest.KeepAlive, m.Manifest.Pinned, shownTargets(m.Manifest.Targets), m.Manifest.Routing, m.Manifest.Timeout, m.Manifest.CoolDown}
 		m.json, _ = json.Marshal(full) // of strings, numbers and what came from JSON: it cannot fail
 	})
 	return m.json

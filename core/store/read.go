@@ -86,7 +86,7 @@ func (m *Model) safetensors(file sdk.Manifest) {
 		return
 	}
 	m.Manifest.Format = "safetensors"
-	if file.Engine == "" {
+	if file.Engine == "" && !file.Routed() {
 		m.Manifest.Engine = "tensorrt"
 	}
 }

@@ -17,6 +17,9 @@ import (
 // its folder holds. alone says that the model is the only one of the folder.
 func (m *Model) locate(l listing, alone bool) {
 	m.MMProj = m.projector(l)
+	if m.Manifest.Routed() {
+		m.Manifest.Format = m.routedFormat(l)
+	}
 	if m.Remote() {
 		m.Ready = true
 		return

@@ -58,7 +58,7 @@ func (r *Runtime) load(ctx context.Context, res *resident, m *store.Model, start
 		err = &sdk.Error{Code: sdk.CodeUnavailable, Cause: p.process.Err(),
 			Message: fmt.Sprintf("engine %s ended while it was asked; the next request starts it again", p.deployment.ID)}
 	}
-	return in, err
+	return in, p.deployment.concealed(err)
 }
 
 // tryLoad is a look at the weights, deployment, plugin, settings, the engine's own

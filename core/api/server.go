@@ -103,6 +103,7 @@ func (s *Server) routes() []route {
 		{"GET", "/v1/engines/:id", keyed, s.showEngine},
 		{"PUT", "/v1/engines/:id", keyed, s.putEngine},
 		{"DELETE", "/v1/engines/:id", keyed, s.deleteEngine},
+		{"POST", "/v1/engines/:id/test", keyed, s.testEngine},
 		{"GET", "/v1/plugins", keyed, s.listPlugins},
 		{"GET", "/v1/system", keyed, s.showSystem},
 	}

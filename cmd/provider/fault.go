@@ -60,6 +60,13 @@ func (f *faults) before(next http.Handler) http.Handler {
 		if status == http.StatusTooManyRequests {
 			w.Header().Set("Retry-After", "1")
 		}
-		fail(w, status, strconv.Itoa(status), "A fault of the tests.")
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/anthropic/"):
+			anthropicFault(w, status)
+		case strings.HasPrefix(r.URL.Path, "/cohere/"):
+			cohereFail(w, status, "A fault of the tests.")
+		default:
+			fail(w, status, strconv.Itoa(status), "A fault of the tests.")
+		}
 	})
 }

@@ -1,7 +1,14 @@
 // Command provider is a remote API for tests: OpenAI at /v1, and Azure OpenAI at
-// /openai with its deployments and keys, whose tokens are had at /entra. The protocols are the real ones
-// as far as models are listed and chats and embeddings answered, which it does
-// with the words that it was asked.
+// /openai with its deployments and keys, whose tokens are had at /entra. Anthropic is
+// at /anthropic and Cohere at /cohere. The protocols are the real ones as far as
+// models are listed and chats, embeddings and rankings answered, which it does with
+// the words that it was asked. What the real ones refuse, it refuses.
+//
+// A model belongs to a service by its owner, as in -model claude-haiku-4-5=anthropic;
+// other owners' are OpenAI's. At Anthropic and Cohere, some words of a question decide
+// what comes of the answer: the name of a tool calls that, REFUSE is refused, OVERLOAD
+// fails in the midst of a stream, CUT breaks it off, and HANG says no more until the
+// client leaves.
 //
 //	provider [-key KEY] [-model NAME[=OWNER]]… [-deployment NAME=MODEL]… [-fault 'PATH STATUS [TIMES]']…
 //
@@ -62,7 +69,8 @@ func main() {
 }
 
 func usage() {
-	fmt.Fprint(flag.CommandLine.Output(), `provider is a remote API for tests: OpenAI at /v1, Azure OpenAI at /openai, Entra at /entra.
+	fmt.Fprint(flag.CommandLine.Output(), `provider is a remote API for tests: OpenAI at /v1, Azure OpenAI at /openai, Entra at /entra,
+Anthropic at /anthropic, Cohere at /cohere.
 
   provider [-key KEY] [-model NAME[=OWNER]]… [-deployment NAME=MODEL]… [-fault 'PATH STATUS [TIMES]']…
 
@@ -77,7 +85,7 @@ func told(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		by := "nothing"
 		switch {
-		case r.Header.Get("Api-Key") != "":
+		case r.Header.Get("Api-Key") != "", r.Header.Get("X-Api-Key") != "":
 			by = "key"
 		case r.Header.Get("Authorization") != "":
 			by = "bearer"

@@ -50,6 +50,8 @@ func (p *provider) handler() http.Handler {
 	all := http.NewServeMux()
 	all.Handle("/", p.openAIKey(openai))
 	all.Handle("/openai/", p.azure())
+	all.Handle("/anthropic/", p.anthropic())
+	all.Handle("/cohere/", p.cohere())
 	all.HandleFunc("POST /entra/{tenant}/oauth2/v2.0/token", p.entra)
 	return all
 }
@@ -68,7 +70,21 @@ func (p *provider) openAIKey(next http.Handler) http.Handler {
 }
 
 func (p *provider) list(w http.ResponseWriter, _ *http.Request) {
-	answer(w, map[string]any{"object": "list", "data": p.models})
+	answer(w, map[string]any{"object": "list", "data": p.of("")})
+}
+
+// elsewhere are the owners whose models only their own protocol knows.
+var elsewhere = []string{"anthropic", "cohere", "google"}
+
+// of are the models of an owner that has a protocol of its own; of "", all others.
+func (p *provider) of(owner string) []model {
+	all := []model{}
+	for _, m := range p.models {
+		if m.OwnedBy == owner || owner == "" && !slices.Contains(elsewhere, m.OwnedBy) {
+			all = append(all, m)
+		}
+	}
+	return all
 }
 
 func (p *provider) one(w http.ResponseWriter, r *http.Request) {

@@ -42,7 +42,8 @@ func TestClientsForNode(t *testing.T) {
 	test.Dir = dir
 	hub := startHub(t, hubOfClients, "-page", "2")
 	test.Env = append(os.Environ(), "HUB_URL="+hub, "HUB_TOKEN="+hubToken, "HUB_OTHER_TOKEN="+hubOtherToken, "BASE_URL="+b.url+"/v1", "MODEL=tiny-guide", "MODEL_SLASH=variants/with-slash",
-		"EMBED_MODEL=tiny-embed", "TOOL_MODEL=tiny-tools", "PROVIDER_URL="+startProvider(t))
+		"EMBED_MODEL=tiny-embed", "TOOL_MODEL=tiny-tools", "PROVIDER_URL="+startProvider(t),
+		"GOOGLE_URL="+sdktest.Program(t, "../provider", 1, "-key", "k", "-model", "gemini-2.5-flash=google", "-model", "gemini-3-pro=google", "-model", "gemini-embedding-001=google")[0])
 	out, err := test.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {

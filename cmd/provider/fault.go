@@ -57,6 +57,10 @@ func (f *faults) before(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
+		if strings.HasPrefix(r.URL.Path, "/v1beta/") {
+			googleFault(w, status)
+			return
+		}
 		if status == http.StatusTooManyRequests {
 			w.Header().Set("Retry-After", "1")
 		}

@@ -1,6 +1,6 @@
 // Command provider is a remote API for tests: OpenAI at /v1, and Azure OpenAI at
 // /openai with its deployments and keys, whose tokens are had at /entra. Anthropic is
-// at /anthropic and Cohere at /cohere. The protocols are the real ones as far as
+// at /anthropic, Cohere at /cohere, and Google's Gemini API at /v1beta. The protocols are the real ones as far as
 // models are listed and chats, embeddings and rankings answered, which it does with
 // the words that it was asked. What the real ones refuse, it refuses.
 //
@@ -70,7 +70,7 @@ func main() {
 
 func usage() {
 	fmt.Fprint(flag.CommandLine.Output(), `provider is a remote API for tests: OpenAI at /v1, Azure OpenAI at /openai, Entra at /entra,
-Anthropic at /anthropic, Cohere at /cohere.
+Anthropic at /anthropic, Cohere at /cohere, Gemini at /v1beta.
 
   provider [-key KEY] [-model NAME[=OWNER]]… [-deployment NAME=MODEL]… [-fault 'PATH STATUS [TIMES]']…
 
@@ -83,14 +83,18 @@ them; a 429 says to wait for a second.
 
 func told(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		by := "nothing"
+		by, query := "nothing", r.URL.Query()
 		switch {
-		case r.Header.Get("Api-Key") != "", r.Header.Get("X-Api-Key") != "":
+		case r.Header.Get("Api-Key") != "", r.Header.Get("X-Api-Key") != "", r.Header.Get("X-Goog-Api-Key") != "", query.Has("key"):
 			by = "key"
 		case r.Header.Get("Authorization") != "":
 			by = "bearer"
 		}
-		fmt.Fprintf(os.Stderr, "%s %s by %s\n", r.Method, r.URL.RequestURI(), by)
+		uri := r.URL.RequestURI()
+		if query.Has("key") {
+			uri = r.URL.Path
+		}
+		fmt.Fprintf(os.Stderr, "%s %s by %s\n", r.Method, uri, by)
 		next.ServeHTTP(w, r)
 	})
 }

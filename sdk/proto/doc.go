@@ -2,4 +2,4 @@
 // the core and its plugins. Authors in Go use package sdk and never see it.
 package pluginpb
 
-//go:generate go run ./generate
+//go:generate go run ./generate plugin.proto

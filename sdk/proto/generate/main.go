@@ -1,6 +1,6 @@
-// Command generate writes the Go of plugin.proto without protoc: protocompile
-// reads the file, and the two protoc plugins, which are tools of this module,
-// answer as they would to protoc. Run it by "make generate".
+// Command generate writes the Go of a .proto file of the working directory without
+// protoc: protocompile reads the file, and the two protoc plugins, which are tools of
+// this module, answer as they would to protoc. Run it by "make generate".
 package main
 
 import (
@@ -18,11 +18,13 @@ import (
 	"google.golang.org/protobuf/types/pluginpb"
 )
 
-const source = "plugin.proto"
-
 func main() {
 	log.SetFlags(0)
-	file, err := compile()
+	if len(os.Args) != 2 {
+		log.Fatal("usage: generate FILE.proto")
+	}
+	source := os.Args[1]
+	file, err := compile(source)
 	if err != nil {
 		log.Fatalf("compile %s: %v", source, err)
 	}
@@ -33,7 +35,7 @@ func main() {
 	}
 }
 
-func compile() (*descriptorpb.FileDescriptorProto, error) {
+func compile(source string) (*descriptorpb.FileDescriptorProto, error) {
 	compiler := protocompile.Compiler{
 		Resolver:       &protocompile.SourceResolver{},
 		SourceInfoMode: protocompile.SourceInfoStandard, // carries the comments
@@ -47,7 +49,7 @@ func compile() (*descriptorpb.FileDescriptorProto, error) {
 
 func generate(tool string, file *descriptorpb.FileDescriptorProto) error {
 	request, err := proto.Marshal(&pluginpb.CodeGeneratorRequest{
-		FileToGenerate: []string{source},
+		FileToGenerate: []string{file.GetName()},
 		Parameter:      proto.String("paths=source_relative"),
 		ProtoFile:      []*descriptorpb.FileDescriptorProto{file},
 	})

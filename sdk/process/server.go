@@ -49,6 +49,9 @@ type Config struct {
 	// first. Required.
 	Explain func(exit error, log []string) error
 
+	// Line, if set, is called with each line that the server writes. It must not block.
+	Line func(line string)
+
 	// Log takes the server's output. Required.
 	Log hclog.Logger
 }
@@ -92,6 +95,9 @@ func Run(ctx context.Context, c Config) (*Server, error) {
 
 func (s *Server) line(line string) {
 	s.log.add(line)
+	if s.config.Line != nil {
+		s.config.Line(line)
+	}
 	s.config.Log.Debug(line)
 }
 

@@ -7,11 +7,8 @@ import (
 	"github.com/enginebay/enginebay/sdk/gguf"
 )
 
-// allLayers is more than a model has. Newer builds know the word "all", older ones do not.
-const allLayers = 100000
-
 // arguments are what llama-server is started with.
-func arguments(m sdk.Model, h *gguf.Header, s settings, socket, template string) []string {
+func arguments(b build, m sdk.Model, h *gguf.Header, s settings, socket, template string) []string {
 	args := []string{
 		"--model", m.Files[0],
 		"--alias", m.ID,
@@ -30,12 +27,10 @@ func arguments(m sdk.Model, h *gguf.Header, s settings, socket, template string)
 		"-fa", string(s.FlashAttn),
 		"--jinja",
 	}
-	if s.NGL != nil {
-		n := *s.NGL
-		if n < 0 {
-			n = allLayers
-		}
-		args = append(args, "-ngl", strconv.Itoa(n))
+	args = append(args, s.offload.arguments()...)
+	args = append(args, b.loading(s)...)
+	if b.trace {
+		args = append(args, "--verbosity", "4")
 	}
 	if s.ContBatching != nil && !*s.ContBatching {
 		args = append(args, "--no-cont-batching")
@@ -64,8 +59,22 @@ func arguments(m sdk.Model, h *gguf.Header, s settings, socket, template string)
 		if s.Pooling != "" {
 			args = append(args, "--pooling", s.Pooling)
 		}
+	default:
+		args = append(args, batches(s)...)
 	}
 	return append(args, s.ExtraArgs...)
+}
+
+// batches are how many tokens are taken at once.
+func batches(s settings) []string {
+	var args []string
+	if s.NBatch > 0 {
+		args = append(args, "-b", strconv.Itoa(s.NBatch))
+	}
+	if s.NUBatch > 0 {
+		args = append(args, "-ub", strconv.Itoa(s.NUBatch))
+	}
+	return args
 }
 
 // contextLength is ctx_len as far as the model can use it: llama-server would take

@@ -36,6 +36,14 @@ func TestArguments(t *testing.T) {
 		"ngl":                        {`{"ngl": 100}`, chat, "", "", "-c 4096 -np 4 --kv-unified -t 1 -fa auto --jinja -ngl 100"},
 		"ngl none":                   {`{"ngl": 0}`, chat, "", "", "-c 4096 -np 4 --kv-unified -t 1 -fa auto --jinja -ngl 0"},
 		"ngl all":                    {`{"ngl": -1}`, chat, "", "", "-c 4096 -np 4 --kv-unified -t 1 -fa auto --jinja -ngl 100000"},
+		"ngl of older files":         {`{"ngl": "33"}`, chat, "", "", "-c 4096 -np 4 --kv-unified -t 1 -fa auto --jinja -ngl 33"},
+		"ngl auto":                   {`{"ngl": "auto"}`, chat, "", "", "-c 4096 -np 4 --kv-unified -t 1 -fa auto --jinja"},
+		"ngl \"all\"":                {`{"ngl": "all"}`, chat, "", "", "-c 4096 -np 4 --kv-unified -t 1 -fa auto --jinja -ngl 100000"},
+		"devices":                    {`{"devices": ["CUDA0", "CUDA1"], "ngl": "all"}`, chat, "", "", "-c 4096 -np 4 --kv-unified -t 1 -fa auto --jinja -ngl 100000 --device CUDA0,CUDA1"},
+		"no devices":                 {`{"devices": ["none"]}`, chat, "", "", "-c 4096 -np 4 --kv-unified -t 1 -fa auto --jinja --device none"},
+		"split":                      {`{"split_mode": "row", "main_gpu": 0, "tensor_split": [3, 1.5]}`, chat, "", "", "-c 4096 -np 4 --kv-unified -t 1 -fa auto --jinja --split-mode row --main-gpu 0 --tensor-split 3,1.5"},
+		"experts on the CPU":         {`{"n_cpu_moe": 12, "override_tensor": ["blk.1.*=CPU", "output=CUDA1"]}`, chat, "", "", "-c 4096 -np 4 --kv-unified -t 1 -fa auto --jinja --n-cpu-moe 12 --override-tensor blk.1.*=CPU,output=CUDA1"},
+		"batches":                    {`{"n_batch": 1024, "n_ubatch": 256}`, chat, "", "", "-c 4096 -np 4 --kv-unified -t 1 -fa auto --jinja -b 1024 -ub 256"},
 		"flash_attn":                 {`{"flash_attn": true}`, chat, "", "", "-c 4096 -np 4 --kv-unified -t 1 -fa on --jinja"},
 		"flash_attn off":             {`{"flash_attn": "off"}`, chat, "", "", "-c 4096 -np 4 --kv-unified -t 1 -fa off --jinja"},
 		"cont_batching":              {`{"cont_batching": true}`, chat, "", "", "-c 4096 -np 4 --kv-unified -t 1 -fa auto --jinja"},
@@ -64,11 +72,58 @@ func TestArguments(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := strings.Join(arguments(model, &test.header, s, "/run/m.sock", test.template), " ")
+			got := strings.Join(arguments(build{}, model, &test.header, s, "/run/m.sock", test.template), " ")
 			if got != always+test.want {
 				t.Errorf("\n got %s\nwant %s", strings.TrimPrefix(got, always), test.want)
 			}
 		})
+	}
+}
+
+// TestBuilds is what differs between builds of llama-server.
+func TestBuilds(t *testing.T) {
+	older, newer := build{}, build{loadMode: true, trace: true}
+	for name, test := range map[string]struct {
+		build    build
+		settings string
+		want     string
+	}{
+		"older":                 {older, `{}`, ""},
+		"older, mlock":          {older, `{"mlock": true}`, " --mlock"},
+		"older, read":           {older, `{"use_mmap": false}`, " --no-mmap"},
+		"older, read and mlock": {older, `{"use_mmap": false, "mlock": true}`, " --mlock --no-mmap"},
+		"newer":                 {newer, `{"use_mmap": true, "mlock": false}`, " --verbosity 4"},
+		"newer, mlock":          {newer, `{"mlock": true}`, " --load-mode mmap+mlock --verbosity 4"},
+		"newer, read":           {newer, `{"use_mmap": false}`, " --load-mode none --verbosity 4"},
+		"newer, read and mlock": {newer, `{"use_mmap": false, "mlock": true}`, " --load-mode mlock --verbosity 4"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			model := sdk.Model{ID: "m", Files: []string{"/m/w.gguf"}}
+			s, err := read(sdk.LoadRequest{Model: model, Settings: overlay(t, `{"cpu_threads": 1}`, test.settings)}, &gguf.Header{ContextLength: 4096})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := strings.Join(arguments(test.build, model, &gguf.Header{ContextLength: 4096}, s, "/run/m.sock", ""), " ")
+			if want := always + "-c 4096 -np 4 --kv-unified -t 1 -fa auto --jinja" + test.want; got != want {
+				t.Errorf("\n got %s\nwant %s", got, want)
+			}
+		})
+	}
+}
+
+// TestLayers is the older and the wrong forms of ngl.
+func TestLayers(t *testing.T) {
+	for text, want := range map[string]layers{`5`: "5", `0`: "0", `-1`: "100000", `"33"`: "33", `"AUTO"`: "", `"all"`: "100000", `null`: ""} {
+		var l layers
+		if err := json.Unmarshal([]byte(text), &l); err != nil || l != want {
+			t.Errorf("%s is %q, %v; want %q", text, l, err, want)
+		}
+	}
+	for _, text := range []string{`"many"`, `1.5`, `true`, `[1]`} {
+		var l layers
+		if err := json.Unmarshal([]byte(text), &l); err == nil {
+			t.Errorf("%s is taken as %q", text, l)
+		}
 	}
 }
 

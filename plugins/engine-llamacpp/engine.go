@@ -6,15 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/enginebay/enginebay/sdk"
 	"github.com/enginebay/enginebay/sdk/gguf"
+	"github.com/enginebay/enginebay/sdk/llamaserver"
 	"github.com/enginebay/enginebay/sdk/process"
 )
 
@@ -22,6 +21,7 @@ import (
 type engine struct {
 	mu     sync.Mutex
 	config sdk.Configuration
+	known  map[string]known // by path
 }
 
 // Configure implements sdk.Configurer.
@@ -52,7 +52,7 @@ func (e *engine) Inspect(_ context.Context, req sdk.LoadRequest) (sdk.Inspection
 		return sdk.Inspection{}, err
 	}
 	inspection := sdk.Inspection{Operations: operations(h, s), Vision: vision(req.Model, s), ContextLength: s.CtxLen,
-		Memory: h.Memory(gguf.Load{ContextLength: s.CtxLen, Parallel: s.NParallel, KeyType: s.CacheTypeK, ValueType: s.CacheTypeV}).Total()}
+		Memory: estimate(h, s).Total()}
 	if _, err := find(s.LlamaServer); err != nil {
 		inspection.Reasons = append(inspection.Reasons, err.Error())
 	}
@@ -111,7 +111,17 @@ func (e *engine) Load(ctx context.Context, req sdk.LoadRequest, progress func(sd
 	if err != nil {
 		return nil, err
 	}
+	return e.start(ctx, program, req, h, s, progress)
+}
+
+// start runs llama-server, and returns when it answers.
+func (e *engine) start(ctx context.Context, program string, req sdk.LoadRequest, h *gguf.Header, s settings, progress func(sdk.Progress)) (sdk.Instance, error) {
 	name := filepath.Join(e.runDir(), "llama-"+strings.ToLower(rand.Text()[:8]))
+	env := environment(filepath.Dir(name))
+	b, err := e.build(ctx, program, env)
+	if err != nil {
+		return nil, err
+	}
 	template, err := jinja(s)
 	if err != nil {
 		return nil, err
@@ -123,27 +133,30 @@ func (e *engine) Load(ctx context.Context, req sdk.LoadRequest, progress func(sd
 	if templateFile != "" {
 		defer os.Remove(templateFile) // it is read at the start
 	}
-	socket := name + ".sock"
+	socket, memory := name+".sock", newBuffers()
 	server, err := process.Run(ctx, process.Config{
 		Path:     program,
-		Args:     arguments(req.Model, h, s, socket, templateFile),
-		Env:      environment(filepath.Dir(name)),
+		Args:     arguments(b, req.Model, h, s, socket, templateFile),
+		Env:      env,
 		Dir:      filepath.Dir(name),
 		Endpoint: sdk.Endpoint{Socket: socket, Operations: operations(h, s), Parallel: s.NParallel},
 		Health:   "/health",
 		Waiting:  growing(progress, h.FileSize),
 		Explain:  func(exit error, log []string) error { return explain(req.Model.ID, exit, log) },
+		Line:     memory.line,
 		Log:      req.Log,
 	})
 	if err != nil {
-		return nil, err
+		return nil, e.withDevices(ctx, llamaserver.Program{Path: program, Env: env}, err)
 	}
 	w := newWhole(socket)
 	if w.traits, err = ask(ctx, w.transport); err != nil {
 		return nil, errors.Join(err, server.Close(context.WithoutCancel(ctx)))
 	}
 	w.traits.model, w.traits.dimensions = req.Model.ID, h.EmbeddingLength
-	return &instance{server, w}, nil
+	in := &instance{Server: server, whole: w, memory: memory.wait()}
+	in.tell(req.Log, s, estimate(h, s))
+	return in, nil
 }
 
 // growing reports how far a load has come, and never goes back: what is mapped of
@@ -158,33 +171,13 @@ func growing(progress func(sdk.Progress), size int64) func(pid int) {
 	}
 }
 
-// find returns the program: the one that the deployment names, the one that came
-// with the plugin, or the one on the PATH.
+// find returns the program; the plugin's own folder is that of this one.
 func find(named string) (string, error) {
-	if named != "" {
-		if _, err := exec.LookPath(named); err != nil {
-			return "", sdk.Errorf(sdk.CodeInvalid, "the setting llama_server names %s, which is no program", named)
-		}
-		return named, nil
-	}
-	if exe, err := os.Executable(); err == nil {
-		packaged := filepath.Join(filepath.Dir(exe), "llamacpp", "bin", "llama-server"+extension())
-		if _, err := exec.LookPath(packaged); err == nil {
-			return packaged, nil
-		}
-	}
-	program, err := exec.LookPath("llama-server")
+	exe, err := os.Executable()
 	if err != nil {
-		return "", sdk.Errorf(sdk.CodeUnavailable, "no llama-server was found; run \"make llamacpp\", install llama.cpp, or name one as llama_server in engines/llamacpp.json")
+		return llamaserver.Find(named, "")
 	}
-	return filepath.Abs(program)
-}
-
-func extension() string {
-	if runtime.GOOS == "windows" {
-		return ".exe"
-	}
-	return ""
+	return llamaserver.Find(named, filepath.Dir(exe))
 }
 
 // hidden are the beginnings of variables that llama-server must not see: they

@@ -22,7 +22,6 @@ type settings struct {
 	LlamaServer string `json:"llama_server"`
 
 	CtxLen       int       `json:"ctx_len"`
-	NGL          *int      `json:"ngl"`
 	NParallel    int       `json:"n_parallel"`
 	CPUThreads   int       `json:"cpu_threads"`
 	ContBatching *bool     `json:"cont_batching"`
@@ -33,6 +32,12 @@ type settings struct {
 	Embedding    bool      `json:"embedding"`
 	Pooling      string    `json:"pooling"`
 	VisionModel  *bool     `json:"vision_model"`
+	NBatch       int       `json:"n_batch"`
+	NUBatch      int       `json:"n_ubatch"`
+	UseMmap      *bool     `json:"use_mmap"`
+	Mlock        bool      `json:"mlock"`
+
+	offload
 
 	ChatTemplate   string `json:"chat_template"`
 	PromptTemplate string `json:"prompt_template"`

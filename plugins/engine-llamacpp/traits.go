@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"github.com/enginebay/enginebay/sdk"
-	"github.com/enginebay/enginebay/sdk/process"
 )
 
 // traits are what a model can do once it is loaded, as llama-server tells it.
@@ -73,17 +72,4 @@ func (t traits) detouring(op sdk.Operation) []string {
 		fields = append(append(fields, "logprobs", "n"), forgotten...)
 	}
 	return fields
-}
-
-// instance is a llama-server whose traits are known.
-type instance struct {
-	*process.Server
-	whole *whole
-}
-
-// Endpoint implements sdk.Instance.
-func (i *instance) Endpoint() sdk.Endpoint {
-	e := i.Server.Endpoint()
-	e.Whole, e.WholeFor = i.whole, i.whole.traits.detours(e.Operations)
-	return e
 }

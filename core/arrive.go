@@ -82,7 +82,7 @@ func (r *resident) begin(asked context.Context, m *store.Model, settings map[str
 				Message: fmt.Sprintf("The model '%s' was not loaded within %v: other models were in use, or its engine is slow; try again, or raise load_timeout", r.id, limit)}, After: retryAfter}
 		}
 		r.arrive(ctx, l, in, err)
-		if _, err := r.runtime.store.Model(r.id); err != nil { // its folder went while it loaded
+		if _, err := r.runtime.find(r.id); err != nil { // its folder went while it loaded
 			r.runtime.gone(r.id)
 		}
 	}()

@@ -84,7 +84,7 @@ func (l layered) visible(schema *schemas.Schema) layered {
 // engine's plugin may be started for a moment, once, to learn its defaults.
 // [sdk.CodeNotFound]: there is no such model.
 func (r *Runtime) Effective(ctx context.Context, id string) (Effective, error) {
-	m, err := r.store.Model(id)
+	m, err := r.find(id)
 	if err != nil {
 		return Effective{}, err
 	}

@@ -19,6 +19,7 @@ const (
 	EventModelChanged     = "model.changed"
 	EventModelRemoved     = "model.removed"
 	EventEngineState      = "engine.state"
+	EventEngineModels     = "engine.models" // the list of what its service offers was had anew
 	EventDownloadProgress = "download.progress"
 	EventLost             = "events.lost" // what happened before is not known any more: read the lists again
 )

@@ -65,6 +65,8 @@ type house struct {
 	t    testing.TB
 	home string
 	log  *journal
+
+	logger hclog.Logger
 }
 
 // open opens a runtime with models: id → further fields of the model's file.
@@ -74,9 +76,9 @@ func open(t testing.TB, limits core.Limits, models map[string]string) *house {
 	for id, fields := range models {
 		h.model(id, fields)
 	}
-	log := hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: h.log})
+	h.logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: h.log})
 	var err error
-	if h.Runtime, err = core.Open(core.Config{Home: h.home, PluginDirs: []string{filepath.Join(h.home, "plugins"), plugins}, Limits: limits, Log: log}); err != nil {
+	if h.Runtime, err = core.Open(core.Config{Home: h.home, PluginDirs: []string{filepath.Join(h.home, "plugins"), plugins}, Limits: limits, Log: h.logger}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -60,6 +60,9 @@ func (r *Runtime) reachable(source sdk.Source) error {
 // stays as it was loaded, but for its parameters. A download from other sources
 // than the model has then is called off, and what came of it is removed.
 func (r *Runtime) Edit(id string, change func(*sdk.Manifest) error) (Model, error) {
+	if err := r.offeredOnly(id); err != nil {
+		return Model{}, err
+	}
 	before, missing := r.store.Model(id)
 	if err := r.store.Edit(id, change); err != nil {
 		return Model{}, err
@@ -79,6 +82,9 @@ func sameFile(a, b sdk.Source) bool { return a.Filename == b.Filename && a.URL =
 // Remove unloads a model and frees what it takes up on this disk; see
 // [store.Store.Remove]. state is the one it has then, and empty where it is no more.
 func (r *Runtime) Remove(ctx context.Context, id string, purge bool) (state string, err error) {
+	if err := r.offeredOnly(id); err != nil {
+		return "", err
+	}
 	m, err := r.store.Model(id)
 	if err != nil {
 		return "", err

@@ -45,6 +45,7 @@ type Status struct {
 	Changed    bool      // the model's folder is not as it was loaded; stop it to apply
 	Ignored    []string  // a sentence for each setting of its file that the engine does not know
 	Err        error     // what happened last, and what to do
+	Offer      *Offer    // of a model that a service has, and that has no folder here; else nil
 	Download   *Download // of its files: one that is under way, or what is left of one
 	History    History
 }
@@ -54,7 +55,19 @@ func (r *Runtime) Models() []Model { return slices.Collect(r.EachModel) }
 
 // EachModel goes over every model in the order of ids.
 func (r *Runtime) EachModel(yield func(Model) bool) {
+	offered := r.offers.seen.Load().models
 	for _, m := range r.store.Models() {
+		for len(offered) > 0 && offered[0].ID <= m.ID {
+			if offered[0].ID < m.ID && !yield(r.model(offered[0])) {
+				return
+			}
+			offered = offered[1:] // one with a folder goes before one that is offered
+		}
+		if !yield(r.model(m)) {
+			return
+		}
+	}
+	for _, m := range offered {
 		if !yield(r.model(m)) {
 			return
 		}
@@ -63,7 +76,7 @@ func (r *Runtime) EachModel(yield func(Model) bool) {
 
 // Model returns one model. [sdk.CodeNotFound]: there is none of that id.
 func (r *Runtime) Model(id string) (Model, error) {
-	m, err := r.store.Model(id)
+	m, err := r.find(id)
 	if err != nil {
 		return Model{}, err
 	}
@@ -78,6 +91,10 @@ func (r *Runtime) model(m *store.Model) Model {
 	if res := r.resident(m.ID); res != nil {
 		res.describe(m, &st)
 	}
-	r.transfers.describe(m, &st)
+	if m.Dir == "" {
+		st.Offer = r.offerOf(m)
+	} else {
+		r.transfers.describe(m, &st)
+	}
 	return Model{m, st}
 }

@@ -51,6 +51,10 @@ type Runtime struct {
 	downloader     *download.Client
 	downloads      atomic.Pointer[Downloads]
 	transfers      *transfers
+	offers         *offers
+	cache          string // the folder of what can be had again
+	stopFollowing  context.CancelFunc
+	following      sync.WaitGroup
 
 	mu           sync.Mutex
 	closed       bool
@@ -68,6 +72,7 @@ func Open(c Config) (*Runtime, error) {
 	r := &Runtime{log: c.Log.Named("runtime"), deployments: filepath.Join(c.Home, "engines"), importerFolder: filepath.Join(c.Home, "importers"), residents: map[string]*resident{}, importerUses: map[string]*importerUse{}, quotas: map[string]*quota{}, events: newEvents(), seed: maphash.MakeSeed()}
 	r.limits.Store(c.Limits.filled())
 	r.room = newRoom(&r.limits)
+	r.offers, r.cache, r.stopFollowing = newOffers(), filepath.Join(c.Home, "cache"), func() {}
 	host, err := pluginhost.New(pluginhost.Config{
 		Dirs:    c.PluginDirs,
 		RunDir:  filepath.Join(c.Home, "run"),
@@ -105,6 +110,9 @@ func Open(c Config) (*Runtime, error) {
 			r.log.Warn("not all recommended models are listed", "error", err)
 		}
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r.stopFollowing = cancel
+	r.following.Go(func() { r.followOffers(ctx) })
 	return r, nil
 }
 
@@ -115,6 +123,9 @@ const closeTimeout = 5 * time.Second
 // Close unloads every model and stops every plugin; open streams end.
 func (r *Runtime) Close() {
 	r.bar()
+	r.stopFollowing()
+	r.following.Wait()
+	r.offers.refreshing.Wait()
 	r.transfers.close()
 	var leaving sync.WaitGroup
 	for _, res := range r.all() {
@@ -197,7 +208,7 @@ func (r *Runtime) resident(id string) *resident {
 // answers; it waits in no queue. A model that runs with the same settings already is left alone. A
 // deployment that failed is tried again: a person asked for it.
 func (r *Runtime) Start(ctx context.Context, id string, ask Ask, settings map[string]any) (Model, error) {
-	m, err := r.store.Model(id)
+	m, err := r.find(id)
 	if err != nil {
 		return Model{}, err
 	}
@@ -214,7 +225,7 @@ func (r *Runtime) Start(ctx context.Context, id string, ask Ask, settings map[st
 // Stop unloads a model, or calls off its load. It returns when the memory is
 // free. A model that does not run is left alone.
 func (r *Runtime) Stop(ctx context.Context, id string) (Model, error) {
-	m, err := r.store.Model(id)
+	m, err := r.find(id)
 	if err != nil {
 		return Model{}, err
 	}
@@ -286,7 +297,7 @@ type Ask struct {
 // [sdk.CodeInvalid] for one whose file or settings are wrong, and whatever the
 // engine says of the load.
 func (r *Runtime) Acquire(ctx context.Context, id string, ask Ask) (*Lease, error) {
-	m, err := r.store.Model(id)
+	m, err := r.find(id)
 	if err != nil {
 		return nil, err
 	}

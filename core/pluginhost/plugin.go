@@ -20,19 +20,20 @@ const ManifestFile = "plugin.json"
 
 // A Plugin is a plugin's folder as it was found. It is not running.
 type Plugin struct {
-	Name        string            `json:"name"` // short: what deployments and models call it
-	FullName    string            `json:"full_name"`
-	Version     string            `json:"version"`
-	Description string            `json:"description,omitempty"`
-	Kinds       []sdk.Kind        `json:"kinds"`
-	Formats     []string          `json:"formats,omitempty"`  // of weights, for an engine: "gguf"
-	Schemes     []string          `json:"schemes,omitempty"`  // of refs, for an importer: "hf"
-	Patterns    []string          `json:"patterns,omitempty"` // of addresses that it resolves too; * is any text
-	Dir         string            `json:"dir"`                // absolute
-	Entry       string            `json:"-"`                  // absolute path of the program
-	Environment []string          `json:"-"`                  // names of variables that it sees beside the usual ones
-	Secrets     map[string]Secret `json:"-"`                  // that it asks for, by name
-	Err         error             `json:"-"`                  // why it cannot be used
+	Name         string            `json:"name"` // short: what deployments and models call it
+	FullName     string            `json:"full_name"`
+	Version      string            `json:"version"`
+	Description  string            `json:"description,omitempty"`
+	Kinds        []sdk.Kind        `json:"kinds"`
+	Formats      []string          `json:"formats,omitempty"`      // of weights, for an engine: "gguf"
+	Schemes      []string          `json:"schemes,omitempty"`      // of refs, for an importer: "hf"
+	Patterns     []string          `json:"patterns,omitempty"`     // of addresses that it resolves too; * is any text
+	Dir          string            `json:"dir"`                    // absolute
+	Entry        string            `json:"-"`                      // absolute path of the program
+	Capabilities []string          `json:"capabilities,omitempty"` // optional abilities, as Describe names them: "models"
+	Environment  []string          `json:"-"`                      // names of variables that it sees beside the usual ones
+	Secrets      map[string]Secret `json:"-"`                      // that it asks for, by name
+	Err          error             `json:"-"`                      // why it cannot be used
 }
 
 // A Secret is one that a plugin asks for. A text with a $VARIABLE that is not set is
@@ -89,7 +90,7 @@ func read(dir string) (p Plugin, ok bool) {
 		Kinds                             []sdk.Kind
 		Protocol                          []int
 		Formats, Schemes, Patterns        []string
-		Environment                       []string
+		Environment, Capabilities         []string
 		Secrets                           map[string]Secret
 		Platform                          struct{ OS, Arch string }
 	}
@@ -100,7 +101,7 @@ func read(dir string) (p Plugin, ok bool) {
 	p.FullName, p.Name = manifest.Name, path.Base(manifest.Name)
 	p.Version, p.Description, p.Kinds = manifest.Version, manifest.Description, manifest.Kinds
 	p.Formats, p.Schemes, p.Patterns = manifest.Formats, manifest.Schemes, manifest.Patterns
-	p.Environment, p.Secrets = manifest.Environment, manifest.Secrets
+	p.Environment, p.Secrets, p.Capabilities = manifest.Environment, manifest.Secrets, manifest.Capabilities
 	p.Entry, p.Err = entry(dir, manifest.Entry)
 	switch {
 	case p.Err != nil:

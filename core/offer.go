@@ -1,0 +1,217 @@
+package core
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/enginebay/enginebay/core/store"
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// Models that a remote service has need no file here: a deployment offers them, as
+// DEPLOYMENT/NAME. The list of each is asked for when the server starts, when the
+// deployment changes and every hour, is kept on disk, and is stale as long as the
+// service cannot be asked.
+
+const (
+	offersLast  = time.Hour
+	offersRetry = 5 * time.Minute // after a list that could not be had
+	maxOffers   = 10_000
+)
+
+// offers are the models of all services.
+type offers struct {
+	mu   sync.Mutex
+	of   map[string]*offer // by deployment
+	seen atomic.Pointer[offered]
+	look chan struct{} // the deployments have changed
+
+	refreshing sync.WaitGroup
+}
+
+// An offer is the list of one deployment. It is not changed once it is made.
+type offer struct {
+	settings string // of the deployment that was asked: another one's list is none
+	fetched  time.Time
+	models   []*store.Model // in the order of ids
+	err      error          // why it could not be asked again
+}
+
+// An Offer says of a model that it is a service's, without a file here.
+type Offer struct {
+	Engine  string
+	Fetched time.Time // when its deployment's list was
+	Stale   bool      // the service could not be asked since
+	Err     error     // why
+}
+
+// offered is what is offered altogether.
+type offered struct {
+	models []*store.Model // in the order of ids
+	byID   map[string]*store.Model
+	lists  map[string]*offer
+}
+
+func newOffers() *offers {
+	o := &offers{of: map[string]*offer{}, look: make(chan struct{}, 1)}
+	o.seen.Store(&offered{})
+	return o
+}
+
+// put makes a list the one of a deployment; nil removes it.
+func (o *offers) put(deployment string, list *offer) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if list == nil {
+		delete(o.of, deployment)
+	} else {
+		o.of[deployment] = list
+	}
+	all := &offered{byID: map[string]*store.Model{}, lists: maps.Clone(o.of)}
+	for _, list := range o.of {
+		all.models = append(all.models, list.models...)
+	}
+	slices.SortFunc(all.models, func(a, b *store.Model) int { return cmp.Compare(a.ID, b.ID) })
+	for _, m := range all.models {
+		all.byID[m.ID] = m
+	}
+	o.seen.Store(all)
+}
+
+func (o *offers) list(deployment string) *offer { return o.seen.Load().lists[deployment] }
+
+// find returns a model that has a folder here, or is offered. Where the list of a
+// deployment could not be had, it may have any.
+func (r *Runtime) find(id string) (*store.Model, error) {
+	m, err := r.store.Model(id)
+	if err == nil || sdk.CodeOf(err) != sdk.CodeNotFound {
+		return m, err
+	}
+	seen := r.offers.seen.Load()
+	if m, ok := seen.byID[id]; ok {
+		return m, nil
+	}
+	deployment, name, _ := strings.Cut(id, "/")
+	if list := seen.lists[deployment]; list != nil && list.err != nil && isOfferName(name) {
+		return offeredModel(deployment, sdk.Manifest{ID: name, Settings: map[string]any{"model": name}}), nil
+	}
+	return nil, err
+}
+
+// offerOf says what a model is that has no folder here.
+func (r *Runtime) offerOf(m *store.Model) *Offer {
+	deployment, _, _ := strings.Cut(m.ID, "/")
+	list := r.offers.list(deployment)
+	if m.Dir != "" || list == nil {
+		return nil
+	}
+	return &Offer{Engine: deployment, Fetched: list.fetched, Stale: list.err != nil, Err: list.err}
+}
+
+// isOfferName says whether a service's name of a model can stand in an id.
+func isOfferName(name string) bool {
+	return name != "" && len(name) <= 300 && !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`\?#%"'<>`, r) }) &&
+		!slices.Contains(strings.Split(name, "/"), "..")
+}
+
+// offeredModel is the model that a manifest of a service becomes.
+func offeredModel(deployment string, m sdk.Manifest) *store.Model {
+	name := m.ID
+	m.ID = deployment + "/" + name
+	m.Engine, m.Format, m.Sources, m.OwnedBy = deployment, "api", nil, cmp.Or(m.OwnedBy, deployment)
+	return &store.Model{ID: m.ID, Ready: true, Manifest: store.Complete(m, store.Defaults{ID: m.ID, Name: name})}
+}
+
+// RefreshOffers asks a deployment's service for its models, and keeps the list that
+// it had where that fails.
+//
+// Errors: [sdk.CodeNotFound] for no such deployment, [sdk.CodeUnsupported] for one
+// that offers no models, and those of [sdk.Lister].
+func (r *Runtime) RefreshOffers(ctx context.Context, id string) error {
+	if _, err := r.Engine(id); err != nil {
+		return err
+	}
+	d, err := r.Deployment(id)
+	if err != nil {
+		return err
+	}
+	manifests, err := r.askOffers(ctx, d)
+	if err != nil {
+		r.keepOffers(d, err)
+		return err
+	}
+	list := listOf(d, manifests, time.Now())
+	r.offers.put(d.ID, list)
+	r.events.emit(Event{Type: EventEngineModels, Engine: d.ID})
+	r.log.Info("models of a service listed", "engine", d.ID, "models", len(list.models))
+	r.saveOffers(d, list, manifests)
+	return nil
+}
+
+// listOf is a deployment's list of those models that are to be listed.
+func listOf(d Deployment, manifests []sdk.Manifest, fetched time.Time) *offer {
+	list := &offer{settings: settingsKey(d), fetched: fetched}
+	for _, m := range manifests {
+		if isOfferName(m.ID) && d.lists(m.ID) && len(list.models) < maxOffers {
+			list.models = append(list.models, offeredModel(d.ID, m))
+		}
+	}
+	return list
+}
+
+// keepOffers goes on with the list that there was, which is stale now.
+func (r *Runtime) keepOffers(d Deployment, err error) {
+	if sdk.CodeOf(err) == sdk.CodeUnsupported || sdk.CodeOf(err) == sdk.CodeCanceled {
+		return
+	}
+	list := offer{settings: settingsKey(d)}
+	if had := r.offers.list(d.ID); had != nil && had.settings == list.settings {
+		list = *had
+	}
+	list.err = err
+	r.offers.put(d.ID, &list)
+	r.log.Warn("models of a service not listed", "engine", d.ID, "error", err)
+}
+
+func (r *Runtime) askOffers(ctx context.Context, d Deployment) ([]sdk.Manifest, error) {
+	process, err := r.host.Connect(ctx, d.Deployment)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(process.Description.Capabilities, sdk.CapabilityModels) {
+		return nil, sdk.Errorf(sdk.CodeUnsupported, "The engine '%s' offers no models of its own: it loads those that have a file", d.ID)
+	}
+	return process.Models(ctx)
+}
+
+// lists says whether a service's model is to be listed.
+func (d Deployment) lists(name string) bool {
+	chosen, positive := false, false
+	for _, pattern := range d.Offers {
+		if out, not := strings.CutPrefix(pattern, "!"); not {
+			if matches(out, name) {
+				return false
+			}
+			continue
+		}
+		positive = true
+		chosen = chosen || matches(pattern, name)
+	}
+	return chosen || !positive
+}
+
+// offeredOnly is the error of a change to a model that has no file to be changed.
+func (r *Runtime) offeredOnly(id string) error {
+	m, err := r.find(id)
+	if err != nil || m.Dir != "" {
+		return nil
+	}
+	return store.Conflict(`The model '%.200s' is one that the engine '%s' offers, and has no file here; make one with POST /v1/models {"id": "my-model", "engine": %q, "settings": {"model": %q}}, or leave it out by "models" in the engine's file`,
+		m.ID, m.Manifest.Engine, m.Manifest.Engine, strings.TrimPrefix(m.ID, m.Manifest.Engine+"/"))
+}

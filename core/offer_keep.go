@@ -1,0 +1,130 @@
+package core
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/enginebay/enginebay/core/store"
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// offersTimeout bounds how long a service may take for its list, its plugin's start
+// included.
+const offersTimeout = time.Minute
+
+// savedOffers is the list of a deployment as it is kept in cache/offers/ID.json.
+type savedOffers struct {
+	Settings string         `json:"settings"`
+	Fetched  time.Time      `json:"fetched"`
+	Models   []sdk.Manifest `json:"models"`
+}
+
+// followOffers keeps the lists of the services until ctx ends: it looks at them
+// every minute, and when the deployments have changed.
+func (r *Runtime) followOffers(ctx context.Context) {
+	tried := map[string]time.Time{}
+	for tick := time.NewTicker(time.Minute); ; {
+		r.lookAtOffers(ctx, tried)
+		select {
+		case <-tick.C:
+		case <-r.offers.look:
+		case <-ctx.Done():
+			tick.Stop()
+			return
+		}
+	}
+}
+
+// lookAtOffers asks those services whose list is old, all at once.
+func (r *Runtime) lookAtOffers(ctx context.Context, tried map[string]time.Time) {
+	there := map[string]bool{}
+	for _, d := range r.offering() {
+		there[d.ID] = true
+		list := r.offers.list(d.ID)
+		if list == nil || list.settings != settingsKey(d) {
+			list = r.savedOffers(d)
+			r.offers.put(d.ID, list)
+			delete(tried, d.ID)
+		}
+		if list != nil && list.err == nil && time.Since(list.fetched) < offersLast || time.Since(tried[d.ID]) < offersRetry {
+			continue
+		}
+		tried[d.ID] = time.Now()
+		r.offers.refreshing.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, offersTimeout)
+			defer cancel()
+			_ = r.RefreshOffers(ctx, d.ID) // it is logged, and the list says so
+		})
+	}
+	for id := range r.offers.seen.Load().lists {
+		if !there[id] {
+			r.offers.put(id, nil)
+		}
+	}
+}
+
+// offering are the deployments that may offer models: those with a file, whose plugin
+// says that it can.
+func (r *Runtime) offering() (all []Deployment) {
+	plugins := r.host.Plugins()
+	for _, d := range Deployments(r.deployments, plugins, r.log) {
+		for _, p := range plugins {
+			if p.Name == d.Plugin && p.Err == nil && d.File != "" && d.Err == nil && slices.Contains(p.Capabilities, sdk.CapabilityModels) {
+				all = append(all, d)
+			}
+		}
+	}
+	return all
+}
+
+// wakeOffers has the lists looked at: the deployments have changed.
+func (r *Runtime) wakeOffers() {
+	select {
+	case r.offers.look <- struct{}{}:
+	default: // somebody has said so already
+	}
+}
+
+// settingsKey tells lists apart by what decides on them, secrets left out.
+func settingsKey(d Deployment) string {
+	text, _ := json.Marshal([]any{d.Plugin, d.Settings, d.Offers}) // of what came from JSON: it cannot fail
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
+}
+
+func (r *Runtime) offersFile(id string) string {
+	return filepath.Join(r.cache, "offers", id+".json")
+}
+
+// savedOffers is the list that an earlier run had; nil where there is none for the
+// deployment as it is now.
+func (r *Runtime) savedOffers(d Deployment) *offer {
+	text, err := os.ReadFile(r.offersFile(d.ID))
+	if err != nil {
+		return nil
+	}
+	var saved savedOffers
+	if json.Unmarshal(text, &saved) != nil || saved.Settings != settingsKey(d) {
+		return nil
+	}
+	return listOf(d, saved.Models, saved.Fetched)
+}
+
+func (r *Runtime) saveOffers(d Deployment, list *offer, models []sdk.Manifest) {
+	text, err := json.Marshal(savedOffers{list.settings, list.fetched, models})
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(r.offersFile(d.ID)), 0o700)
+	}
+	if err == nil {
+		err = store.WriteFile(r.offersFile(d.ID), text)
+	}
+	if err != nil {
+		r.log.Warn("list of a service not kept", "engine", d.ID, "error", err)
+	}
+}

@@ -1,0 +1,119 @@
+package core_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/enginebay/enginebay/core"
+	"github.com/enginebay/enginebay/core/store"
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// names are the ids of all models.
+func (h *house) names() string {
+	var ids []string
+	for _, m := range h.Models() {
+		ids = append(ids, m.ID)
+	}
+	return strings.Join(ids, " ")
+}
+
+// reopen opens the runtime of the same home again.
+func (h *house) reopen() {
+	h.t.Helper()
+	h.Close()
+	var err error
+	if h.Runtime, err = core.Open(core.Config{Home: h.home, PluginDirs: []string{plugins}, Log: h.logger}); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// TestOffers: the models of a service are listed without files and can be used; a file
+// of the same id goes first.
+func TestOffers(t *testing.T) {
+	h := open(t, core.Limits{}, map[string]string{"mine": ""})
+	h.write("engines/far.json", `{"engine": "echo", "settings": {"offers": ["org/big:free", "small", "small-preview", "odd name"]}, "models": ["*", "!*-preview"]}`)
+	h.write("models/far/small.json", `{"engine": "echo", "format": "api", "name": "a file"}`)
+	h.write("models/far/zoo.json", `{"engine": "echo", "format": "api"}`)
+	if err := h.RefreshOffers(t.Context(), "far"); err != nil {
+		t.Fatal(err)
+	}
+	h.until("all are listed", func() bool { return h.names() == "far/org/big:free far/small far/zoo mine" })
+	m, err := h.Model("far/org/big:free")
+	if err != nil || m.State != core.StateReady || m.Offer == nil || m.Offer.Engine != "far" || m.Offer.Stale || m.Manifest.Format != "api" || m.Manifest.OwnedBy != "echo" {
+		t.Errorf("%v: %+v", err, m)
+	}
+	if own, _ := h.Model("far/small"); own.Offer != nil || own.Manifest.Name != "a file" {
+		t.Errorf("a model with a file is taken for one that is offered: %+v", own)
+	}
+	h.use("far/org/big:free")
+	if m, _ := h.Model("far/org/big:free"); m.State != core.StateRunning || m.Deployment != "far" {
+		t.Errorf("it is %s by %q", m.State, m.Deployment)
+	}
+	if err := h.once("far/none", core.Ask{}); sdk.CodeOf(err) != sdk.CodeNotFound {
+		t.Errorf("a model that the service does not have: %v", err)
+	}
+	if _, err := h.Edit("far/org/big:free", func(*sdk.Manifest) error { return nil }); !isConflict(err) || !strings.Contains(err.Error(), `"engine": "far"`) {
+		t.Errorf("a change of what has no file: %v", err)
+	}
+	if _, err := h.Remove(t.Context(), "far/org/big:free", true); !isConflict(err) {
+		t.Errorf("its removal: %v", err)
+	}
+	if err := h.RefreshOffers(t.Context(), "echo"); sdk.CodeOf(err) != sdk.CodeUnsupported {
+		t.Errorf("an engine that offers nothing: %v", err)
+	}
+}
+
+func isConflict(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "has no file here") && errors.Is(err, store.ErrConflict)
+}
+
+// TestOffersAreKept over a restart, and are stale when the service cannot be asked: then
+// it may have any model.
+func TestOffersAreKept(t *testing.T) {
+	h := open(t, core.Limits{}, nil)
+	h.write("engines/far.json", `{"engine": "echo", "settings": {"offers": ["a", "b"]}}`)
+	if err := h.RefreshOffers(t.Context(), "far"); err != nil {
+		t.Fatal(err)
+	}
+	asked := h.log.count("models of a service listed")
+	h.reopen()
+	h.until("the list is back", func() bool { return h.names() == "far/a far/b" })
+	if h.log.count("models of a service listed") != asked {
+		t.Error("the service was asked again for a list that is new")
+	}
+	kept := filepath.Join(h.home, "cache/offers/far.json")
+	text, err := os.ReadFile(kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// the deployment changes, and its service cannot be asked
+	h.write("engines/far.json", `{"engine": "echo", "settings": {"offers": ["", "a"]}}`)
+	if err := h.RefreshOffers(t.Context(), "far"); sdk.CodeOf(err) != sdk.CodeUnavailable {
+		t.Fatalf("a list that cannot be had: %v", err)
+	}
+	if got := h.names(); got != "" {
+		t.Errorf("the list of another service is shown: %s", got)
+	}
+	h.use("far/any:thing")
+	if after, _ := os.ReadFile(kept); string(after) != string(text) {
+		t.Errorf("the list that was kept is gone")
+	}
+	for _, bad := range []string{"far/", "far/../x", "far/a b", "far/a?b"} {
+		if err := h.once(bad, core.Ask{}); sdk.CodeOf(err) != sdk.CodeNotFound {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+// TestOffersAreFoundAtTheStart, and those of a deployment that is switched off are not.
+func TestOffersAreFoundAtTheStart(t *testing.T) {
+	h := open(t, core.Limits{}, nil)
+	h.write("engines/far.json", `{"engine": "echo", "settings": {"offers": ["a"]}}`)
+	h.write("engines/off.json", `{"engine": "echo", "enabled": false, "settings": {"offers": ["b"]}}`)
+	h.reopen()
+	h.until("the list is there", func() bool { return h.names() == "far/a" })
+}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -29,19 +28,12 @@ const (
 // plugins starts each of them as the server would, in a temporary folder: what
 // runs is left alone.
 func (e *examination) plugins() {
-	temp, err := os.MkdirTemp("", "enginebay")
+	host, done, err := e.config.pluginHost()
 	if err != nil {
 		e.fail("plugins", "see whether there is room", "%v", err)
 		return
 	}
-	defer os.RemoveAll(temp)
-	host, err := pluginhost.New(pluginhost.Config{Dirs: e.config.plugins(), RunDir: filepath.Join(temp, "run"), DataDir: filepath.Join(temp, "data"),
-		Env: e.config.PluginEnv, Log: hclog.NewNullLogger()})
-	if err != nil {
-		e.fail("plugins", "see whether there is room", "%v", err)
-		return
-	}
-	defer host.Close()
+	defer done()
 	e.installed(host)
 	e.importers(host.Plugins())
 	whole := slices.DeleteFunc(host.Plugins(), func(p pluginhost.Plugin) bool { return p.Err != nil })

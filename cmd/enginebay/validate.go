@@ -1,26 +1,30 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/pluginhost"
 	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/schemas"
+	"github.com/enginebay/enginebay/sdk"
 )
 
-func newValidate() *cobra.Command {
+func newValidate(c *config) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate FILE…",
 		Short: "Check model files, deployments, plugin manifests and settings",
 		Long: `Check files against their schemas, without a server. A file in a folder "engines"
-or "importers" is a deployment, plugin.json a plugin's manifest, enginebay.yaml the
-settings, every other one a model file of any shape that there has been. Comments,
+or "importers" is a deployment, whose plugin is asked for its settings where it is
+installed, plugin.json a plugin's manifest, enginebay.yaml the settings, every other
+one a model file of any shape that there has been. Comments,
 trailing commas and missing outer braces of JSON are read with a warning.
 
 The exit status is 1 when a file has errors; warnings alone are no error.`,
@@ -34,10 +38,12 @@ The exit status is 1 when a file has errors; warnings alone are no error.`,
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ch := &checker{config: c, ctx: cmd.Context()}
+		defer ch.close()
 		findings := make([]finding, len(args))
 		bad := false
 		for i, file := range args {
-			findings[i] = check(file)
+			findings[i] = ch.check(file)
 			bad = bad || !findings[i].Valid
 		}
 		if err := report(cmd.OutOrStdout(), findings, *asJSON); err != nil {
@@ -70,8 +76,21 @@ type problem struct {
 	Message    string `json:"message"`
 }
 
-// check reads a file as the server would.
-func check(file string) finding {
+// checker reads files as the server would.
+type checker struct {
+	config *config
+	ctx    context.Context // of the one command that it serves
+	host   *pluginhost.Host
+	done   func()
+}
+
+func (c *checker) close() {
+	if c.done != nil {
+		c.done()
+	}
+}
+
+func (c *checker) check(file string) finding {
 	f := finding{File: file, Kind: "model"}
 	if filepath.Base(file) == configFile {
 		err := values{}.file(file)
@@ -79,18 +98,38 @@ func check(file string) finding {
 	}
 	doc, err := store.ReadFile(file, file)
 	var warnings schemas.Problems
+	kind, isDeployment := deploymentKinds[filepath.Base(filepath.Dir(absolute(file)))]
 	switch {
 	case filepath.Base(file) == pluginhost.ManifestFile:
 		f.Kind = "plugin"
 		warnings, err = against(doc, schemas.Plugin(), err)
-	case slices.Contains([]string{"engines", "importers"}, filepath.Base(filepath.Dir(absolute(file)))):
+	case isDeployment:
 		f.Kind = "deployment"
-		warnings, err = against(doc, schemas.Deployment(), err)
+		if err == nil {
+			warnings, err = c.deployment(doc, kind)
+		}
 	case err == nil:
 		_, warnings, err = store.ReadManifest(doc)
 	}
 	f.Errors, f.Warnings, f.Valid = problems(err), problems(warnings.Err()), err == nil
 	return f
+}
+
+// deploymentKinds are the folders of deployments' files.
+var deploymentKinds = map[string]sdk.Kind{"engines": sdk.KindEngine, "importers": sdk.KindImporter}
+
+// deployment checks a deployment's file, with the plugin's own schema where that can
+// be asked. No plugin being installed is said of no file: it is not the file's fault.
+func (c *checker) deployment(doc *schemas.Document, kind sdk.Kind) (schemas.Problems, error) {
+	if c.host == nil && usable(c.config.load()) {
+		c.host, c.done, _ = c.config.pluginHost()
+	}
+	if c.host == nil || len(c.host.Plugins()) == 0 {
+		return against(doc, schemas.Deployment(), nil)
+	}
+	id := strings.TrimSuffix(filepath.Base(doc.Name), ".json")
+	wrong, warnings := core.CheckDeployment(c.ctx, c.host, kind, id, doc)
+	return warnings, wrong.Err()
 }
 
 func against(doc *schemas.Document, schema *schemas.Schema, err error) (schemas.Problems, error) {

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/enginebay/enginebay/core/pluginhost"
+)
+
+// pluginHost runs plugins as the server would, in a temporary folder: what runs is
+// left alone. done stops them.
+func (c *config) pluginHost() (host *pluginhost.Host, done func(), err error) {
+	temp, err := os.MkdirTemp("", "enginebay")
+	if err != nil {
+		return nil, nil, err
+	}
+	host, err = pluginhost.New(pluginhost.Config{Dirs: c.plugins(), RunDir: filepath.Join(temp, "run"), DataDir: filepath.Join(temp, "data"),
+		Env: c.PluginEnv, Log: hclog.NewNullLogger()})
+	if err != nil {
+		os.RemoveAll(temp)
+		return nil, nil, err
+	}
+	return host, func() { host.Close(); os.RemoveAll(temp) }, nil
+}

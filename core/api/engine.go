@@ -1,12 +1,14 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -14,10 +16,27 @@ import (
 // change is hidden in it.
 type engineDetails struct {
 	engineInfo
-	File map[string]any `json:"file"` // null where there is none
+	File      map[string]any   `json:"file"` // null where there is none
+	Effective *engineEffective `json:"effective,omitempty"`
 }
 
-// showEngine answers GET /v1/engines/{id}.
+// engineEffective is what every model of an engine starts from, and which of its
+// secrets are there.
+type engineEffective struct {
+	Settings   map[string]core.Value  `json:"settings"` // null where Error says why
+	Parameters map[string]core.Value  `json:"parameters"`
+	Secrets    map[string]secretState `json:"secrets"`
+	Error      string                 `json:"error,omitempty"`
+}
+
+type secretState struct {
+	Set    bool   `json:"set"`
+	Origin string `json:"origin"`
+	Error  string `json:"error,omitempty"`
+}
+
+// showEngine answers GET /v1/engines/{id}; with ?effective=true also what its models
+// start from.
 func (s *Server) showEngine(c *fiber.Ctx) error { return s.sendEngine(c, engineID(c)) }
 
 // engineID is the id of the route; one that cannot be decoded is nobody's.
@@ -40,7 +59,32 @@ func (s *Server) sendEngine(c *fiber.Ctx, id string) error {
 	if err != nil && e.Err == nil { // otherwise the engine's own error says it
 		return err
 	}
-	return c.JSON(engineDetails{infoOf(e), content})
+	details := engineDetails{engineInfo: infoOf(e), File: content}
+	if c.Query("effective") == "true" {
+		if details.Effective, err = s.engineEffective(ctx, id); err != nil {
+			return engineFaultOf(err)
+		}
+	}
+	return c.JSON(details)
+}
+
+func (s *Server) engineEffective(ctx context.Context, id string) (*engineEffective, error) {
+	e, err := s.runtime.EffectiveEngine(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	shown := &engineEffective{Settings: e.Settings, Parameters: e.Parameters, Secrets: map[string]secretState{}}
+	if e.Err != nil {
+		shown.Error = core.Reason(e.Err)
+	}
+	for name, state := range e.Secrets {
+		info := secretState{Set: state.Err == nil, Origin: state.Origin}
+		if state.Err != nil {
+			info.Error = state.Err.Error()
+		}
+		shown.Secrets[name] = info
+	}
+	return shown, nil
 }
 
 // putEngine answers PUT /v1/engines/{id}: the content of its file.

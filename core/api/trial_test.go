@@ -22,7 +22,17 @@ func TestEngineTrial(t *testing.T) {
 		{"no JSON", "POST", "/v1/engines/echo/test", `{`, 400, "cannot be read", "invalid_json"},
 		{"another way", "GET", "/v1/engines/echo/test", "", 405, "", "method_not_allowed"},
 	})
-	for _, path := range []string{"/v1/engines", "/v1/engines/keyed", "/metrics"} {
+	b.write("engines/unset.json", `{"engine": "echo", "secrets": {"api_key": "env:NOT_SET_ANYWHERE"}}`)
+	b.write("engines/settings.json", `{"engine": "echo", "settings": {"tokens": 3, "ignore_sigterm": true, "my_token": "`+secret+`"}, "parameters": {"top_p": 0.5}}`)
+	b.walk(t, []step{
+		{"a secret that is there", "GET", "/v1/engines/keyed?effective=true", "", 200, `"secrets":{"api_key":{"set":true,"origin":"engine"}}`, ""},
+		{"one that is not", "GET", "/v1/engines/unset?effective=true", "", 200, `"secrets":{"api_key":{"set":false,"origin":"engine","error":"the environment variable NOT_SET_ANYWHERE is not set"}}`, ""},
+		{"a setting of the file", "GET", "/v1/engines/settings?effective=true", "", 200, `"tokens":{"value":3,"origin":"engine"}`, ""},
+		{"a default", "GET", "/v1/engines/settings?effective=true", "", 200, `"ctx_len":{"value":4096,"origin":"default"}`, ""},
+		{"a parameter", "GET", "/v1/engines/settings?effective=true", "", 200, `"top_p":{"value":0.5,"origin":"engine"}`, ""},
+		{"what only a person may change", "GET", "/v1/engines/settings?effective=true", "", 200, `"ignore_sigterm":{"value":"(hidden)","origin":"engine"}`, ""},
+	})
+	for _, path := range []string{"/v1/engines", "/v1/engines/keyed", "/v1/engines/keyed?effective=true", "/v1/engines/settings?effective=true", "/metrics"} {
 		if _, body := b.do("GET", path, ""); strings.Contains(body, secret) {
 			t.Errorf("GET %s shows a secret: %s", path, body)
 		}

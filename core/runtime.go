@@ -19,6 +19,7 @@ import (
 	"github.com/enginebay/enginebay/core/download"
 	"github.com/enginebay/enginebay/core/pluginhost"
 	"github.com/enginebay/enginebay/core/store"
+	"github.com/enginebay/enginebay/schemas"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -346,6 +347,12 @@ func first(s []string) string {
 
 // Plugins returns the plugins that are installed.
 func (r *Runtime) Plugins() []pluginhost.Plugin { return r.host.Plugins() }
+
+// PluginSettings returns the schema of a plugin's settings; nil where it takes none.
+// The plugin is started for it once. [sdk.CodeNotFound]: it is not installed.
+func (r *Runtime) PluginSettings(ctx context.Context, name string) (*schemas.Schema, error) {
+	return r.host.Schema(ctx, name)
+}
 
 // ApplyLogLevels tells the plugins that run the levels of their loggers anew.
 func (r *Runtime) ApplyLogLevels() { r.host.ApplyLogLevels() }

@@ -88,6 +88,9 @@ func (s *Schema) checkDefaults() error {
 	return nil
 }
 
+// MarshalJSON returns the schema as it was compiled from.
+func (s *Schema) MarshalJSON() ([]byte, error) { return json.Marshal(s.root.here) }
+
 // Properties returns the names of the top level properties, sorted.
 func (s *Schema) Properties() []string { return s.root.names() }
 

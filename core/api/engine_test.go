@@ -86,3 +86,14 @@ func TestEngineFile(t *testing.T) {
 		t.Errorf("files: %s", got)
 	}
 }
+
+// TestPlugin: what a form for an engine's settings is made of.
+func TestPlugin(t *testing.T) {
+	b := newBay(t, nil)
+	b.walk(t, []step{
+		{"an engine", "GET", "/v1/plugins/echo", "", 200, `"default":4096,"description":"Context length that it claims, in tokens.","minimum":1,"type":"integer"`, ""},
+		{"what only a person may set", "GET", "/v1/plugins/echo", "", 200, `"x-scope":"deployment"`, ""},
+		{"an importer without any", "GET", "/v1/plugins/shelf", "", 200, `"settings":null`, ""},
+		{"nobody", "GET", "/v1/plugins/nope", "", 404, "There is no plugin 'nope'; GET /v1/plugins lists", "plugin_not_found"},
+	})
+}

@@ -1,10 +1,15 @@
 package api
 
 import (
+	"fmt"
+	"net/http"
+	"slices"
+
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/pluginhost"
+	"github.com/enginebay/enginebay/schemas"
 )
 
 // engineInfo is a deployment as the API shows it. No setting is in it: one might
@@ -86,11 +91,40 @@ type pluginInfo struct {
 func (s *Server) listPlugins(c *fiber.Ctx) error {
 	list := []pluginInfo{}
 	for _, p := range s.runtime.Plugins() {
-		info := pluginInfo{Plugin: p, Object: "plugin"}
-		if p.Err != nil {
-			info.Error = core.Reason(p.Err)
-		}
-		list = append(list, info)
+		list = append(list, pluginInfoOf(p))
 	}
 	return c.JSON(fiber.Map{"object": "list", "data": list})
+}
+
+func pluginInfoOf(p pluginhost.Plugin) pluginInfo {
+	info := pluginInfo{Plugin: p, Object: "plugin"}
+	if p.Err != nil {
+		info.Error = core.Reason(p.Err)
+	}
+	return info
+}
+
+// pluginDetails is one plugin with the JSON Schema of its settings.
+type pluginDetails struct {
+	pluginInfo
+	Settings *schemas.Schema `json:"settings"` // null where it takes none, or cannot be asked
+}
+
+// showPlugin answers GET /v1/plugins/{name}.
+func (s *Server) showPlugin(c *fiber.Ctx) error {
+	name := engineID(c)
+	all := s.runtime.Plugins()
+	i := slices.IndexFunc(all, func(p pluginhost.Plugin) bool { return p.Name == name })
+	if i < 0 {
+		return fault(http.StatusNotFound, fmt.Sprintf("There is no plugin '%.100s'; GET /v1/plugins lists those that are installed", name), "", "plugin_not_found")
+	}
+	ctx, done := clientContext(c.Context().Conn())
+	defer done()
+	details := pluginDetails{pluginInfo: pluginInfoOf(all[i])}
+	settings, err := s.runtime.PluginSettings(ctx, name)
+	if err != nil && details.Error == "" {
+		details.Error = core.Reason(err)
+	}
+	details.Settings = settings
+	return c.JSON(details)
 }

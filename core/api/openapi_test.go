@@ -100,7 +100,7 @@ func TestDescribedRoutesAnswer(t *testing.T) {
 		for method, op := range item.Operations() {
 			t.Run(method+" "+path, func(t *testing.T) {
 				body, kind := exampleOf(op, files.URL+"/my-model.Q4_K_M.gguf")
-				path := strings.NewReplacer("{model}", "m", "{engine}", "spare").Replace(path) + queryOf(op, files.URL+"/my-model.Q4_K_M.gguf")
+				path := strings.NewReplacer("{model}", "m", "{engine}", "spare", "{plugin}", "echo").Replace(path) + queryOf(op, files.URL+"/my-model.Q4_K_M.gguf")
 				b.write("models/m/model.json", model) // another route may have removed them
 				b.write("engines/spare.json", `{"engine": "echo"}`)
 				status, got := b.conforms(t, router, method, path, body, kind)

@@ -105,6 +105,7 @@ func (s *Server) routes() []route {
 		{"DELETE", "/v1/engines/:id", keyed, s.deleteEngine},
 		{"POST", "/v1/engines/:id/test", keyed, s.testEngine},
 		{"GET", "/v1/plugins", keyed, s.listPlugins},
+		{"GET", "/v1/plugins/:id", keyed, s.showPlugin},
 		{"GET", "/v1/system", keyed, s.showSystem},
 	}
 	all = append(all, s.aliases()...)

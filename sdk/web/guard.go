@@ -8,12 +8,14 @@ import (
 	"net/url"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/enginebay/enginebay/sdk"
 )
 
 // guard decides which addresses are called.
 type guard struct {
+	timeout  time.Duration // of a connection; 0 is none
 	all      bool
 	prefixes []netip.Prefix
 	hosts    map[string]bool // "localhost", "localhost:8080", "10.0.0.1:8080"
@@ -56,7 +58,7 @@ func (g *guard) allow(text string) error {
 // dial connects without a proxy. The check comes after DNS, for each address
 // that is tried, so a name cannot lead to another one than was looked at.
 func (g *guard) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	d := net.Dialer{Timeout: dialTimeout}
+	d := net.Dialer{Timeout: g.timeout}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err

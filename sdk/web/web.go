@@ -13,6 +13,7 @@
 package web
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -51,6 +52,14 @@ type Config struct {
 	// HTTP1 keeps HTTP/2 out, which would send all that goes to one server over one
 	// connection. Many connections at once are what makes a download fast.
 	HTTP1 bool
+
+	// Connect bounds how long a connection may take, with its TLS, and Header how long
+	// the first line of an answer; below 0 is no bound. 0 is the usual for a catalogue.
+	Connect, Header time.Duration
+
+	// Idle is how many connections to one server are kept for the next call; 0 is
+	// the usual for a catalogue.
+	Idle int
 }
 
 // The time-outs. A catalogue may think for a while before its first line.
@@ -80,9 +89,10 @@ func New(c Config) (*http.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	direct, proxied := transport(roots, c.HTTP1), transport(roots, c.HTTP1)
+	direct, proxied := c.transport(roots), c.transport(roots)
+	guard.timeout = bound(c.Connect, dialTimeout)
 	direct.DialContext = guard.dial
-	proxied.DialContext = (&net.Dialer{Timeout: dialTimeout}).DialContext
+	proxied.DialContext = (&net.Dialer{Timeout: guard.timeout}).DialContext
 	proxied.Proxy = proxy.always
 	agent := c.UserAgent
 	if agent == "" {
@@ -92,18 +102,24 @@ func New(c Config) (*http.Client, error) {
 	return &http.Client{Transport: caller, CheckRedirect: checkRedirect}, nil
 }
 
-func transport(roots *x509.CertPool, http1 bool) *http.Transport {
+// bound is a time-out as it is asked for; 0 is none.
+func bound(asked, usual time.Duration) time.Duration {
+	return max(0, cmp.Or(asked, usual))
+}
+
+func (c Config) transport(roots *x509.CertPool) *http.Transport {
+	idle := cmp.Or(c.Idle, 16)
 	return &http.Transport{
 		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:    tlsTimeout,
-		ResponseHeaderTimeout:  headerTimeout,
+		TLSHandshakeTimeout:    bound(c.Connect, tlsTimeout),
+		ResponseHeaderTimeout:  bound(c.Header, headerTimeout),
 		ExpectContinueTimeout:  time.Second,
 		IdleConnTimeout:        idleTimeout,
-		MaxIdleConns:           64,
-		MaxIdleConnsPerHost:    16,
+		MaxIdleConns:           4 * idle,
+		MaxIdleConnsPerHost:    idle,
 		MaxResponseHeaderBytes: 256 << 10,
 		DisableCompression:     true,
-		ForceAttemptHTTP2:      !http1,
+		ForceAttemptHTTP2:      !c.HTTP1,
 	}
 }
 

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/web"
+)
+
+// A fault is an error in OpenAI's form, with what the service said of it.
+type fault struct {
+	status    int
+	after     time.Duration // how long to wait; 0 where it was not said
+	requestID string        // the service's
+
+	Message string  `json:"message"`
+	Type    string  `json:"type"`
+	Param   *string `json:"param"`
+	Code    *string `json:"code"`
+}
+
+func (f *fault) Error() string { return f.Message }
+
+// refuse makes the fault of a request that is wrong; param and code may be empty.
+func refuse(param, code, format string, args ...any) *fault {
+	return &fault{status: http.StatusBadRequest, Message: fmt.Sprintf(format, args...), Param: orNil(param), Code: orNil(code)}
+}
+
+// failed makes the fault of a service that did not do its part.
+func failed(status int, code, format string, args ...any) *fault {
+	return &fault{status: status, Message: fmt.Sprintf(format, args...), Code: orNil(code)}
+}
+
+func orNil(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+// body is the fault as OpenAI writes one.
+func (f *fault) body() []byte {
+	out := *f
+	if out.Type == "" {
+		out.Type = "invalid_request_error"
+		if f.status >= http.StatusInternalServerError {
+			out.Type = "server_error"
+		}
+	}
+	if f.requestID != "" {
+		out.Message += " (request id " + f.requestID + ")"
+	}
+	text, _ := json.Marshal(map[string]any{"error": &out}) // of texts: it cannot fail
+	return text
+}
+
+func (f *fault) write(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	if f.requestID != "" {
+		w.Header().Set("X-Upstream-Request-Id", f.requestID)
+	}
+	if f.after > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(f.after.Seconds()))))
+	}
+	w.WriteHeader(f.status)
+	_, _ = w.Write(f.body())
+}
+
+// event is the fault as the last event of a stream, in the form that clients of
+// the operation understand. What stood before may be half a line.
+func (f *fault) event(op sdk.Operation) []byte {
+	switch op {
+	case sdk.OpMessages:
+		text, _ := json.Marshal(map[string]any{"type": "error", "error": map[string]any{"type": "api_error", "message": f.Message}})
+		return fmt.Appendf(nil, "\n\nevent: error\ndata: %s\n\n", text)
+	case sdk.OpResponses:
+		text, _ := json.Marshal(map[string]any{"type": "error", "code": f.Code, "message": f.Message, "param": f.Param, "sequence_number": 0})
+		return fmt.Appendf(nil, "\n\nevent: error\ndata: %s\n\n", text)
+	}
+	return fmt.Appendf(nil, "\n\ndata: %s\n\n", f.body())
+}
+
+// broken makes a fault of an error between the plugin and the service.
+func (u *upstream) broken(err error) *fault {
+	var said *fault
+	var refused *web.Error
+	var coded *sdk.Error
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &said):
+		return said
+	case errors.As(err, &large):
+		return failed(http.StatusRequestEntityTooLarge, "request_too_large", "The request is larger than %d MiB", maxBody>>20)
+	case errors.Is(err, errFirstByte):
+		return failed(http.StatusGatewayTimeout, "upstream_timeout", "%s did not answer within %v; the setting first_byte_timeout says how long it may take", u.row.name, time.Duration(u.FirstByteTimeout))
+	case errors.Is(err, errIdle):
+		return failed(http.StatusGatewayTimeout, "upstream_timeout", "%s went silent for %v in the middle of its answer; the setting idle_timeout says how long it may", u.row.name, time.Duration(u.IdleTimeout))
+	case errors.Is(err, context.Canceled):
+		return failed(http.StatusServiceUnavailable, "canceled", "The request was called off")
+	case errors.As(err, &refused):
+		return failed(http.StatusBadGateway, "upstream_refused", "'%s' is in a private or reserved network, or no address of a host; the operator can name it as base_url or in origins of engines/%s.json", refused.Host, u.account.id)
+	case errors.As(err, &coded) && coded.Code == sdk.CodeUnauthorized:
+		return failed(http.StatusBadGateway, "upstream_unauthorized", "%s", coded.Message)
+	case errors.As(err, &coded):
+		return failed(http.StatusBadGateway, "upstream_unreachable", "%s", coded.Message)
+	}
+	return u.unreachable(err)
+}
+
+// unreachable is a service that cannot be called, or that broke off. The error
+// itself names addresses and is for the log.
+func (u *upstream) unreachable(err error) *fault {
+	u.log.Warn("service not reached", "provider", u.row.name, "model", u.id, "error", u.account.scrub(err.Error()))
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return failed(http.StatusBadGateway, "upstream_broken", "%s broke off in the middle of its answer; ask again", u.row.name)
+	}
+	var slow interface{ Timeout() bool }
+	if errors.As(err, &slow) && slow.Timeout() {
+		return failed(http.StatusGatewayTimeout, "upstream_timeout", "%s at %s cannot be reached in time; check the network, and the proxy where there is one", u.row.name, web.Origin(u.base))
+	}
+	return failed(http.StatusBadGateway, "upstream_unreachable", "%s at %s cannot be reached; check base_url, the network, and the proxy where there is one", u.row.name, web.Origin(u.base))
+}
+
+// do sends a request that a dialect has made. What is no 2xx is a *fault.
+func (u *upstream) do(r *http.Request) (*http.Response, error) {
+	resp, err := u.client.Transport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
+		if packed := resp.Header.Get("Content-Encoding"); packed != "" && packed != "identity" {
+			resp.Body.Close()
+			return nil, failed(http.StatusBadGateway, "upstream_broken", "%s packs its answer as %.20q, which nobody asked for", u.row.name, packed)
+		}
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxError)) // half of it may say enough
+	return nil, u.said(resp.StatusCode, resp.Header, body)
+}
+
+// post asks the service with a JSON body.
+func (u *upstream) post(r *http.Request, address string, body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(r.Context(), http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	u.pass(req, r)
+	return u.do(req)
+}
+
+// pass hands on what ties the logs of both sides together.
+func (u *upstream) pass(to, from *http.Request) {
+	if id := from.Header.Get("X-Request-Id"); id != "" {
+		to.Header.Set("X-Request-Id", id)
+	}
+}

@@ -19,7 +19,7 @@ func keepByHand(schema *schemas.Schema, content, old map[string]any) error {
 	settings, before := settingsOf(content), settingsOf(old)
 	var scoped []string
 	for _, name := range slices.Concat(slices.Collect(maps.Keys(settings)), slices.Collect(maps.Keys(before))) {
-		if byHandOnly(schema, name) {
+		if guarded(schema, name) {
 			scoped = append(scoped, name)
 		}
 	}

@@ -157,11 +157,21 @@ func effective(schema *schemas.Schema, d Deployment, m *store.Model, start map[s
 	return settings, nil
 }
 
-// byHandOnly says whether only a deployment's file may have a setting. Go's JSON
-// takes names in other letters for it too, and a plugin may be written in Go.
-func byHandOnly(schema *schemas.Schema, name string) bool {
+// byHandOnly says whether only a deployment's file may have a setting.
+func byHandOnly(schema *schemas.Schema, name string) bool { return scoped(schema, name, "deployment") }
+
+// guarded says whether a deployment's value of a setting is changed by hand only:
+// one that nobody else may have, or one that the plugin checks where it comes from a
+// model's file, such as the address to which the deployment's keys go.
+func guarded(schema *schemas.Schema, name string) bool {
+	return scoped(schema, name, "deployment", "guarded")
+}
+
+// scoped says whether a setting has one of some scopes. Go's JSON takes names in
+// other letters for it too, and a plugin may be written in Go.
+func scoped(schema *schemas.Schema, name string, scopes ...string) bool {
 	return schema != nil && slices.ContainsFunc(schema.Properties(), func(known string) bool {
-		return strings.EqualFold(known, name) && schema.Scope(known) == "deployment"
+		return strings.EqualFold(known, name) && slices.Contains(scopes, schema.Scope(known))
 	})
 }
 

@@ -24,7 +24,9 @@ type Plugin struct {
 	// takes. The core validates and fills in defaults before the plugin sees
 	// any. A property with "x-scope": "deployment" can be set in a deployment
 	// file only, never by a model file or a request: use it for whatever names
-	// a program, an address or a secret. Empty means that it takes none.
+	// a program, an address or a secret. One with "x-scope": "guarded" may stand in a
+	// model file too, and the plugin decides whether it trusts that; in a deployment
+	// only a person changes it. Empty means that it takes none.
 	Settings json.RawMessage
 
 	// Engine and Importer: at least one is set.

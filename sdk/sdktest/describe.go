@@ -64,8 +64,8 @@ func schema(t *testing.T, data []byte) {
 		if property.Description == "" {
 			t.Errorf("setting %s has no description", name)
 		}
-		if property.Scope != "" && property.Scope != "deployment" {
-			t.Errorf("setting %s has the x-scope %q; there is only \"deployment\"", name, property.Scope)
+		if !slices.Contains([]string{"", "deployment", "guarded"}, property.Scope) {
+			t.Errorf("setting %s has the x-scope %q; there are only \"deployment\" and \"guarded\"", name, property.Scope)
 		}
 	}
 }

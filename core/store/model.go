@@ -102,9 +102,13 @@ func (m *Model) path() string {
 // Remote says whether the model lives with somebody else and has no weights here.
 func (m *Model) Remote() bool { return m.Manifest.Format == "api" }
 
-// Request is what an engine learns of the model.
+// Request is what an engine learns of the model. The id in its manifest is that of
+// the file, where it has one: older files name a remote model so.
 func (m *Model) Request() sdk.Model {
-	return sdk.Model{ID: cmp.Or(m.variantOf, m.ID), Dir: m.Dir, Files: m.Files, MMProj: m.MMProj, Manifest: m.Manifest}
+	id := cmp.Or(m.variantOf, m.ID)
+	manifest := m.Manifest
+	manifest.ID = cmp.Or(m.alias, id)
+	return sdk.Model{ID: id, Dir: m.Dir, Files: m.Files, MMProj: m.MMProj, Manifest: manifest}
 }
 
 // JSON is the canonical manifest with every key present, as the API shows it.

@@ -62,6 +62,24 @@ func TestVariant(t *testing.T) {
 	}
 }
 
+// TestRequestID: the engine learns the id that the file gives beside that of the
+// folder; of a variant too.
+func TestRequestID(t *testing.T) {
+	s := open(t, plant(t, tree{"groq-llama2-70b/model.json": `{"id": "llama2-70b-4096", "format": "api"}`, "plain/model.json": `{"format": "api"}`}))
+	for id, want := range map[string]string{"groq-llama2-70b": "llama2-70b-4096", "plain": "plain"} {
+		m, err := s.Model(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if req := m.Request(); req.ID != id || req.Manifest.ID != want || m.Manifest.ID != id {
+			t.Errorf("%s: the engine calls it %s, its file %s", id, req.ID, req.Manifest.ID)
+		}
+		if req := m.Variant(id+"@east", "east", nil).Request(); req.ID != id || req.Manifest.ID != want {
+			t.Errorf("a variant of %s: the engine calls it %s, its file %s", id, req.ID, req.Manifest.ID)
+		}
+	}
+}
+
 // TestTargetProblem: what is wrong with a target has the place in the file.
 func TestTargetProblem(t *testing.T) {
 	m, err := open(t, plant(t, tree{"m/m.json": "{\"targets\": [\n  {\"model\": \"a\"},\n  {\"weight\": 2, \"engine\": \"b\"}\n]}"})).Model("m")

@@ -28,8 +28,8 @@ build: ## the program, build/enginebay, and the plugins beside it
 		$(GO) build -trimpath -ldflags '-s -w' -o build/examples/$$p/ ./examples/$$p; \
 		cp examples/$$p/plugin.json build/examples/$$p/; done
 
-llamacpp: ## a real llama-server for the llamacpp plugin, where none is installed
-	@sh plugins/engine-llamacpp/llamacpp.sh $(LLAMACPP)
+llamacpp: ## a real llama-server for the llamacpp plugin, where none is installed (VULKAN=1: one for GPUs, with their drivers)
+	@sh plugins/engine-llamacpp/llamacpp.sh $(if $(filter-out 0,$(VULKAN)),--vulkan )$(LLAMACPP)
 
 run: build llamacpp ## build all, and start the server with a tiny real model
 	@mkdir -p -m 700 $(HOME_DIR) && mkdir -p $(HOME_DIR)/models/tiny-guide

@@ -1,5 +1,8 @@
 #!/bin/sh
-# llamacpp.sh DIR - put a working llama-server at DIR/bin/llama-server.
+# llamacpp.sh [--vulkan] DIR - put a working llama-server at DIR/bin/llama-server.
+#
+# With --vulkan it is one that computes on GPUs by Vulkan, with Mesa's drivers for them, and one of those drivers is the
+# processor itself (lavapipe); the steps 1 and 2 then count for one that has that only. About 90 MB more to fetch.
 #
 #   1. DIR/bin/llama-server works already: nothing to do.
 #   2. $LLAMA_SERVER, or a llama-server on the PATH: DIR/bin/llama-server becomes a link to it.
@@ -17,12 +20,14 @@ me=llamacpp.sh
 say() { printf '%s: %s\n' "$me" "$*"; }
 die() { printf '%s: %s\n' "$me" "$*" >&2; exit 1; }
 
+vulkan=
+if [ "${1:-}" = --vulkan ]; then vulkan=1; shift; fi
 if [ $# -ne 1 ] || [ -z "$1" ]; then
-    echo "usage: $me DIR" >&2
+    echo "usage: $me [--vulkan] DIR" >&2
     exit 2
 fi
 case $1 in
-    -*) echo "usage: $me DIR" >&2; exit 2 ;;
+    -*) echo "usage: $me [--vulkan] DIR" >&2; exit 2 ;;
     /*) dir=$1 ;;
     *)  dir=$(pwd)/$1 ;;
 esac
@@ -38,8 +43,11 @@ case ${dir##*/} in
 esac
 server=$dir/bin/llama-server
 
-# works FILE: it is an executable whose --version succeeds.
-works() { [ -f "$1" ] && [ -x "$1" ] && "$1" --version </dev/null >/dev/null 2>&1; }
+# works FILE: it is an executable whose --version succeeds, and has what is wanted.
+works() {
+    [ -f "$1" ] && [ -x "$1" ] && "$1" --version </dev/null >/dev/null 2>&1 || return 1
+    [ -z "$vulkan" ] || "$1" -lv 4 --list-devices </dev/null 2>&1 | grep -Eq 'loaded Vulkan backend|^ +Vulkan[0-9]'
+}
 
 # build FILE: the build that its --version names.
 build() { "$1" --version </dev/null 2>&1 | sed -n 's/^version: *//p' | head -n 1; }
@@ -86,8 +94,9 @@ if [ -n "$found" ]; then
         *) found=$(cd "$(dirname "$found")" && pwd)/$(basename "$found") ;;
     esac
     if [ "$found" != "$server" ] && works "$found"; then link "$found"; fi
-    [ -z "${LLAMA_SERVER:-}" ] || die "LLAMA_SERVER does not run: '$found --version' fails"
-    say "leaving out $why: '$found --version' fails" >&2
+    fails="'$found --version' fails${vulkan:+, or it has no Vulkan backend}"
+    [ -z "${LLAMA_SERVER:-}" ] || die "LLAMA_SERVER will not do: $fails"
+    say "leaving out $why: $fails" >&2
 fi
 
 # 3. from Debian
@@ -284,7 +293,7 @@ done <"$work/sources"
 
 ok=
 for try in 1 2 3; do
-    if aptget -y --download-only install $package; then ok=1; break; fi
+    if aptget -y --download-only install $package ${vulkan:+libggml0-backend-vulkan mesa-vulkan-drivers}; then ok=1; break; fi
     [ $try = 3 ] || sleep 2
 done
 [ -n "$ok" ] || fail "cannot fetch $package and what it needs"
@@ -316,18 +325,28 @@ unpack() {
     done
     [ $n -gt 0 ] || fail "no CPU backend in the packages"
 
+    # Where the machine has no Vulkan driver of its own, Mesa's from the packages are used.
+    drivers=
+    [ -z "$vulkan" ] || drivers='own=${VK_DRIVER_FILES:-}${VK_ICD_FILENAMES:-}
+for f in /etc/vulkan/icd.d/*.json /usr/share/vulkan/icd.d/*.json /usr/local/share/vulkan/icd.d/*.json; do [ ! -e "$f" ] || own=$f; done
+[ -n "$own" ] || export VK_DRIVER_FILES="$R/root/usr/share/vulkan/icd.d"
+'
     cat >"$stage/bin/llama-server" <<END
 #!/bin/sh
-R=\$(readlink -f -- "\$0") && R=\${R%/*/*} && L=\$R/$lib && exec "\$L/$loader" --library-path "\$L:\$L/llama" --argv0 llama-server "\$R/root/usr/bin/llama-server" "\$@"
+R=\$(readlink -f -- "\$0") && R=\${R%/*/*} && L=\$R/$lib || exit 1
+${drivers}exec "\$L/$loader" --library-path "\$L:\$L/llama" --argv0 llama-server "\$R/root/usr/bin/llama-server" "\$@"
 END
     chmod 755 "$stage/bin/llama-server" || exit 1
     "$stage/bin/llama-server" --version </dev/null >>"$log" 2>&1
 }
 
 # wget and what it needs is not for llama-server; where a later one needs some of it after all, all is unpacked.
+# Mesa's drivers need some of it.
 lib=root/usr/lib/$triple
-unpack '^(wget|debconf|openssl-provider.*|libgnutls.*|libp11-kit.*|libtasn1.*|libhogweed.*|libnettle.*|libgmp.*|libpsl.*|libidn2.*|libunistring.*|libpcre2.*|libffi.*|libuuid.*)$' ||
-    unpack '^$' || fail "the unpacked llama-server does not run"
+skip='^(wget|debconf|openssl-provider.*|libgnutls.*|libp11-kit.*|libtasn1.*|libhogweed.*|libnettle.*|libgmp.*|libpsl.*|libidn2.*|libunistring.*|libpcre2.*|libffi.*|libuuid.*)$'
+[ -z "$vulkan" ] || skip='^(wget|debconf)$'
+unpack "$skip" || unpack '^$' || fail "the unpacked llama-server does not run"
+works "$stage/bin/llama-server" || fail "the unpacked llama-server has no Vulkan backend"
 ran=$(build "$stage/bin/llama-server")
 printf '%s\n' "$version" >"$stage/VERSION"
 rm -rf "$work"

@@ -104,8 +104,13 @@ func (d Deployment) of(doc *schemas.Document, log hclog.Logger) Deployment {
 		log.Warn("deployment file", "warning", hint.Error())
 	}
 	d.Plugin = cmp.Or(store.EngineName(content.Engine), content.Importer, d.Plugin)
-	d.Description, d.Settings, d.Parameters, d.Env = content.Description, content.Settings, content.Parameters, content.Env
+	d.Description, d.Settings, d.Parameters = content.Description, content.Settings, content.Parameters
 	d.Secrets, d.Err = secrets(content.Secrets)
+	if env, err := withDevices(content.Devices, content.Env); err != nil {
+		d.Err = err
+	} else {
+		d.Env = env
+	}
 	d.Devices, d.Isolation, d.Prices, d.Offers = content.Devices, cmp.Or(content.Isolation, IsolationShared), content.Prices, content.Models
 	d.Limits = content.Limits.read()
 	if content.Enabled != nil && !*content.Enabled {

@@ -48,8 +48,8 @@ func (i *instance) tell(log hclog.Logger, s settings, expected gguf.Memory) {
 		return
 	}
 	log.Info("memory taken", "estimated", amount(expected.Total()), "took", amount(i.memory.total()), "on", i.memory.String())
-	if setting := s.wants(); setting != "" && !i.memory.onGPU() {
-		log.Warn("no GPU is used, though the settings ask for one; enginebay doctor says which this llama-server sees", "setting", setting)
+	if asked := s.wants(); asked != "" && !i.memory.onGPU() {
+		log.Warn("no GPU is used, though one is asked for; enginebay doctor says which this llama-server sees", "by", asked)
 	}
 }
 

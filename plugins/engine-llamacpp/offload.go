@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 )
@@ -70,15 +71,36 @@ func (o offload) arguments() []string {
 	return args
 }
 
-// wants says whether the settings ask for a GPU, by the setting that does.
+// wants says what asks for a GPU: a setting, or a variable of the deployment's
+// devices; nothing where the CPU is asked for.
 func (o offload) wants() string {
 	switch {
-	case len(o.Devices) > 0 && o.Devices[0] != "none":
+	case o.NGL == "0", len(o.Devices) == 1 && o.Devices[0] == "none":
+		return ""
+	case len(o.Devices) > 0:
 		return "devices"
-	case len(o.Devices) == 0 && o.NGL != "" && o.NGL != "0":
+	case o.NGL != "":
 		return "ngl"
+	}
+	for _, variable := range visibles {
+		if value := os.Getenv(variable); value != "" && value != "-1" {
+			return variable
+		}
 	}
 	return ""
 }
 
-var _ json.Unmarshaler = (*layers)(nil)
+// visibles are the variables that say which GPUs a process sees: the core sets them
+// by the devices of a deployment.
+var visibles = []string{"CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES"}
+
+// gpusHidden says whether the deployment is for the CPU alone. llama-server has to be
+// told as well: no variable hides what Metal computes on.
+func gpusHidden() bool {
+	for _, variable := range visibles {
+		if value, set := os.LookupEnv(variable); !set || value != "" && value != "-1" {
+			return false
+		}
+	}
+	return true
+}

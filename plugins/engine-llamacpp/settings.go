@@ -97,6 +97,9 @@ func read(req sdk.LoadRequest, h *gguf.Header) (settings, error) {
 	if s.CPUThreads <= 0 {
 		s.CPUThreads = threads()
 	}
+	if len(s.Devices) == 0 && gpusHidden() {
+		s.Devices = []string{"none"}
+	}
 	if s.FlashAttn == "" {
 		s.FlashAttn = "auto"
 	}

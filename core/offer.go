@@ -114,6 +114,13 @@ func (r *Runtime) offerOf(m *store.Model) *Offer {
 	return &Offer{Engine: deployment, Fetched: list.fetched, Stale: list.err != nil, Err: list.err}
 }
 
+// ValidModelID says whether an id can be that of a model: one with a folder, or one
+// that a service offers, whose names have more characters.
+func ValidModelID(id string) bool {
+	deployment, name, _ := strings.Cut(id, "/")
+	return store.ValidID(id) || isEngineID(deployment) && isOfferName(name)
+}
+
 // isOfferName says whether a service's name of a model can stand in an id.
 func isOfferName(name string) bool {
 	return name != "" && len(name) <= 300 && !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`\?#%"'<>`, r) }) &&

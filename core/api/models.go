@@ -14,7 +14,6 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/enginebay/enginebay/core"
-	"github.com/enginebay/enginebay/core/store"
 )
 
 // modelStatus is what the API adds to a manifest.
@@ -26,7 +25,30 @@ type modelStatus struct {
 	Error      string          `json:"error,omitempty"`
 	Warnings   []string        `json:"warnings,omitempty"`
 	ReadOnly   bool            `json:"read_only,omitempty"` // it lies in a folder that nothing is written into
+	Offer      *offerDetails   `json:"offer,omitempty"`     // of a model that a service has, and that has no file here
 	Running    *runningDetails `json:"running,omitempty"`
+}
+
+// offerDetails say how old the list is that a model stands in.
+type offerDetails struct {
+	Engine  string `json:"engine"`
+	Fetched int64  `json:"fetched"`         // Unix time in seconds; 0 where the list was never had
+	Stale   bool   `json:"stale,omitempty"` // the service could not be asked since
+	Error   string `json:"error,omitempty"` // why
+}
+
+func offerOf(o *core.Offer) *offerDetails {
+	if o == nil {
+		return nil
+	}
+	d := &offerDetails{Engine: o.Engine, Stale: o.Stale}
+	if !o.Fetched.IsZero() {
+		d.Fetched = o.Fetched.Unix()
+	}
+	if o.Err != nil {
+		d.Error = core.Reason(o.Err)
+	}
+	return d
 }
 
 type runningDetails struct {
@@ -49,8 +71,8 @@ type runningDetails struct {
 func appendModel(b []byte, m core.Model) []byte {
 	manifest := m.JSON()
 	b = append(b, manifest[:len(manifest)-1]...)
-	st := modelStatus{State: m.State, Transition: m.Transition, Download: m.Download, ReadOnly: m.ReadOnly}
-	plain := !m.ReadOnly && m.Transition == "" && m.Download == nil && m.Status.Err == nil && len(m.Warnings) == 0 && m.State != core.StateRunning
+	st := modelStatus{State: m.State, Transition: m.Transition, Download: m.Download, ReadOnly: m.ReadOnly, Offer: offerOf(m.Offer)}
+	plain := !m.ReadOnly && m.Offer == nil && m.Transition == "" && m.Download == nil && m.Status.Err == nil && len(m.Warnings) == 0 && m.State != core.StateRunning
 	if plain { // nearly all of a long list
 		b = append(b, `,"state":"`...)
 		b = append(b, m.State...)
@@ -122,7 +144,7 @@ func (s *Server) listModels(c *fiber.Ctx) error {
 // modelID takes the id out of a wildcard route: decoded once, then checked.
 func modelID(c *fiber.Ctx, suffix string) (string, error) {
 	id, err := url.PathUnescape(strings.TrimSuffix(c.Params("*"), suffix))
-	if err != nil || !store.ValidID(id) {
+	if err != nil || !core.ValidModelID(id) {
 		return "", fault(http.StatusNotFound, fmt.Sprintf("The model %.200q does not exist", id), "model", "model_not_found")
 	}
 	return strings.Clone(id), nil

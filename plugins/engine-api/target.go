@@ -81,8 +81,8 @@ func (u *upstream) place(m sdk.Model) error {
 func (u *upstream) rowOf(m sdk.Model) provider {
 	name := cmp.Or(u.Provider, text(m.Manifest.Metadata["provider"]))
 	row, ok := named(name)
-	if !ok && u.BaseURL != "" {
-		if base, err := url.Parse(u.BaseURL); err == nil {
+	if (!ok || row.name == "openai") && u.BaseURL != "" {
+		if base, err := url.Parse(u.BaseURL); err == nil && (!ok || azureHost(base)) { // in 2024 Azure was written as openai
 			row, ok = at(base)
 		}
 	}

@@ -136,11 +136,15 @@ func (a *account) key(u *url.URL, p provider) string {
 			return a.secrets[p.secret()]
 		}
 	}
-	named, _ := url.Parse(environment(p.name))
-	if p.owns(u) && u.Scheme == "https" || environment(p.name) != "" && web.Origin(named) == web.Origin(u) {
+	if p.at(u) {
 		return a.secrets[p.secret()]
 	}
 	return ""
+}
+
+// belongs says whether what proves who asks a provider may go to an address.
+func (a *account) belongs(u *url.URL, p provider) bool {
+	return p.at(u) || a.owns(u) && a.row.name == p.name
 }
 
 // client calls what the account trusts. Its connections are shared by all that has

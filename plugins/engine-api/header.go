@@ -8,6 +8,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/web"
 )
 
 // credentials are the headers that say who asks. What a client library put there
@@ -30,7 +31,12 @@ func (u *upstream) headers() (http.Header, error) {
 	for name, template := range u.Headers {
 		templates[http.CanonicalHeaderKey(name)] = template
 	}
-	if len(u.Headers) == 0 && key == "" && u.row.wantsKey() && !u.entra() {
+	switch {
+	case u.entra() && !u.account.entra.possible():
+		return nil, u.account.entra.missing(u.account.id)
+	case u.entra() && !u.account.belongs(u.base, u.row):
+		return nil, sdk.Errorf(sdk.CodeUnauthorized, "tokens of Entra do not go to %s; set base_url in engines/%s.json to it", web.Origin(u.base), u.account.id)
+	case len(u.Headers) == 0 && key == "" && u.row.wantsKey() && !u.entra():
 		return nil, u.noKey()
 	}
 	header := http.Header{}

@@ -134,6 +134,14 @@ func (p provider) owns(u *url.URL) bool {
 	return err == nil && p.base != "" && web.Origin(u) == web.Origin(base) || slices.Contains(p.also, web.Origin(u))
 }
 
+// at says whether an address is the provider's, or where the server's environment says
+// that it is.
+func (p provider) at(u *url.URL) bool {
+	said := environment(p.name)
+	elsewhere, err := url.Parse(said)
+	return p.owns(u) && u.Scheme == "https" || said != "" && err == nil && web.Origin(elsewhere) == web.Origin(u)
+}
+
 // compatible is a server that speaks as OpenAI does, and of which nothing else is
 // known.
 func compatible(name string) provider {

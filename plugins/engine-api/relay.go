@@ -76,6 +76,22 @@ func (u *upstream) kindOfAnswer(resp *http.Response) (string, error) {
 	return written, nil
 }
 
+// streams looks whether an answer is a stream of events, for the dialects that read
+// these, and hands on the service's name of the request.
+func (u *upstream) streams(w http.ResponseWriter, resp *http.Response) error {
+	kind, err := u.kindOfAnswer(resp)
+	if err != nil {
+		return err
+	}
+	if id := requestID(resp.Header); id != "" {
+		w.Header().Set("X-Upstream-Request-Id", id)
+	}
+	if !strings.HasPrefix(kind, "text/event-stream") {
+		return failed(http.StatusBadGateway, "upstream_broken", "%s answers with %.60q, and not with a stream of events; check base_url in engines/%s.json", u.row.name, kind, u.account.id)
+	}
+	return nil
+}
+
 // counter passes a stream on for which the plugin, and not the client, asked for a
 // usage: the event that has it becomes a comment, which clients pass over and the
 // core counts, and the other events lose the null that announces it.

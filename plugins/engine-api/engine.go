@@ -62,7 +62,7 @@ func (e *engine) Inspect(_ context.Context, req sdk.LoadRequest) (sdk.Inspection
 	}
 	defer u.cancel()
 	vision, _ := u.manifest.Metadata["vision"].(bool)
-	return sdk.Inspection{Operations: u.operations, Vision: vision}, nil
+	return sdk.Inspection{Operations: u.operations, Vision: vision, Remote: true}, nil
 }
 
 // Load implements sdk.Engine. The service is not called: a model of its is there

@@ -64,7 +64,7 @@ type Engine struct {
 // each engine plugin without.
 func (r *Runtime) Engines() []Engine {
 	at := map[string]*Engine{} // what each has to do
-	for m := range r.EachModel {
+	for m := range r.EachLoadable {
 		if m.State != StateRunning {
 			continue
 		}

@@ -195,7 +195,7 @@ func (r *Runtime) RemoveDeployment(id string) error {
 	case e.File == "":
 		return store.Conflict("The engine '%s' has no file: it is there because its plugin is installed", id)
 	}
-	for _, m := range r.Models() {
+	for m := range r.EachLoadable {
 		if m.State == StateRunning && m.Deployment == id || m.Transition != "" && r.engineOf(m.Model) == id {
 			return store.Conflict("The engine '%s' has models loaded: stop '%s' first", id, m.ID)
 		}

@@ -88,6 +88,10 @@ func (r *Runtime) Effective(ctx context.Context, id string) (Effective, error) {
 	if err != nil {
 		return Effective{}, err
 	}
+	if m.Manifest.Routed() { // each target has its own
+		own := layer{OriginModel, m.Manifest.Parameters}
+		return Effective{Settings: merged(layer{OriginModel, m.Manifest.Settings}).redacted(), Parameters: requestDefaults(own).redacted()}, nil
+	}
 	if in := r.running(m.ID); in != nil {
 		return Effective{Settings: in.plan.visible(), Parameters: parameters(*in.quota.deployment(), m).redacted()}, nil
 	}
@@ -121,7 +125,11 @@ func (r *Runtime) running(id string) *loaded {
 // model's file has now. Whether an answer streams, a client's library must know
 // before it asks: no file decides upon that.
 func parameters(d Deployment, m *store.Model) layered {
-	all := merged(layer{OriginEngine, d.Parameters}, layer{OriginModel, m.Manifest.Parameters})
+	return requestDefaults(layer{OriginEngine, d.Parameters}, layer{OriginModel, m.Manifest.Parameters})
+}
+
+func requestDefaults(layers ...layer) layered {
+	all := merged(layers...)
 	delete(all, "stream")
 	delete(all, "stream_options")
 	return all

@@ -55,7 +55,10 @@ func (in *loaded) halt() {
 // Below 0 is for ever.
 func (r *resident) keepAlive(in *loaded) time.Duration {
 	limits := r.runtime.limits.Load()
-	if r.pinned(in, limits) {
+	switch {
+	case in.dismissed:
+		return 0
+	case r.pinned(in, limits):
 		return Forever
 	}
 	for _, said := range []*time.Duration{in.asked, in.keep, in.quota.deployment().Limits.KeepAlive, limits.KeepAlive} {

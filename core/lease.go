@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,8 +20,9 @@ type Lease struct {
 	resident   *resident
 	loaded     *loaded
 	parameters map[string]any
-	entered    bool // it holds one of the engine's slots
-	admitted   bool // and one of the deployment's
+	entered    bool   // it holds one of the engine's slots
+	admitted   bool   // and one of the deployment's
+	route      *Route // by which it was come by; nil for most
 	once       sync.Once
 }
 
@@ -35,6 +37,9 @@ func (l *Lease) Release() {
 			l.loaded.gate.leave()
 		}
 		l.resident.release(l.loaded)
+		if l.route != nil {
+			l.route.released(l)
+		}
 	})
 }
 
@@ -66,6 +71,12 @@ func (l *Lease) enter(ctx context.Context, ask *Ask) error {
 
 // Model returns the id of the model.
 func (l *Lease) Model() string { return l.resident.id }
+
+// Name is what the engine calls the model, which for an edition is not its id.
+func (l *Lease) Name() string { return cmp.Or(l.loaded.from.EditionOf(), l.resident.id) }
+
+// Routed says whether it was come by through a routed model.
+func (l *Lease) Routed() bool { return l.route != nil }
 
 // Parameters are the defaults of a request: the deployment's, under the model's.
 // They must not be changed.

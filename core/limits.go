@@ -46,7 +46,10 @@ func (l *Limits) queue(slots int) int {
 	return l.QueuePerSlot * slots
 }
 
-func (l *Limits) pins(id string) bool { return slices.Contains(l.Pinned, id) }
+// pins says whether a model, or the one that it is an edition of, is among the pinned.
+func (l *Limits) pins(id string) bool {
+	return slices.ContainsFunc(l.Pinned, func(pinned string) bool { return pinned == id || isEdition(id, pinned) })
+}
 
 // SetLimits changes the limits. Models beyond the new ones leave as soon as
 // nobody uses them; nothing in flight breaks off.

@@ -35,18 +35,19 @@ type Status struct {
 	Deployment string        // that has it loaded
 	Settings   map[string]any
 	Operations []sdk.Operation
-	Requests   int       // that the engine works on
-	Waiting    int       // requests in the queue
-	Slots      int       // requests that the engine works on at the same time; 0 is any number
-	Memory     uint64    // bytes, by the engine's estimate; 0 where unknown
-	Since      int64     // Unix seconds: loaded since
-	Expires    int64     // Unix seconds: when it is unloaded if nobody asks; 0 while it is in use, or stays
-	Pinned     bool      // it stays until somebody stops it
-	Changed    bool      // the model's folder is not as it was loaded; stop it to apply
-	Ignored    []string  // a sentence for each setting of its file that the engine does not know
-	Err        error     // what happened last, and what to do
-	Offer      *Offer    // of a model that a service has, and that has no folder here; else nil
-	Download   *Download // of its files: one that is under way, or what is left of one
+	Requests   int            // that the engine works on
+	Waiting    int            // requests in the queue
+	Slots      int            // requests that the engine works on at the same time; 0 is any number
+	Memory     uint64         // bytes, by the engine's estimate; 0 where unknown
+	Since      int64          // Unix seconds: loaded since
+	Expires    int64          // Unix seconds: when it is unloaded if nobody asks; 0 while it is in use, or stays
+	Pinned     bool           // it stays until somebody stops it
+	Changed    bool           // the model's folder is not as it was loaded; stop it to apply
+	Ignored    []string       // a sentence for each setting of its file that the engine does not know
+	Err        error          // what happened last, and what to do
+	Offer      *Offer         // of a model that a service has, and that has no folder here; else nil
+	Route      []TargetStatus // of a routed model: its targets
+	Download   *Download      // of its files: one that is under way, or what is left of one
 	History    History
 }
 
@@ -95,6 +96,9 @@ func (r *Runtime) model(m *store.Model) Model {
 		st.Offer = r.offerOf(m)
 	} else {
 		r.transfers.describe(m, &st)
+	}
+	if m.Manifest.Routed() {
+		r.describeRoute(m, &st)
 	}
 	return Model{m, st}
 }

@@ -86,12 +86,15 @@ func (o *offers) put(deployment string, list *offer) {
 
 func (o *offers) list(deployment string) *offer { return o.seen.Load().lists[deployment] }
 
-// find returns a model that has a folder here, or is offered. Where the list of a
+// find returns a model that has a folder here, an edition of one, or what is offered. Where the list of a
 // deployment could not be had, it may have any.
 func (r *Runtime) find(id string) (*store.Model, error) {
 	m, err := r.store.Model(id)
 	if err == nil || sdk.CodeOf(err) != sdk.CodeNotFound {
 		return m, err
+	}
+	if m := r.edition(id); m != nil {
+		return m, nil
 	}
 	seen := r.offers.seen.Load()
 	if m, ok := seen.byID[id]; ok {
@@ -114,11 +117,11 @@ func (r *Runtime) offerOf(m *store.Model) *Offer {
 	return &Offer{Engine: deployment, Fetched: list.fetched, Stale: list.err != nil, Err: list.err}
 }
 
-// ValidModelID says whether an id can be that of a model: one with a folder, or one
-// that a service offers, whose names have more characters.
+// ValidModelID says whether an id can be that of a model: one with a folder, an edition
+// of it, or one that a service offers, whose names have more characters.
 func ValidModelID(id string) bool {
 	deployment, name, _ := strings.Cut(id, "/")
-	return store.ValidID(id) || isEngineID(deployment) && isOfferName(name)
+	return store.ValidID(id) || isEditionID(id) || isEngineID(deployment) && isOfferName(name)
 }
 
 // isOfferName says whether a service's name of a model can stand in an id.

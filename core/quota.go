@@ -77,7 +77,7 @@ type spent struct {
 // Spend counts a request that is over, with its tokens.
 func (l *Lease) Spend(status, input, output int) {
 	q := l.loaded.quota
-	price := priceOf(q.deployment().Prices, l.resident.id)
+	price := priceOf(q.deployment().Prices, l.Name())
 	q.spent.mu.Lock()
 	defer q.spent.mu.Unlock()
 	u := &q.spent.Usage

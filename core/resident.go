@@ -39,22 +39,23 @@ type resident struct {
 
 // loaded is a model in memory.
 type loaded struct {
-	inst     sdk.Instance
-	caller   *caller
-	plan     plan
-	settings map[string]any // of the start request
-	since    time.Time
-	took     time.Duration // of the load
-	claim    *claim
-	gate     gate
-	quota    *quota // of the deployment
-	leases   int
-	resting  bool           // nobody uses it: the idle clock was started, unless the model stays
-	used     time.Time      // since when it rests
-	keep     *time.Duration // how long it is to stay, as the model's file says
-	asked    *time.Duration // how long it is to stay, as the last request said that said so
-	idle     *time.Timer    // runs while it rests; nil where it never did
-	expires  time.Time      // when idle fires; zero where the model stays
+	inst      sdk.Instance
+	caller    *caller
+	plan      plan
+	settings  map[string]any // of the start request
+	since     time.Time
+	took      time.Duration // of the load
+	claim     *claim
+	gate      gate
+	quota     *quota // of the deployment
+	leases    int
+	dismissed bool           // it leaves when nobody uses it
+	resting   bool           // nobody uses it: the idle clock was started, unless the model stays
+	used      time.Time      // since when it rests
+	keep      *time.Duration // how long it is to stay, as the model's file says
+	asked     *time.Duration // how long it is to stay, as the last request said that said so
+	idle      *time.Timer    // runs while it rests; nil where it never did
+	expires   time.Time      // when idle fires; zero where the model stays
 
 	from       *store.Model   // as it was loaded
 	model      *store.Model   // that parameters were made of,

@@ -56,6 +56,8 @@ type Runtime struct {
 	cache          string // the folder of what can be had again
 	stopFollowing  context.CancelFunc
 	following      sync.WaitGroup
+	editions       editions
+	routes         routes
 
 	mu           sync.Mutex
 	closed       bool
@@ -189,7 +191,7 @@ func (r *Runtime) Preload(ctx context.Context, ids []string) {
 // Stamp is another number whenever Models would return something else. It costs a
 // look at those models that were ever loaded.
 func (r *Runtime) Stamp() uint64 {
-	stamp := r.events.last()
+	stamp := r.events.last() + r.routes.stamp(r.seed)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, res := range r.residents { // in any order: they are added up
@@ -213,6 +215,10 @@ func (r *Runtime) Start(ctx context.Context, id string, ask Ask, settings map[st
 	if err != nil {
 		return Model{}, err
 	}
+	if m.Manifest.Routed() {
+		return r.startRouted(ctx, m, ask, settings)
+	}
+	r.routes.forgive(func(target string) bool { return target == m.ID })
 	r.host.Reset(r.engineOf(m))
 	ask.Unqueued, ask.placed = true, true
 	lease, err := r.acquire(ctx, m, ask, settings)
@@ -230,18 +236,13 @@ func (r *Runtime) Stop(ctx context.Context, id string) (Model, error) {
 	if err != nil {
 		return Model{}, err
 	}
+	if err := r.stopTargets(ctx, m); err != nil {
+		return Model{}, err
+	}
 	if err := r.unload(ctx, m.ID); err != nil {
 		return Model{}, err
 	}
 	return r.Model(m.ID)
-}
-
-func (r *Runtime) unload(ctx context.Context, id string) error {
-	res := r.resident(id)
-	if res == nil {
-		return nil
-	}
-	return res.unload(ctx)
 }
 
 // engineChanged tells of a plugin's process that came up or ended.
@@ -263,6 +264,13 @@ func (r *Runtime) noticed(c store.Change) {
 			r.events.emit(Event{Type: change.kind, Model: id})
 		}
 	}
+	for _, id := range c.Changed {
+		go r.prune(id)
+	}
+	changed := slices.Concat(c.Added, c.Changed)
+	r.routes.forgive(func(target string) bool {
+		return slices.ContainsFunc(changed, func(id string) bool { return target == id || isEdition(target, id) })
+	})
 	for _, id := range c.Removed {
 		r.transfers.gone(id)
 		go r.gone(id)
@@ -276,6 +284,8 @@ func (r *Runtime) gone(id string) {
 	if err := r.unload(ctx, id); err != nil {
 		r.log.Warn("removed model not unloaded", "model", id, "error", err)
 	}
+	r.editions.forget(id)
+	r.routes.forget(id)
 }
 
 // An Ask says who wants a model, and how.
@@ -297,10 +307,16 @@ type Ask struct {
 // [sdk.CodeExhausted] for a model that never fits, [sdk.CodeNotFound] for no such model or one without weights,
 // [sdk.CodeInvalid] for one whose file or settings are wrong, and whatever the
 // engine says of the load.
+//
+// Of a routed model it is a lease on the first target that can be had; what comes of
+// a request there is told to a [Route] alone.
 func (r *Runtime) Acquire(ctx context.Context, id string, ask Ask) (*Lease, error) {
 	m, err := r.find(id)
 	if err != nil {
 		return nil, err
+	}
+	if m.Manifest.Routed() {
+		return r.acquireRouted(ctx, id, ask)
 	}
 	return r.acquire(ctx, m, ask, nil)
 }

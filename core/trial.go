@@ -199,7 +199,7 @@ func (t *trial) choose() (string, error) {
 		return t.given()
 	}
 	var best Model
-	for m := range t.runtime.EachModel {
+	for m := range t.runtime.EachLoadable {
 		switch {
 		case m.Model.Err != nil || !t.answers(m):
 		case m.State == StateRunning && m.Transition == "":

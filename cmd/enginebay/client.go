@@ -256,6 +256,25 @@ type model struct {
 		Changed    bool           `json:"changed"`
 		Ignored    []string       `json:"ignored"`
 	} `json:"running"`
+	Routing string `json:"routing"`
+	Timeout string `json:"timeout"`
+	Route   *struct {
+		Requests int      `json:"requests"`
+		Targets  []target `json:"targets"`
+	} `json:"route"` // of a routed model
+}
+
+// target is one of a routed model's.
+type target struct {
+	ID         string  `json:"id"`
+	Engine     string  `json:"engine"`
+	Weight     float64 `json:"weight"`
+	State      string  `json:"state"`
+	Transition string  `json:"transition"`
+	Requests   int     `json:"requests"`
+	Health     string  `json:"health"`
+	Until      *int64  `json:"until"`
+	Error      string  `json:"error"`
 }
 
 // origin is a value, and the layer that it comes from.

@@ -38,10 +38,15 @@ func (e *examination) models() {
 			e.fail("model "+m.ID, "mend "+m.File+"; to see what is wrong: enginebay validate "+m.File, "%v", m.Err)
 		case m.Err != nil:
 			e.fail("model "+m.ID, "look into "+m.Dir, "%v", m.Err)
-		case !e.engines[m.Manifest.Engine]:
+		case !m.Manifest.Routed() && !e.engines[m.Manifest.Engine]:
 			e.noEngine(m.ID, m.Manifest.Engine)
 		case m.Ready:
 			ready++
+		}
+		for _, t := range m.Manifest.Targets {
+			if t.Engine != "" && !e.engines[t.Engine] {
+				e.noEngine(m.ID, t.Engine)
+			}
 		}
 		for _, warning := range m.Warnings {
 			e.warn("model "+m.ID, "mend "+m.File, "%v", warning)

@@ -48,11 +48,7 @@ func printModels(cmd *cobra.Command, models []model, all bool) {
 	models, folded := fold(models, all)
 	var rows [][]string
 	for _, m := range models {
-		engine := m.Engine
-		if m.Running != nil {
-			engine = m.Running.Engine
-		}
-		rows = append(rows, []string{m.ID, m.stateText(), engine, dash(text(m.Metadata["quantization"])), m.sizeText()})
+		rows = append(rows, []string{m.ID, m.stateText(), m.engineText(), dash(text(m.Metadata["quantization"])), m.sizeText()})
 	}
 	table(cmd.OutOrStdout(), []string{"MODEL", "STATE", "ENGINE", "QUANT", "SIZE"}, rows)
 	for _, m := range models {

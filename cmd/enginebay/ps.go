@@ -11,6 +11,8 @@ func newPs(c *config) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ps",
 		Short: "List the models that are loaded",
+		Long: `List the models that are loaded. Below a routed model stand its targets, with what they
+do, and how long one is passed over that failed.`,
 		Example: `  enginebay ps
   enginebay ps --json`,
 		Args: cobra.NoArgs,
@@ -27,7 +29,10 @@ func newPs(c *config) *cobra.Command {
 		}
 		var rows [][]string
 		for _, m := range list.Data {
-			if m.Running != nil {
+			if m.Running != nil && m.routed() {
+				rows = append(rows, []string{m.ID, m.engineText(), ago(m.Running.Since), fmt.Sprint(m.Running.Requests), fmt.Sprint(m.Running.Waiting), "-", "-", ""})
+				rows = append(rows, m.targetRows()...)
+			} else if m.Running != nil {
 				rows = append(rows, []string{m.ID, m.Running.Engine, ago(m.Running.Since), fmt.Sprint(m.Running.Requests), fmt.Sprint(m.Running.Waiting),
 					dash(number(m.Running.Settings["ctx_len"])), bytesText(m.Running.Memory), until(m)})
 			}

@@ -47,6 +47,10 @@ func printModel(w io.Writer, m model) {
 	if m.ReadOnly {
 		add("read only", "yes: its folder is one of model_dirs, into which nothing is written")
 	}
+	if m.routed() {
+		add("requests go to", map[bool]string{true: "the target with the fewest in flight for its weight", false: "the first target that works"}[m.spreads()])
+		add("time-out", m.Timeout)
+	}
 	add("engine", m.Engine)
 	add("format", m.Format)
 	add("version", m.Version)
@@ -71,6 +75,7 @@ func printModel(w io.Writer, m model) {
 		add("answers", strings.Join(m.Running.Operations, ", "))
 	}
 	table(w, []string{"id", m.ID}, rows)
+	printTargets(w, m)
 	if m.Effective.Settings == nil { // its engine could not be asked
 		section(w, "settings", m.Settings)
 	}

@@ -16,7 +16,10 @@ func newStart(c *config) *cobra.Command {
 		Use:   "start MODEL",
 		Short: "Load a model",
 		Long: `Load a model and return when it answers. A request that names a model loads it
-too; start is for loading it before, or with other settings.`,
+too; start is for loading it before, or with other settings.
+
+Of a routed model the first target that comes up is loaded, and all of them where
+requests are spread.`,
 		Example: `  enginebay start tiny-guide
   enginebay start tiny-guide --set ctx_len=1024 --set n_parallel=4
   enginebay start tiny-guide --keep-alive forever`,
@@ -44,7 +47,8 @@ func newStop(c *config) *cobra.Command {
 		Use:   "stop MODEL",
 		Short: "Unload a model",
 		Long: `Unload a model and return when its memory is free. Answers that are under way break
-off. The server itself is ended by "enginebay serve stop".`,
+off. Of a routed model all targets are unloaded. The server itself is ended by
+"enginebay serve stop".`,
 		Example:           `  enginebay stop tiny-guide`,
 		Args:              oneModel,
 		ValidArgsFunction: completeModels(c),

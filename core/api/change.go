@@ -49,7 +49,7 @@ func refused(err error) error {
 
 // statusKeys are the keys that an answer has beside the manifest's: a client may
 // send back what it got.
-var statusKeys = []string{"state", "transition", "progress", "download", "error", "warnings", "read_only", "running", "gguf", "effective"}
+var statusKeys = []string{"state", "transition", "progress", "download", "error", "warnings", "read_only", "running", "route", "gguf", "effective"}
 
 // manifestOf is what a body says of a model.
 func manifestOf(doc *schemas.Document) map[string]any {

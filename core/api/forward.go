@@ -51,7 +51,10 @@ func (s *Server) forward(op operation) fiber.Handler {
 		}
 		seen.model, seen.lease = lease.Model(), lease
 		upstreamID(c, resp)
-		if resp.StatusCode == http.StatusOK && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
+		if lease.Routed() {
+			c.Set(targetHeader, lease.Model())
+		}
+		if isStream(resp) {
 			streams = true // fasthttp reads it after this function has returned, and closes it
 			leave := stay(c)
 			c.Set(fiber.HeaderContentType, "text/event-stream")
@@ -67,18 +70,34 @@ func (s *Server) forward(op operation) fiber.Handler {
 	}
 }
 
-// send finds an instance and sends the request there. An instance that ended a
-// moment ago, or while it was asked and before it answered, is no reason to fail:
-// the model is loaded again, once. With an error there is no lease to release.
+// send sends a request to the model that it names, or to the targets of a routed
+// one. With an error there is no lease to release.
 func (s *Server) send(ctx context.Context, seen *observation, op operation, req request) (*core.Lease, *http.Response, error) {
-	for again := true; ; again = false {
-		lease, err := s.runtime.Acquire(ctx, req.model, core.Ask{Caller: seen.caller, KeepAlive: req.keepAlive, Unqueued: op.light})
+	route, err := s.runtime.Route(req.model)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case route != nil:
+		return s.through(ctx, seen, op, req, route)
+	}
+	return s.ask(ctx, seen, op, req, nil)
+}
+
+// ask finds an instance and sends the request there. An instance that ended a
+// moment ago, or while it was asked and before it answered, is no reason to fail:
+// the model is loaded again, once. Of a routed model the next target is asked instead.
+func (s *Server) ask(ctx context.Context, seen *observation, op operation, req request, route *core.Route) (*core.Lease, *http.Response, error) {
+	for again := route == nil; ; again = false {
+		lease, err := s.acquire(ctx, req.model, route, core.Ask{Caller: seen.caller, KeepAlive: req.keepAlive, Unqueued: op.light})
 		if err != nil {
 			return nil, nil, err
 		}
 		if !lease.Can(op.Operation) {
 			lease.Release()
 			return nil, nil, cannot(lease, op.Operation)
+		}
+		if route != nil {
+			req = req.to(lease.Name())
 		}
 		resp, err := lease.Post(ctx, core.Request{Operation: op.Operation, Stream: req.stream && !detours(lease, op, req), ContentType: req.contentType, ID: seen.id,
 			Body: req.with(op.defaults(lease.Parameters()))})
@@ -91,6 +110,18 @@ func (s *Server) send(ctx context.Context, seen *observation, op operation, req 
 			return nil, nil, broken(ctx, lease, err)
 		}
 	}
+}
+
+func (s *Server) acquire(ctx context.Context, model string, route *core.Route, ask core.Ask) (*core.Lease, error) {
+	if route != nil {
+		return route.Acquire(ctx, ask)
+	}
+	return s.runtime.Acquire(ctx, model, ask)
+}
+
+// isStream says whether an answer is a stream.
+func isStream(resp *http.Response) bool {
+	return resp.StatusCode == http.StatusOK && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream")
 }
 
 // detours says whether a stream does not come straight from the engine's server.
@@ -158,8 +189,10 @@ func named(err error) error {
 
 func cannot(lease *core.Lease, op sdk.Operation) error {
 	return fault(http.StatusBadRequest, fmt.Sprintf("The model '%s' does not answer /v1/%s; it answers /v1/%s", lease.Model(), op, strings.Join(routed(lease.Operations()), ", /v1/")),
-		"model", "unsupported_operation")
+		"model", unsupportedOperation)
 }
+
+const unsupportedOperation = "unsupported_operation"
 
 // broken is the error of an engine that went away, or of a client that did.
 func broken(ctx context.Context, lease *core.Lease, err error) error {

@@ -27,6 +27,40 @@ type modelStatus struct {
 	ReadOnly   bool            `json:"read_only,omitempty"` // it lies in a folder that nothing is written into
 	Offer      *offerDetails   `json:"offer,omitempty"`     // of a model that a service has, and that has no file here
 	Running    *runningDetails `json:"running,omitempty"`
+	Route      *routeDetails   `json:"route,omitempty"`
+}
+
+// routeDetails are what the targets of a routed model do.
+type routeDetails struct {
+	Requests int             `json:"requests"` // in flight, by way of it
+	Targets  []targetDetails `json:"targets"`
+}
+
+type targetDetails struct {
+	ID         string  `json:"id"`               // of the model that answers
+	Engine     string  `json:"engine,omitempty"` // where the target is the routed model's own file
+	Weight     float64 `json:"weight"`
+	State      string  `json:"state,omitempty"` // absent where there is no such model
+	Transition string  `json:"transition,omitempty"`
+	Requests   int     `json:"requests"`        // in flight, by way of the routed model
+	Health     string  `json:"health"`          // ok, cooling_down
+	Until      *int64  `json:"until"`           // Unix seconds: when it has cooled down; null where it is well
+	Error      string  `json:"error,omitempty"` // its last failure, until it answers again
+}
+
+func routeOf(m core.Model) *routeDetails {
+	route := &routeDetails{Requests: m.Requests}
+	for _, t := range m.Route {
+		details := targetDetails{ID: t.ID, Engine: t.Engine, Weight: t.Weight, State: t.State, Transition: t.Transition, Requests: t.Requests, Health: t.Health}
+		if t.Until > 0 {
+			details.Until = &t.Until
+		}
+		if t.Err != nil {
+			details.Error = core.Reason(t.Err)
+		}
+		route.Targets = append(route.Targets, details)
+	}
+	return route
 }
 
 // offerDetails say how old the list is that a model stands in.
@@ -72,7 +106,7 @@ func appendModel(b []byte, m core.Model) []byte {
 	manifest := m.JSON()
 	b = append(b, manifest[:len(manifest)-1]...)
 	st := modelStatus{State: m.State, Transition: m.Transition, Download: m.Download, ReadOnly: m.ReadOnly, Offer: offerOf(m.Offer)}
-	plain := !m.ReadOnly && m.Offer == nil && m.Transition == "" && m.Download == nil && m.Status.Err == nil && len(m.Warnings) == 0 && m.State != core.StateRunning
+	plain := !m.ReadOnly && m.Offer == nil && m.Transition == "" && m.Download == nil && m.Status.Err == nil && len(m.Warnings) == 0 && m.Route == nil && m.State != core.StateRunning
 	if plain { // nearly all of a long list
 		b = append(b, `,"state":"`...)
 		b = append(b, m.State...)
@@ -93,6 +127,9 @@ func appendModel(b []byte, m core.Model) []byte {
 		if m.Expires > 0 {
 			st.Running.Expires = &m.Expires
 		}
+	}
+	if m.Route != nil {
+		st.Route = routeOf(m)
 	}
 	tail, err := json.Marshal(st)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unsafe"
@@ -157,6 +158,21 @@ func parseForm(contentType string, body []byte) (request, error) {
 
 // maxFormValue bounds a field of a form that is looked at, in bytes.
 const maxFormValue = 1024
+
+// to is the request with the name of another model in its body; a form goes on as it is.
+func (r request) to(model string) request {
+	if r.form != nil || model == r.model {
+		return r
+	}
+	r.body, r.model, r.fields = nil, model, slices.Clone(r.fields)
+	for i, f := range r.fields {
+		if f.name == "model" {
+			name, _ := json.Marshal(model) // of a text: it cannot fail
+			r.fields[i].value = string(name)
+		}
+	}
+	return r
+}
 
 // with returns the body with the defaults that it lacks; a field that is null
 // lacks its value. The fields' own bytes are not changed.

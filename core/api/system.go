@@ -34,7 +34,7 @@ type runningEngine struct {
 func (s *Server) showSystem(c *fiber.Ctx) error {
 	info := systemInfo{Object: "system", Version: s.config.Version, System: s.runtime.System(),
 		Models: []loadedModel{}, Engines: []runningEngine{}}
-	for _, m := range s.runtime.Models() {
+	for m := range s.runtime.EachLoadable {
 		if m.State == core.StateRunning {
 			info.Models = append(info.Models, loadedModel{m.ID, m.Deployment, m.Since, m.Requests, m.Memory})
 		}

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -83,7 +84,7 @@ func (m *Metrics) Write(w io.Writer) error {
 // models leave nothing behind. A request that still holds one counts into the void.
 func (m *Metrics) forget() {
 	there := map[string]bool{"": true}
-	for _, model := range m.runtime.Models() {
+	for _, model := range slices.Concat(m.runtime.Models(), m.runtime.Editions()) {
 		there[model.ID] = true
 	}
 	m.mu.Lock()

@@ -76,6 +76,8 @@ func (c runtimeCollector) models(to chan<- prometheus.Metric) {
 	count := map[string]int{}
 	for _, m := range c.runtime.Models() {
 		count[m.State]++
+	}
+	for m := range c.runtime.EachLoadable {
 		if m.State == core.StateRunning {
 			gauge(to, modelLoaded, 1, m.ID, m.Deployment)
 			gauge(to, modelRequests, float64(m.Requests), m.ID)

@@ -49,7 +49,7 @@ type Model struct {
 	lacks   []sdk.Source // whose files are not there, or not wholly
 	held    bool         // weights without a model file that are not whole yet
 
-	variantOf string // id of the model that it is a variant of; empty for what is none
+	editionOf string // id of the model that it is an edition of; empty for what is none
 
 	once sync.Once
 	json []byte
@@ -105,7 +105,7 @@ func (m *Model) Remote() bool { return m.Manifest.Format == "api" }
 // Request is what an engine learns of the model. The id in its manifest is that of
 // the file, where it has one: older files name a remote model so.
 func (m *Model) Request() sdk.Model {
-	id := cmp.Or(m.variantOf, m.ID)
+	id := cmp.Or(m.editionOf, m.ID)
 	manifest := m.Manifest
 	manifest.ID = cmp.Or(m.alias, id)
 	return sdk.Model{ID: id, Dir: m.Dir, Files: m.Files, MMProj: m.MMProj, Manifest: manifest}

@@ -27,11 +27,11 @@ func (m *Model) weightless(l listing) bool {
 	return m.Manifest.Format == "" && len(m.Manifest.Sources) == 0 && m.configured(l) == "" && len(l.weights()) == 0
 }
 
-// Variant is the model as another deployment loads it: with settings over those of
+// Edition is the model as another deployment loads it: with settings over those of
 // its file, and under an id of its own. The engine goes on calling it by its name.
-func (m *Model) Variant(id, engine string, settings map[string]any) *Model {
+func (m *Model) Edition(id, engine string, settings map[string]any) *Model {
 	v := &Model{ID: id, Manifest: m.Manifest, Dir: m.Dir, File: m.File, Files: m.Files, MMProj: m.MMProj, Header: m.Header,
-		Linked: m.Linked, ReadOnly: m.ReadOnly, Ready: m.Ready, Missing: m.Missing, Err: m.Err, variantOf: m.ID}
+		Linked: m.Linked, ReadOnly: m.ReadOnly, Ready: m.Ready, Missing: m.Missing, Err: m.Err, editionOf: m.ID}
 	v.Manifest.ID, v.Manifest.Engine = id, engine
 	v.Manifest.Targets, v.Manifest.Routing, v.Manifest.Timeout, v.Manifest.CoolDown = nil, "", "", ""
 	v.Manifest.Settings = cloneMap(m.Manifest.Settings)
@@ -39,9 +39,9 @@ func (m *Model) Variant(id, engine string, settings map[string]any) *Model {
 	return v
 }
 
-// VariantOf is the id of the model that this one is a variant of; empty for what is
+// EditionOf is the id of the model that this one is an edition of; empty for what is
 // none.
-func (m *Model) VariantOf() string { return m.variantOf }
+func (m *Model) EditionOf() string { return m.editionOf }
 
 // TargetProblem is what is wrong with a target, counted from 0, at its place in the
 // model's file.

@@ -40,19 +40,19 @@ func TestRoutedModels(t *testing.T) {
 	}
 }
 
-// TestVariant: a model as another deployment loads it is the same in all that the
+// TestEdition: a model as another deployment loads it is the same in all that the
 // deployment does not say.
-func TestVariant(t *testing.T) {
+func TestEdition(t *testing.T) {
 	m, err := open(t, plant(t, tree{"m/m.json": `{"settings": {"a": 1, "b": 1}, "parameters": {"seed": 1}, "targets": [{"engine": "east", "settings": {"b": 2}}]}`,
 		"m/x.gguf": weights})).Model("m")
 	if err != nil {
 		t.Fatal(err)
 	}
 	target := m.Manifest.Targets[0]
-	v := m.Variant("m@east", target.Engine, target.Settings)
+	v := m.Edition("m@east", target.Engine, target.Settings)
 	req := v.Request()
-	if req.ID != "m" || v.ID != "m@east" || v.VariantOf() != "m" || m.VariantOf() != "" {
-		t.Errorf("the variant is %s, of %q; the engine calls it %s", v.ID, v.VariantOf(), req.ID)
+	if req.ID != "m" || v.ID != "m@east" || v.EditionOf() != "m" || m.EditionOf() != "" {
+		t.Errorf("the edition is %s, of %q; the engine calls it %s", v.ID, v.EditionOf(), req.ID)
 	}
 	if !v.Ready || len(req.Files) != 1 || req.Manifest.Engine != "east" || req.Manifest.Routed() {
 		t.Errorf("the engine gets %+v", req)
@@ -74,7 +74,7 @@ func TestRequestID(t *testing.T) {
 		if req := m.Request(); req.ID != id || req.Manifest.ID != want || m.Manifest.ID != id {
 			t.Errorf("%s: the engine calls it %s, its file %s", id, req.ID, req.Manifest.ID)
 		}
-		if req := m.Variant(id+"@east", "east", nil).Request(); req.ID != id || req.Manifest.ID != want {
+		if req := m.Edition(id+"@east", "east", nil).Request(); req.ID != id || req.Manifest.ID != want {
 			t.Errorf("a variant of %s: the engine calls it %s, its file %s", id, req.ID, req.Manifest.ID)
 		}
 	}

@@ -132,6 +132,20 @@ func (h *handler) whole(ctx context.Context, w http.ResponseWriter, path string,
 func (h *handler) stream(ctx context.Context, w http.ResponseWriter, path string, words []string) error {
 	w.Header().Set("Content-Type", "text/event-stream")
 	flush := w.(http.Flusher).Flush
+	if h.settings.Comment != "" {
+		fmt.Fprintf(w, ": %s\n\n", h.settings.Comment)
+	}
+	flush()
+	switch {
+	case h.settings.HangOn == "body":
+		<-ctx.Done()
+		return ctx.Err()
+	case h.settings.FirstEvent == "none":
+		return nil
+	case h.settings.FirstEvent != "":
+		fmt.Fprintf(w, "data: %s\n\n", h.settings.FirstEvent)
+		flush()
+	}
 	object := "chat.completion.chunk"
 	piece := `"delta":{"content":%s},"finish_reason":null}]}` + "\n\n"
 	last := `"delta":{},"finish_reason":"stop"}]}` + "\n\ndata: [DONE]\n\n"

@@ -31,6 +31,8 @@ type settings struct {
 	Remote          bool              `json:"remote"`
 	Status          int               `json:"status"`
 	Headers         map[string]string `json:"headers"`
+	Comment         string            `json:"comment"`
+	FirstEvent      string            `json:"first_event"`
 	CrashAfter      int               `json:"crash_after"`
 	CrashOn         string            `json:"crash_on"`
 	PanicOn         string            `json:"panic_on"`

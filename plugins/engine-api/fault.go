@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -120,14 +122,23 @@ func (u *upstream) broken(err error) *fault {
 // itself names addresses and is for the log.
 func (u *upstream) unreachable(err error) *fault {
 	u.log.Warn("service not reached", "provider", u.row.name, "model", u.id, "error", u.account.scrub(err.Error()))
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return failed(http.StatusBadGateway, "upstream_broken", "%s broke off in the middle of its answer; ask again", u.row.name)
-	}
 	var slow interface{ Timeout() bool }
 	if errors.As(err, &slow) && slow.Timeout() {
 		return failed(http.StatusGatewayTimeout, "upstream_timeout", "%s at %s cannot be reached in time; check the network, and the proxy where there is one", u.row.name, web.Origin(u.base))
 	}
-	return failed(http.StatusBadGateway, "upstream_unreachable", "%s at %s cannot be reached; check base_url, the network, and the proxy where there is one", u.row.name, web.Origin(u.base))
+	if !connected(err) {
+		return failed(http.StatusBadGateway, "upstream_unreachable", "%s at %s cannot be reached; check base_url, the network, and the proxy where there is one", u.row.name, web.Origin(u.base))
+	}
+	return failed(http.StatusBadGateway, "upstream_broken", "%s broke off its answer, or does not answer as HTTP; ask again, and check base_url where that does not help", u.row.name)
+}
+
+// connected says whether an error came after the connection was there.
+func connected(err error) bool {
+	var dial *net.OpError
+	var dns *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	return !(errors.As(err, &dial) && dial.Op == "dial" || errors.As(err, &dns) || errors.As(err, &certificate) || errors.As(err, &record))
 }
 
 // do sends a request that a dialect has made. What is no 2xx is a *fault.

@@ -89,6 +89,9 @@ func (p provider) wantsKey() bool { return p.variable != "" && !p.local }
 
 // noKey says what is to be set, and where.
 func (u *upstream) noKey() error {
+	if u.account.secrets[u.row.secret()] != "" {
+		return sdk.Errorf(sdk.CodeUnauthorized, "the key of %s is not for %s; set provider and base_url in engines/%s.json if it shall go there", u.row.name, web.Origin(u.base), u.account.id)
+	}
 	return sdk.Errorf(sdk.CodeUnauthorized, `there is no key for %s; set %s for the server, or name the key in engines/%s.json, as {"settings": {"provider": %q}, "secrets": {"api_key": "env:NAME"}}`,
 		u.row.name, u.row.variable, u.account.id, u.row.name)
 }

@@ -16,7 +16,7 @@ var essential = []string{"model", "messages", "prompt", "input", "instructions",
 // the provider takes them; what the settings say goes first.
 func (u *upstream) fit(b body) body {
 	row := u.row
-	kept := b[:0]
+	kept := make(body, 0, len(b)+2)
 	for _, f := range b {
 		now, renamed := u.RenameParameters[f.name]
 		allowed := slices.Contains(u.AllowParameters, f.name)

@@ -46,6 +46,9 @@ func (u *upstream) relay(w http.ResponseWriter, resp *http.Response, to io.Write
 			}
 		}
 		if err == io.EOF {
+			if c, held := to.(*counter); held {
+				return c.flush()
+			}
 			return nil
 		}
 		if err != nil {
@@ -125,6 +128,13 @@ func (c *counter) Write(p []byte) (int, error) {
 	}
 	_, err := c.w.Write(c.out.Bytes())
 	return len(p), err
+}
+
+// flush sends what is left of a stream that ended within a line.
+func (c *counter) flush() error {
+	_, err := c.w.Write(c.line)
+	c.line = nil
+	return err
 }
 
 // maxLine bounds what is held back of a line, in bytes.

@@ -57,7 +57,8 @@ func startProvider(t *testing.T) string {
 	t.Helper()
 	return sdktest.Program(t, "../provider", 1, "-key", "k", "-entra-token", "t", "-client", "tenant/client=secret",
 		"-model", "gpt-4o", "-model", "text-embedding-3-small=openai", "-deployment", "mine=gpt-4o", "-deployment", "vectors=text-embedding-3-small",
-		"-model", "claude-haiku-4-5=anthropic", "-model", "claude-opus-5-5=anthropic", "-model", "command-a-03-2025=cohere", "-model", "embed-v4.0=cohere", "-model", "rerank-v3.5=cohere")[0]
+		"-model", "claude-haiku-4-5=anthropic", "-model", "claude-opus-5-5=anthropic", "-model", "command-a-03-2025=cohere", "-model", "embed-v4.0=cohere", "-model", "rerank-v3.5=cohere",
+		"-model", "gemini-2.5-flash=google", "-model", "gemini-3-pro=google", "-model", "gemini-embedding-001=google")[0]
 }
 
 // installClients gets the packages of the lock file, unless they are there.

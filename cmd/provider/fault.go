@@ -57,11 +57,7 @@ func (f *faults) before(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if strings.HasPrefix(r.URL.Path, "/v1beta/") {
-			googleFault(w, status)
-			return
-		}
-		if status == http.StatusTooManyRequests {
+		if status == http.StatusTooManyRequests && !strings.HasPrefix(r.URL.Path, "/google/") {
 			w.Header().Set("Retry-After", "1")
 		}
 		switch {
@@ -69,6 +65,8 @@ func (f *faults) before(next http.Handler) http.Handler {
 			anthropicFault(w, status)
 		case strings.HasPrefix(r.URL.Path, "/cohere/"):
 			cohereFail(w, status, "A fault of the tests.")
+		case strings.HasPrefix(r.URL.Path, "/google/"):
+			googleFault(w, status)
 		default:
 			fail(w, status, strconv.Itoa(status), "A fault of the tests.")
 		}

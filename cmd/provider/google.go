@@ -81,10 +81,8 @@ func (p *provider) googleModel(id string) (model, bool) {
 // googleModels lists page by page, 50 where nobody says how many.
 func (p *provider) googleModels(w http.ResponseWriter, r *http.Request) {
 	list := []any{}
-	for _, m := range p.models {
-		if m.OwnedBy == "google" {
-			list = append(list, m.google())
-		}
+	for _, m := range p.of("google") {
+		list = append(list, m.google())
 	}
 	size, err := strconv.Atoi(cmp.Or(r.URL.Query().Get("pageSize"), "50"))
 	from, err2 := strconv.Atoi(cmp.Or(r.URL.Query().Get("pageToken"), "0"))

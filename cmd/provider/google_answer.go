@@ -80,7 +80,7 @@ func (q *googleQuestion) likelihoods(parts []map[string]any) map[string]any {
 }
 
 func (q *googleQuestion) blocked() map[string]any {
-	if !slices.Contains(q.words(), "unsafe") {
+	if !slices.Contains(q.words(), "REFUSE") {
 		return nil
 	}
 	answer := q.response(nil, 0)
@@ -94,7 +94,7 @@ func (q *googleQuestion) whole(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply := q.reply()
-	if reply.halt == "wait" {
+	if reply.halt == "HANG" {
 		<-r.Context().Done()
 		return
 	}
@@ -162,11 +162,11 @@ func (q *googleQuestion) pieces(r *http.Request, send func(any)) {
 		send(q.response(q.candidates([]map[string]any{part}, finish), i+1))
 	}
 	switch {
-	case reply.halt == "wait":
+	case reply.halt == "HANG":
 		<-r.Context().Done()
-	case reply.halt == "break":
+	case reply.halt == "CUT":
 		panic(http.ErrAbortHandler)
-	case reply.halt == "error":
+	case reply.halt == "OVERLOAD":
 		send(googleError(http.StatusServiceUnavailable, "UNAVAILABLE", "The model is overloaded. Please try again later."))
 	case len(reply.parts) == 0:
 		send(q.response(q.candidates(nil, reply.finish), 0))

@@ -10,12 +10,12 @@ import (
 // What the fake says is made of the words that the user last said; some of them
 // are not repeated, but done:
 //
-//	unsafe          nothing is answered, and the prompt said to be blocked
-//	finish:REASON   the answer ends there, for that reason
-//	call            each function that a later word names is called, or the first one
-//	wait            a stream goes no further until the caller has left
-//	break           a stream ends without its end
-//	error           a stream ends with an error
+//	REFUSE          nothing is answered, and the prompt said to be blocked
+//	FINISH:REASON   the answer ends there, for that reason
+//	a tool's name   it is called; with several names, each
+//	HANG            nothing more is said until the caller has left
+//	CUT             a stream breaks off, without its end
+//	OVERLOAD        a stream ends with an error
 //
 // Images come back as their types and sizes, the results of functions as JSON,
 // and where a schema is asked for there is what fits it.
@@ -68,11 +68,11 @@ func (q *googleQuestion) reply() googleReply {
 		words = []string{string(text)}
 	}
 	for i, word := range words {
-		if reason, ok := strings.CutPrefix(word, "finish:"); ok {
+		if reason, ok := strings.CutPrefix(word, "FINISH:"); ok {
 			r.finish = reason
 			break
 		}
-		if slices.Contains([]string{"wait", "break", "error"}, word) {
+		if slices.Contains([]string{"HANG", "CUT", "OVERLOAD"}, word) {
 			r.halt = word
 			break
 		}
@@ -96,7 +96,7 @@ func (q *googleQuestion) reply() googleReply {
 func (q *googleQuestion) called() []googleFunction {
 	config, words := q.ToolConfig.FunctionCallingConfig, q.words()
 	_, responses := q.Contents[len(q.Contents)-1].calls()
-	if config.Mode == "NONE" || responses > 0 || config.Mode != "ANY" && !slices.Contains(words, "call") {
+	if config.Mode == "NONE" || responses > 0 {
 		return nil
 	}
 	functions := slices.DeleteFunc(q.functions(), func(f googleFunction) bool {
@@ -108,7 +108,7 @@ func (q *googleQuestion) called() []googleFunction {
 			named = append(named, functions[i])
 		}
 	}
-	if len(named) == 0 && len(functions) > 0 {
+	if len(named) == 0 && len(functions) > 0 && config.Mode == "ANY" {
 		named = functions[:1]
 	}
 	return named

@@ -19,7 +19,7 @@ func serveGoogle(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	if err := p.faults.add("/v1beta/models/gemini-2.5-pro 429 1"); err != nil {
+	if err := p.faults.add("/google/v1beta/models/gemini-2.5-pro 429 1"); err != nil {
 		t.Fatal(err)
 	}
 	s := httptest.NewServer(p.faults.before(p.handler()))
@@ -45,17 +45,17 @@ func post(t *testing.T, url, body string) (int, string) {
 
 // TestGoogleAnswers: paths of gjson, and what is there.
 func TestGoogleAnswers(t *testing.T) {
-	url := serveGoogle(t) + "/v1beta/models/gemini-3-pro:"
+	url := serveGoogle(t) + "/google/v1beta/models/gemini-3-pro:"
 	const add = `"tools":[{"functionDeclarations":[{"name":"add","parametersJsonSchema":{"properties":{"a":{"type":"integer"}}}},{"name":"sub"}]}]`
 	for name, test := range map[string]struct{ method, body, path, want string }{
 		"text":           {"generateContent", `{"contents":[{"parts":[{"text":"a b"}]}]}`, "candidates.0.content.parts.#.text", `["a b"]`},
 		"one content":    {"generateContent", `{"contents":{"parts":{"text":"a b"}}}`, "candidates.0.finishReason", `"STOP"`},
 		"underscores":    {"generateContent", `{"contents":[{"parts":[{"text":"a b"}]}],"generation_config":{"max_output_tokens":1}}`, "candidates.0.finishReason", `"MAX_TOKENS"`},
-		"blocked":        {"generateContent", `{"contents":[{"parts":[{"text":"unsafe"}]}]}`, "promptFeedback.blockReason", `"SAFETY"`},
+		"blocked":        {"generateContent", `{"contents":[{"parts":[{"text":"REFUSE"}]}]}`, "promptFeedback.blockReason", `"SAFETY"`},
 		"two":            {"generateContent", `{"contents":[{"parts":[{"text":"a"}]}],"generationConfig":{"candidateCount":2}}`, "candidates.#.index", `[0,1]`},
-		"call":           {"generateContent", `{"contents":[{"parts":[{"text":"call add sub"}]}],` + add + `}`, "candidates.0.content.parts.#.functionCall.name", `["add","sub"]`},
+		"call":           {"generateContent", `{"contents":[{"parts":[{"text":"add sub"}]}],` + add + `}`, "candidates.0.content.parts.#.functionCall.name", `["add","sub"]`},
 		"forced call":    {"generateContent", `{"contents":[{"parts":[{"text":"x"}]}],"toolConfig":{"functionCallingConfig":{"mode":"any","allowedFunctionNames":["sub"]}},` + add + `}`, "candidates.0.content.parts.#.functionCall.name", `["sub"]`},
-		"arguments":      {"generateContent", `{"contents":[{"parts":[{"text":"call add"}]}],` + add + `}`, "candidates.0.content.parts.0.functionCall.args", `{"a":1}`},
+		"arguments":      {"generateContent", `{"contents":[{"parts":[{"text":"add"}]}],` + add + `}`, "candidates.0.content.parts.0.functionCall.args", `{"a":1}`},
 		"JSON":           {"generateContent", `{"contents":[{"parts":[{"text":"x"}]}],"generationConfig":{"responseMimeType":"application/json","responseJsonSchema":{"type":"integer"}}}`, "candidates.0.content.parts.0.text", `"1"`},
 		"thoughts":       {"generateContent", `{"contents":[{"parts":[{"text":"x"}]}],"generationConfig":{"thinkingConfig":{"includeThoughts":true,"thinkingLevel":"LOW"}}}`, "candidates.0.content.parts.#.thought", `[true]`},
 		"likelihoods":    {"generateContent", `{"contents":[{"parts":[{"text":"x"}]}],"generationConfig":{"responseLogprobs":true,"logprobs":2}}`, "candidates.0.logprobsResult.topCandidates.0.candidates.#", `2`},
@@ -75,7 +75,7 @@ func TestGoogleAnswers(t *testing.T) {
 
 // TestGoogleRefuses what the real service does.
 func TestGoogleRefuses(t *testing.T) {
-	url := serveGoogle(t) + "/v1beta/models/"
+	url := serveGoogle(t) + "/google/v1beta/models/"
 	const (
 		hi   = `"contents":[{"parts":[{"text":"x"}]}]`
 		tool = `"tools":[{"functionDeclarations":[{"name":"add"}]}]`
@@ -129,7 +129,7 @@ func TestGoogleRefuses(t *testing.T) {
 
 // TestGoogleByModel is what some models do and others do not, in one go.
 func TestGoogleByModel(t *testing.T) {
-	url := serveGoogle(t) + "/v1beta/models/"
+	url := serveGoogle(t) + "/google/v1beta/models/"
 	for _, test := range []struct {
 		call, body string
 		status     int
@@ -155,7 +155,7 @@ func TestGoogleByModel(t *testing.T) {
 }
 
 func TestGoogleKeysAndPages(t *testing.T) {
-	url := serveGoogle(t) + "/v1beta/models"
+	url := serveGoogle(t) + "/google/v1beta/models"
 	for query, want := range map[string]string{"": "PERMISSION_DENIED", "?key=x": "INVALID_ARGUMENT", "?key=k&pageToken=x": "INVALID_ARGUMENT", "?key=k&pageSize=3": "", "?key=k&pageSize=3&pageToken=3": ""} {
 		resp, err := http.Get(url + query)
 		if err != nil {
@@ -172,9 +172,9 @@ func TestGoogleKeysAndPages(t *testing.T) {
 
 // TestGoogleStreams end as they were asked to.
 func TestGoogleStreams(t *testing.T) {
-	url := serveGoogle(t) + "/v1beta/models/gemini-2.0-flash:streamGenerateContent?alt=sse"
-	for words, last := range map[string]string{"a b": `"finishReason":"STOP"`, "a finish:SAFETY": `"finishReason":"SAFETY"`, "finish:RECITATION": `"finishReason":"RECITATION"`,
-		"a error": `"status":"UNAVAILABLE"`, "a break": `"text":"a"`, "unsafe": `"blockReason":"SAFETY"`} {
+	url := serveGoogle(t) + "/google/v1beta/models/gemini-2.0-flash:streamGenerateContent?alt=sse"
+	for words, last := range map[string]string{"a b": `"finishReason":"STOP"`, "a FINISH:SAFETY": `"finishReason":"SAFETY"`, "FINISH:RECITATION": `"finishReason":"RECITATION"`,
+		"a OVERLOAD": `"status":"UNAVAILABLE"`, "a CUT": `"text":"a"`, "REFUSE": `"blockReason":"SAFETY"`} {
 		_, text := post(t, url, `{"contents":[{"parts":[{"text":"`+words+`"}]}]}`)
 		events := strings.Split(strings.TrimSpace(text), "\r\n\r\n")
 		if !strings.Contains(events[len(events)-1], last) {

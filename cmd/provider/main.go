@@ -1,11 +1,12 @@
 // Command provider is a remote API for tests: OpenAI at /v1, and Azure OpenAI at
 // /openai with its deployments and keys, whose tokens are had at /entra. Anthropic is
-// at /anthropic, Cohere at /cohere, and Google's Gemini API at /v1beta. The protocols are the real ones as far as
-// models are listed and chats, embeddings and rankings answered, which it does with
-// the words that it was asked. What the real ones refuse, it refuses.
+// at /anthropic, Cohere at /cohere and Google, the Gemini API, at /google. The
+// protocols are the real ones as far as models are listed and chats, embeddings and
+// rankings answered, which it does with the words that it was asked. What the real
+// ones refuse, it refuses.
 //
 // A model belongs to a service by its owner, as in -model claude-haiku-4-5=anthropic;
-// other owners' are OpenAI's. At Anthropic and Cohere, some words of a question decide
+// other owners' are OpenAI's. At all but OpenAI, some words of a question decide
 // what comes of the answer: the name of a tool calls that, REFUSE is refused, OVERLOAD
 // fails in the midst of a stream, CUT breaks it off, and HANG says no more until the
 // client leaves.
@@ -70,7 +71,7 @@ func main() {
 
 func usage() {
 	fmt.Fprint(flag.CommandLine.Output(), `provider is a remote API for tests: OpenAI at /v1, Azure OpenAI at /openai, Entra at /entra,
-Anthropic at /anthropic, Cohere at /cohere, Gemini at /v1beta.
+Anthropic at /anthropic, Cohere at /cohere, Google at /google.
 
   provider [-key KEY] [-model NAME[=OWNER]]… [-deployment NAME=MODEL]… [-fault 'PATH STATUS [TIMES]']…
 

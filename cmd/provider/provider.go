@@ -52,7 +52,7 @@ func (p *provider) handler() http.Handler {
 	all.Handle("/openai/", p.azure())
 	all.Handle("/anthropic/", p.anthropic())
 	all.Handle("/cohere/", p.cohere())
-	all.Handle("/v1beta/", p.google())
+	all.Handle("/google/", http.StripPrefix("/google", p.google()))
 	all.HandleFunc("POST /entra/{tenant}/oauth2/v2.0/token", p.entra)
 	return all
 }

@@ -1,14 +1,14 @@
 // Google's client against cmd/provider, the remote API of the tests: what the fake says is what the client reads of the
 // real Gemini API.
 //
-//	GOOGLE_URL=http://127.0.0.1:9999 npm test
+//	PROVIDER_URL=http://127.0.0.1:9999 npm test
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ApiError, FunctionCallingConfigMode, GoogleGenAI, Type } from "@google/genai";
 
-const url = process.env.GOOGLE_URL;
-const options = { timeout: 60_000, skip: url ? false : "GOOGLE_URL is not set" };
-const google = (apiKey = "k") => new GoogleGenAI({ apiKey, httpOptions: { baseUrl: url, apiVersion: "v1beta" } });
+const url = process.env.PROVIDER_URL;
+const options = { timeout: 60_000, skip: url ? false : "PROVIDER_URL is not set" };
+const google = (apiKey = "k") => new GoogleGenAI({ apiKey, httpOptions: { baseUrl: `${url}/google`, apiVersion: "v1beta" } });
 const model = "gemini-2.5-flash";
 const contents = "three words here";
 const functionDeclarations = [
@@ -51,11 +51,11 @@ describe("a provider as Google", options, () => {
   });
   test("calls, and their results", async () => {
     const config = { tools: [{ functionDeclarations }], toolConfig: { functionCallingConfig: { mode: FunctionCallingConfigMode.AUTO } } };
-    const said = await ask({ contents: "call add weather", config }, "gemini-3-pro");
+    const said = await ask({ contents: "add weather", config }, "gemini-3-pro");
     assert.deepEqual(said.functionCalls.map((c) => [c.name, c.args]), [["add", { a: 2 }], ["weather", { city: "Oslo" }]]);
     assert.ok(said.candidates[0].content.parts[0].thoughtSignature);
     const results = said.functionCalls.map((c) => ({ functionResponse: { id: c.id, name: c.name, response: { output: 5 } } }));
-    const turns = [{ role: "user", parts: [{ text: "call add weather" }] }, said.candidates[0].content, { role: "user", parts: results }];
+    const turns = [{ role: "user", parts: [{ text: "add weather" }] }, said.candidates[0].content, { role: "user", parts: results }];
     assert.equal((await ask({ contents: turns, config }, "gemini-3-pro")).text, 'add {"output":5} weather {"output":5}');
     delete turns[1].parts[0].thoughtSignature;
     await assert.rejects(ask({ contents: turns, config }, "gemini-3-pro"), refused(400, "missing a thought_signature"));
@@ -77,8 +77,8 @@ describe("a provider as Google", options, () => {
     assert.equal(answer.candidates[1].logprobsResult.topCandidates[2].candidates.length, 2);
   });
   test("blocked and ended", async () => {
-    assert.equal((await ask({ contents: "unsafe" })).promptFeedback.blockReason, "SAFETY");
-    assert.equal((await ask({ contents: "a finish:SAFETY" })).candidates[0].finishReason, "SAFETY");
+    assert.equal((await ask({ contents: "REFUSE" })).promptFeedback.blockReason, "SAFETY");
+    assert.equal((await ask({ contents: "a FINISH:SAFETY" })).candidates[0].finishReason, "SAFETY");
   });
   test("embeddings", async () => {
     const answer = await google().models.embedContent({ model: "gemini-embedding-001", contents: ["a", "bb"], config: { outputDimensionality: 3 } });
@@ -92,7 +92,7 @@ describe("a provider as Google", options, () => {
     await assert.rejects(ask({}, "gemini-1"), refused(404, "is not found for API version v1beta"));
     await assert.rejects(ask({ config: { temperature: 9 } }), refused(400, "temperature must be in the range"));
     await assert.rejects(async () => {
-      for await (const _ of await google().models.generateContentStream({ model, contents: "a error" }));
+      for await (const _ of await google().models.generateContentStream({ model, contents: "a OVERLOAD" }));
     }, refused(503, "overloaded"));
   });
 });

@@ -90,15 +90,18 @@ func (l *Lease) Spend(status, input, output int) {
 	u.Cost += (float64(input)*price.Input + float64(output)*price.Output) / 1e6
 }
 
-// priceOf is that of a model: the longest pattern that fits says it.
-func priceOf(prices map[string]Price, model string) (price Price) {
-	best := -1
-	for pattern, p := range prices {
-		if len(pattern) > best && matches(pattern, model) {
-			best, price = len(pattern), p
+// priceOf is that of a model: its id says it, else the longest pattern that fits.
+func priceOf(prices map[string]Price, model string) Price {
+	if price, exact := prices[model]; exact || len(prices) == 0 {
+		return price
+	}
+	best := ""
+	for pattern := range prices {
+		if matches(pattern, model) && (len(pattern) > len(best) || len(pattern) == len(best) && pattern < best) {
+			best = pattern
 		}
 	}
-	return price
+	return prices[best]
 }
 
 // usage is what a deployment has answered.

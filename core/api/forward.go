@@ -107,7 +107,9 @@ func (s *Server) ask(ctx context.Context, seen *observation, op operation, req r
 		retry := again && lease.Gone(ctx)
 		lease.Release()
 		if !retry {
-			return nil, nil, broken(ctx, lease, err)
+			err = broken(ctx, lease, err)
+			lease.Spend(translate(err).status, 0, 0)
+			return nil, nil, err
 		}
 	}
 }

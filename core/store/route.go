@@ -31,7 +31,7 @@ func (m *Model) weightless(l listing) bool {
 // its file, and under an id of its own. The engine goes on calling it by its name.
 func (m *Model) Edition(id, engine string, settings map[string]any) *Model {
 	v := &Model{ID: id, Manifest: m.Manifest, Dir: m.Dir, File: m.File, Files: m.Files, MMProj: m.MMProj, Header: m.Header,
-		Linked: m.Linked, ReadOnly: m.ReadOnly, Ready: m.Ready, Missing: m.Missing, Err: m.Err, editionOf: m.ID}
+		Linked: m.Linked, ReadOnly: m.ReadOnly, Ready: m.Ready, Missing: m.Missing, Err: m.Err, alias: m.alias, editionOf: m.ID}
 	v.Manifest.ID, v.Manifest.Engine = id, engine
 	v.Manifest.Targets, v.Manifest.Routing, v.Manifest.Timeout, v.Manifest.CoolDown = nil, "", "", ""
 	v.Manifest.Settings = cloneMap(m.Manifest.Settings)

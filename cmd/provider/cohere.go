@@ -45,7 +45,7 @@ func (p *provider) cohere() http.Handler {
 			}
 		}
 	})
-	mux.HandleFunc("/cohere/", func(w http.ResponseWriter, r *http.Request) { cohereFail(w, http.StatusNotFound, "page not found") })
+	mux.HandleFunc("/cohere/", http.NotFound)
 	return p.cohereDoor(mux)
 }
 
@@ -64,6 +64,7 @@ func (p *provider) cohereDoor(next http.Handler) http.Handler {
 }
 
 func cohereFail(w http.ResponseWriter, status int, message string) {
+	w.Header().Set("X-Debug-Trace-Id", strings.ToLower(rand.Text()))
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	json.NewEncoder(w).Encode(map[string]any{"id": strings.ToLower(rand.Text()), "message": message})

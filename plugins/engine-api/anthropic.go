@@ -115,6 +115,9 @@ var claudeStatus = map[string]int{"invalid_request_error": 400, "authentication_
 
 // claudeFault makes a fault of the client's error.
 func claudeFault(u *upstream, err error) error {
+	if garbled(err) {
+		return u.nonsense()
+	}
 	var said *anthropic.Error
 	if !errors.As(err, &said) || said.Response == nil {
 		return err

@@ -144,15 +144,30 @@ func (c *toolChoice) UnmarshalJSON(data []byte) error {
 
 // readChat reads a request, and refuses what no dialect but OpenAI's own can say.
 func (u *upstream) readChat(r *http.Request) (*chat, error) {
-	b, err := readBody(r)
-	if err != nil {
+	var c chat
+	if err := u.readInto(r, &c); err != nil {
 		return nil, err
 	}
-	var c chat
-	if err := json.Unmarshal(u.fit(b).bytes(), &c); err != nil {
-		return nil, misread(err)
-	}
 	return &c, c.check(u.row.name)
+}
+
+// readInto reads a request as the settings want it.
+func (u *upstream) readInto(r *http.Request, into any) error {
+	b, err := readBody(r)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(u.fit(b).bytes(), into); err != nil {
+		return misread(err)
+	}
+	return nil
+}
+
+// tell writes a whole answer.
+func tell(w http.ResponseWriter, answer any) error {
+	w.Header().Set("Content-Type", "application/json")
+	_, err := w.Write(encode(answer))
+	return err
 }
 
 // misread says which field of a request is of the wrong type.

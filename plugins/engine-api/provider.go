@@ -57,6 +57,7 @@ var providers = []provider{
 	{name: "azure", dialect: azure{}, variable: "AZURE_OPENAI_API_KEY", headers: map[string]string{"Api-Key": "{api_key}"}, usage: true, drop: sampling},
 	{name: "anthropic", dialect: claude{}, base: "https://api.anthropic.com", variable: "ANTHROPIC_API_KEY",
 		headers: map[string]string{"X-Api-Key": "{api_key}", "Anthropic-Version": "2023-06-01"}},
+	{name: "cohere", dialect: cohere{}, base: "https://api.cohere.com", also: []string{"https://api.cohere.ai"}, variable: "COHERE_API_KEY", headers: bearer},
 	{name: "groq", base: "https://api.groq.com/openai/v1", variable: "GROQ_API_KEY", headers: bearer,
 		has: []sdk.Operation{sdk.OpResponses}, usage: true, drop: sampling},
 	{name: "mistral", base: "https://api.mistral.ai/v1", variable: "MISTRAL_API_KEY", headers: bearer,

@@ -75,7 +75,13 @@ type arguments struct {
 	values map[string]string // by the first name of an option
 }
 
-func (a arguments) value(name string) string { return a.values[canonical(name)[0]] }
+// value is that of an option; empty where it was not given, or is not known.
+func (a arguments) value(name string) string {
+	if words := canonical(name); words != nil {
+		return a.values[words[0]]
+	}
+	return ""
+}
 
 // canonical returns an option's names and the type of its values; nil for none.
 func canonical(name string) []string {

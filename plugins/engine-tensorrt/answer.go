@@ -64,7 +64,7 @@ func (a *answer) one(ctx context.Context, index int, w wishing) error {
 		}
 	}
 	err := a.h.triton.generate(ctx, a.h.there.name, a.h.dialect.inputs(a.h.there, w.wish), func(o outputs) error {
-		t.read(o, s.accumulated)
+		t.read(o)
 		say(s.add(o.text(a.h.dialect.answer)))
 		if s.stopped {
 			return errEnough

@@ -12,17 +12,14 @@ type turn struct {
 }
 
 // read takes the numbers of an answer of the stream: each says how many tokens it has.
-func (t *turn) read(o outputs, accumulated bool) {
+func (t *turn) read(o outputs) {
 	t.answers++
 	if n, ok := o.number("num_input_tokens"); ok && n > 0 {
 		t.asked = n
 	}
 	if n, ok := o.number("num_output_tokens"); ok {
-		if t.counted = true; accumulated {
-			t.said = max(t.said, n)
-		} else {
-			t.said += n
-		}
+		t.counted = true
+		t.said += n
 	}
 	if r := o.text("finish_reason"); r != "" && r != "None" {
 		t.finished = r

@@ -74,6 +74,9 @@ func (h *relay) refuse(w http.ResponseWriter, resp *http.Response) {
 		failure(h.server.refused(resp.StatusCode, nil)).write(w)
 		return
 	}
+	if resp.StatusCode < http.StatusBadRequest {
+		resp.StatusCode = http.StatusBadGateway // a redirect, with our key, to who knows where
+	}
 	answer := refuse("", "", "%s", said(resp.StatusCode, text))
 	if answer.status = resp.StatusCode; answer.status >= http.StatusInternalServerError {
 		answer.Type = "server_error"

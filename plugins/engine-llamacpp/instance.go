@@ -55,7 +55,12 @@ func (i *instance) tell(log hclog.Logger, s settings, expected gguf.Memory) {
 
 // estimate is what a load will take.
 func estimate(h *gguf.Header, s settings) gguf.Memory {
-	return h.Memory(gguf.Load{ContextLength: contextLength(h, s), Parallel: s.NParallel, KeyType: s.CacheTypeK, ValueType: s.CacheTypeV})
+	load := gguf.Load{ContextLength: contextLength(h, s), Parallel: s.NParallel, Batch: s.NUBatch, KeyType: s.CacheTypeK, ValueType: s.CacheTypeV,
+		PlainAttention: s.FlashAttn == "off", GPULayers: s.gpuLayers()}
+	if !h.Rerank && (h.Embedding || s.Embedding) { // a text is one batch
+		load.Batch = load.ContextLength
+	}
+	return h.Memory(load)
 }
 
 // withDevices adds to the error of a device that is not there those that are.

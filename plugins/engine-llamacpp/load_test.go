@@ -40,8 +40,13 @@ func newEngine(t *testing.T) *engine {
 
 func (e *engine) try(t *testing.T, m sdk.Model, settings string) (sdk.Instance, error) {
 	t.Helper()
+	return e.load(t, m, settings, hclog.NewNullLogger())
+}
+
+func (e *engine) load(t *testing.T, m sdk.Model, settings string, log hclog.Logger) (sdk.Instance, error) {
+	t.Helper()
 	base := fmt.Sprintf(`{"llama_server": %q, "cpu_threads": 1, "ctx_len": 512}`, llamaServer(t))
-	return e.Load(t.Context(), sdk.LoadRequest{Model: m, Settings: overlay(t, base, settings), Log: hclog.NewNullLogger()}, func(sdk.Progress) {})
+	return e.Load(t.Context(), sdk.LoadRequest{Model: m, Settings: overlay(t, base, settings), Log: log}, func(sdk.Progress) {})
 }
 
 // TestLoadFails is what a user is told when the real llama-server refuses.

@@ -89,6 +89,15 @@ func (o offload) wants() string {
 	return ""
 }
 
+// gpuLayers is how many layers are to lie on GPUs, where the settings say that.
+func (o offload) gpuLayers() int {
+	n, err := strconv.Atoi(string(o.NGL))
+	if err != nil || len(o.Devices) == 1 && o.Devices[0] == "none" {
+		return 0
+	}
+	return n
+}
+
 // visibles are the variables that say which GPUs a process sees: the core sets them
 // by the devices of a deployment.
 var visibles = []string{"CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES"}

@@ -129,7 +129,7 @@ func TestPlan(t *testing.T) {
 		t.Errorf("revision is %q", commit)
 	}
 	// Weights and projector; 4 layers of 2 heads of 16 numbers for keys and values in 2 bytes, of 8192 tokens; room to compute.
-	if want := uint64(size) + uint64(len("a projector")) + 4*2*16*2*2*8192 + 512*4*(100+6*64); m.Metadata["memory"] != want {
+	if want := uint64(size) + uint64(len("a projector")) + 4*2*16*2*2*8192 + 512*(2*8192+4*5*64) + 4*100; m.Metadata["memory"] != want {
 		t.Errorf("memory is %v, want %d", m.Metadata["memory"], want)
 	}
 }

@@ -21,6 +21,7 @@ func (w *walker) header() *Header {
 	h.ContextLength = w.count(arch + "context_length")
 	h.BlockCount = w.count(arch + "block_count")
 	h.EmbeddingLength = w.count(arch + "embedding_length")
+	h.FeedForward = w.feedForward(arch)
 	h.VocabSize = w.count(arch + "vocab_size")
 	if h.VocabSize == 0 && w.tokens < 1<<31 {
 		h.VocabSize = int(w.tokens)
@@ -29,6 +30,19 @@ func (w *walker) header() *Header {
 	w.attention(h, arch+"attention.")
 	w.layers(h, arch)
 	return h
+}
+
+// feedForward is a width that scratch space is needed for; a product that makes no sense is zero.
+func (w *walker) feedForward(arch string) int {
+	dense, expert := w.count(arch+"feed_forward_length"), w.count(arch+"expert_feed_forward_length")
+	if expert == 0 {
+		expert = dense
+	}
+	n := int64(expert) * int64(w.count(arch+"expert_used_count"))
+	if n >= 1<<31 {
+		n = 0
+	}
+	return max(dense, int(n))
 }
 
 // textOf is the text of a key, made fit for JSON and protobuf, which take valid UTF-8 only.

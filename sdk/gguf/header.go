@@ -31,6 +31,7 @@ type Header struct {
 	ContextLength   int    // tokens that the model was trained for
 	BlockCount      int    // layers
 	EmbeddingLength int
+	FeedForward     int    // numbers in the middle of a feed-forward part, of all experts together that work on a token
 	HeadCount       int    // of the layer with the most
 	HeadCountKV     int    // of the layer with the most; HeadCount where the file gives none
 	KeyLength       int    // numbers per head; EmbeddingLength/HeadCount where the file gives none

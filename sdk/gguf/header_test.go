@@ -21,7 +21,7 @@ func TestReadGivesTheWholeHeader(t *testing.T) {
 	template := got.ChatTemplate
 	got.ChatTemplate = ""
 	want := gguf.Header{
-		Architecture: "llama", Name: "Tiny Guide", ContextLength: 2048, BlockCount: 4, EmbeddingLength: 128,
+		Architecture: "llama", Name: "Tiny Guide", ContextLength: 2048, BlockCount: 4, EmbeddingLength: 128, FeedForward: 320,
 		HeadCount: 4, HeadCountKV: 4, KeyLength: 32, ValueLength: 32, KVHeads: 16, VocabSize: 259, Parameters: 821120,
 		Quantization: "Q8_0", EOSToken: "<|im_end|>", FileSize: 883200,
 	}
@@ -39,7 +39,7 @@ func TestPeekGivesWhatLiesBeforeTheVocabulary(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := gguf.Header{
-		Architecture: "llama", Name: "Tiny Guide", ContextLength: 2048, BlockCount: 4, EmbeddingLength: 128,
+		Architecture: "llama", Name: "Tiny Guide", ContextLength: 2048, BlockCount: 4, EmbeddingLength: 128, FeedForward: 320,
 		HeadCount: 4, HeadCountKV: 4, KeyLength: 32, ValueLength: 32, KVHeads: 16, VocabSize: 259,
 		Quantization: "Q8_0", FileSize: 883200,
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -410,5 +412,150 @@ func TestFullQueue(t *testing.T) {
 	slow := b.targets("routed")["slow"]
 	if cools := time.Until(time.Unix(*slow.Until, 0)); slow.Health != "cooling_down" || cools > 6*time.Second {
 		t.Errorf("%+v, for %v", slow, cools)
+	}
+}
+
+// TestOperationsOverRoutes: whatever may be asked of a model may be asked of a routed
+// one, and the engine gets it under the target's own name.
+func TestOperationsOverRoutes(t *testing.T) {
+	b := newBay(t, map[string]string{"deaf": `{"operations": ["tokenize"]}`, "able": `{"operations": ["rerank", "responses", "messages", "audio/transcriptions", "tokenize"]}`, "down": `{"refuse": "down"}`})
+	b.route("routed", `[{"model": "down"}, {"model": "deaf"}, {"model": "able"}]`, "")
+	for name, test := range map[string]struct{ path, kind, body, target, says string }{
+		"chat":        {"/v1/chat/completions", "", chat("routed", "hello"), "deaf", `"model":"deaf"`},
+		"completions": {"/v1/completions", "", `{"model": "routed", "prompt": "hello"}`, "deaf", `"model":"deaf"`},
+		"embeddings":  {"/v1/embeddings", "", `{"model": "routed", "input": ["a", "bb"]}`, "deaf", `"model":"deaf"`},
+		"tokenize":    {"/v1/tokenize", "", `{"model": "routed", "content": "a"}`, "deaf", `\"model\":\"deaf\"`},
+		"rerank":      {"/v1/rerank", "", `{"query": "q", "model": "routed", "documents": ["a"]}`, "able", `\"model\":\"able\"`},
+		"responses":   {"/v1/responses", "", `{"model": "routed", "input": "hello"}`, "able", `\"model\":\"able\"`},
+		"messages":    {"/v1/messages", "", `{"model": "routed", "max_tokens": 5, "messages": [{"role": "user", "content": "hello"}]}`, "able", `\"model\":\"able\"`},
+		"multipart": {"/v1/audio/transcriptions", "multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nrouted\r\n--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\nsound\r\n--x--\r\n",
+			"able", "sound"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			kind := test.kind
+			if kind == "" {
+				kind = "application/json"
+			}
+			resp, err := b.client.Post(b.url+test.path, kind, strings.NewReader(test.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			body, _ := io.ReadAll(resp.Body)
+			if target := resp.Header.Get("X-Enginebay-Model"); resp.StatusCode != 200 || target != test.target || !strings.Contains(string(body), test.says) {
+				t.Errorf("%d of %s: %s", resp.StatusCode, target, body)
+			}
+		})
+	}
+	status, body := b.do("POST", "/v1/images/generations", `{"model": "routed", "prompt": "a cat"}`)
+	if e := openAIError(t, body).Error; status != 503 || !strings.Contains(e.Message, "deaf: The model 'deaf' does not answer /v1/images/generations") || !strings.Contains(e.Message, "down: down") {
+		t.Errorf("what none of them does: %d %s", status, body)
+	}
+	b.route("able-alone", `[{"model": "deaf"}, {"model": "able"}]`, "")
+	if status, body = b.do("POST", "/v1/images/generations", `{"model": "able-alone", "prompt": "a cat"}`); status != 400 || *openAIError(t, body).Error.Code != "unsupported_operation" {
+		t.Errorf("what none of them does: %d %s", status, body)
+	}
+	for id, target := range b.targets("routed") {
+		if target.Health != "ok" && id != "down" || target.Requests != 0 {
+			t.Errorf("%s: %+v", id, target)
+		}
+	}
+	if got := b.chat("able", "hello"); got.target != "" || got.status != 200 {
+		t.Errorf("a model that is not routed: %+v", got)
+	}
+}
+
+// TestTargetsOfDeployments: one model file, answered by two deployments, each with
+// its own settings, parameters and name.
+func TestTargetsOfDeployments(t *testing.T) {
+	b := newBay(t, nil)
+	b.write("engines/east.json", `{"engine": "echo", "settings": {"tokens": 2}}`)
+	b.write("engines/west.json", `{"engine": "echo", "settings": {"tokens": 3}}`)
+	b.route("chat", `[{"engine": "east"}, {"engine": "west", "settings": {"n_parallel": 2}}]`, `, "name": "Chat", "settings": {"first_token_ms": 1}`)
+	words := func(got reply) int { return strings.Count(got.body, "echo ") }
+	if got := b.chat("chat", "x"); got.status != 200 || got.target != "chat@east" || words(got) != 2 || !strings.Contains(got.body, `"model":"chat"`) {
+		t.Errorf("by the route: %+v", got)
+	}
+	for id, tokens := range map[string]int{"chat@east": 2, "chat@west": 3} {
+		if got := b.chat(id, "x"); got.status != 200 || got.target != "" || words(got) != tokens {
+			t.Errorf("%s: %+v", id, got)
+		}
+	}
+	targets := b.targets("chat")
+	if east, west := targets["chat@east"], targets["chat@west"]; east.State != "running" || east.Engine != "east" || west.State != "running" || west.Engine != "west" {
+		t.Errorf("%+v", targets)
+	}
+	for path, says := range map[string]string{
+		"/v1/models?state=running": `"id":"chat"`,
+		"/v1/models/chat@west":     `"id":"chat@west"`,
+		"/v1/models/chat%40east":   `"engine":"east"`,
+		"/v1/system":               `"id":"chat@west"`,
+		"/v1/engines":              `["chat@west"]`,
+		"/metrics":                 `{model="chat@east"`,
+	} {
+		if status, body := b.do("GET", path, ""); status != 200 || !strings.Contains(body, says) {
+			t.Errorf("%s: %d, without %s: %s", path, status, says, body)
+		}
+	}
+	if status, body := b.do("PUT", "/v1/models/chat@west/stop", ""); status != 200 || !strings.Contains(body, "ready") {
+		t.Errorf("%d %s", status, body)
+	}
+	if status, body := b.do("PATCH", "/v1/models/chat", `{"routing": "spread", "targets": [{"engine": "west", "weight": 2}]}`); status != 200 {
+		t.Errorf("%d %s", status, body)
+	}
+	if got := b.chat("chat", "x"); got.target != "chat@west" {
+		t.Errorf("after a change of the file: %+v", got)
+	}
+	for _, body := range []string{`{"targets": []}`, `{"targets": [{"model": "a", "engine": "b"}]}`, `{"routing": "random"}`, `{"timeout": "soon"}`} {
+		if status, body := b.do("PATCH", "/v1/models/chat", body); status != 400 {
+			t.Errorf("%d %s", status, body)
+		}
+	}
+	if status, body := b.do("DELETE", "/v1/models/chat?purge=true", ""); status != 200 {
+		t.Errorf("%d %s", status, body)
+	}
+	b.until("nothing of it is left", func() bool {
+		s, _ := b.do("GET", "/v1/models/chat@west", "")
+		return s == 404 && len(b.runtime.Editions()) == 0
+	})
+}
+
+// TestRouteIsMadeByTheAPI, and what was answered may be sent back.
+func TestRouteIsMadeByTheAPI(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{}`})
+	status, body := b.do("POST", "/v1/models", `{"id": "routed", "targets": [{"model": "m", "weight": 2}], "timeout": "5s"}`)
+	if status >= 300 {
+		t.Fatalf("%d %s", status, body)
+	}
+	if got := b.chat("routed", "hello"); got.status != 200 || got.target != "m" {
+		t.Errorf("%+v", got)
+	}
+	_, shown := b.do("GET", "/v1/models/routed?effective=true", "")
+	if status, body := b.do("PATCH", "/v1/models/routed", shown); status != 200 || !strings.Contains(body, `"targets":[{"model":"m","weight":2}],"timeout":"5s"`) {
+		t.Errorf("%d %s", status, body)
+	}
+	file, err := os.ReadFile(filepath.Join(b.home, "models/routed/model.json"))
+	if err != nil || strings.Contains(string(file), "health") || strings.Contains(string(file), `"route"`) {
+		t.Errorf("%s %v", file, err)
+	}
+}
+
+// TestListOfRoutes: the list, which is kept, is made anew when a target's health
+// changes, and says what is wrong.
+func TestListOfRoutes(t *testing.T) {
+	b := newBay(t, map[string]string{"bad": `{"status": 500}`})
+	b.route("routed", `[{"model": "bad"}, {"model": "nobody"}]`, "")
+	list := func() string { _, body := b.do("GET", "/v1/models", ""); return body }
+	if body := list(); !strings.Contains(body, `/targets/1/model: expected the id of a model, got \"nobody\"`) || strings.Contains(body, "cooling") {
+		t.Errorf("the list is %s", body)
+	}
+	b.chat("routed", "x")
+	if body := list(); strings.Count(body, `"health":"cooling_down"`) != 2 {
+		t.Errorf("the list is %s", body)
+	}
+	b.write("models/nobody/model.json", `{"engine": "echo", "format": "api"}`)
+	b.until("it is there", func() bool { return !strings.Contains(list(), "expected the id") })
+	if got := b.chat("routed", "hello"); got.target != "nobody" {
+		t.Errorf("%+v", got)
 	}
 }

@@ -164,12 +164,21 @@ func secrets(refs map[string]string) (map[string]string, error) {
 		return nil, nil
 	}
 	resolved := map[string]string{}
-	for name, ref := range refs {
-		value, err := secret(ref)
+	var absent []string
+	for _, name := range slices.Sorted(maps.Keys(refs)) {
+		value, err := secret(refs[name])
 		if err != nil {
-			return nil, fmt.Errorf("secret %q: %w", name, err)
+			absent = append(absent, fmt.Sprintf("secret %q: %v", name, err))
 		}
 		resolved[name] = value
 	}
+	if len(absent) > 0 {
+		return nil, &SecretsError{strings.Join(absent, "; ")}
+	}
 	return resolved, nil
 }
+
+// A SecretsError is the Err of a deployment whose secrets are not all there.
+type SecretsError struct{ why string }
+
+func (e *SecretsError) Error() string { return e.why }

@@ -62,8 +62,7 @@ type trial struct {
 	Trial
 
 	process       *pluginhost.Process
-	refused       error    // why the plugin does not take its settings
-	offered       []string // ids of the service's own models
+	refused       error // why the plugin does not take its settings
 	modelSettings map[string]any
 	lease         *Lease
 }
@@ -149,28 +148,22 @@ func counted(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// modelsTimeout bounds the question for a service's models.
-const modelsTimeout = time.Minute
-
 // models are those that the service says to have.
 func (t *trial) models(ctx context.Context) (string, error) {
 	const none = "the engine loads the models of this machine"
 	if !slices.Contains(t.process.Description.Capabilities, sdk.CapabilityModels) {
 		return none, errNothingToTry
 	}
-	ctx, cancel := context.WithTimeout(ctx, modelsTimeout)
+	ctx, cancel := context.WithTimeout(ctx, offersTimeout)
 	defer cancel()
-	list, err := t.process.Models(ctx)
+	err := t.runtime.RefreshOffers(ctx, t.deployment.ID)
 	switch {
 	case sdk.CodeOf(err) == sdk.CodeUnsupported:
 		return Reason(err), errNothingToTry
 	case err != nil:
 		return "", err
 	}
-	for _, m := range list {
-		t.offered = append(t.offered, t.deployment.ID+"/"+m.ID)
-	}
-	return fmt.Sprintf("the service has %s", counted(len(list), "model")), nil
+	return fmt.Sprintf("the service has %s", counted(len(t.runtime.offers.list(t.deployment.ID).models), "model")), nil
 }
 
 // load loads a model.
@@ -204,17 +197,27 @@ func (t *trial) choose() (string, error) {
 		case m.Model.Err != nil || !t.answers(m):
 		case m.State == StateRunning && m.Transition == "":
 			return m.ID, nil
-		case m.State == StateReady && (best.Model == nil || weight(m.Files) < weight(best.Files)):
+		case m.State == StateReady && (best.Model == nil || better(m, best)):
 			best = m
 		}
 	}
-	switch {
-	case best.Model != nil:
-		return best.ID, nil
-	case len(t.offered) > 0:
-		return t.offered[0], nil
+	if best.Model == nil {
+		return "", sdk.Errorf(sdk.CodeNotFound, `No model that is ready names this engine; write "engine": "%s" into a model's file, and try again`, t.deployment.ID)
 	}
-	return "", sdk.Errorf(sdk.CodeNotFound, `No model that is ready names this engine; write "engine": "%s" into a model's file, and try again`, t.deployment.ID)
+	return best.ID, nil
+}
+
+// better says whether a model is the better one to try: one with a file here, a
+// small one; of a service's one for chats.
+func better(m, than Model) bool {
+	if own, its := m.Dir != "", than.Dir != ""; own != its {
+		return own
+	}
+	chats := func(m Model) bool { return m.Manifest.Metadata["type"] == "chat" }
+	if chats(m) != chats(than) && m.Dir == "" {
+		return chats(m)
+	}
+	return weight(m.Files) < weight(than.Files)
 }
 
 // weight is the size of files, in bytes.
@@ -236,8 +239,6 @@ func (t *trial) given() (string, error) {
 			return "", sdk.Errorf(sdk.CodeInvalid, `The model '%s' is one of the engine %s; name another one, or write "engine": "%s" into its file`, m.ID, t.runtime.engineOf(m.Model), t.deployment.ID)
 		case err == nil:
 			return m.ID, nil
-		case slices.Contains(t.offered, id):
-			return id, nil
 		}
 	}
 	return "", sdk.Errorf(sdk.CodeNotFound, "There is no model '%.100s'; GET /v1/models lists those that there are", t.wanted)

@@ -176,3 +176,13 @@ func clone(value any) any {
 	}
 	return value
 }
+
+// Names returns the names of the properties of the object that pointer names, such
+// as "/limits", sorted.
+func (s *Schema) Names(pointer string) []string {
+	sub := s.root
+	for _, above := range SplitPointer(pointer) {
+		sub, _ = sub.property(above)
+	}
+	return sub.names()
+}

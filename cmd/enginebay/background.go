@@ -27,12 +27,15 @@ const (
 // withServer has commands, or those below them, start a server where none answers.
 func (c *config) withServer(commands ...*cobra.Command) []*cobra.Command {
 	for _, cmd := range commands {
-		if c.withServer(cmd.Commands()...); !cmd.HasSubCommands() {
+		if c.withServer(cmd.Commands()...); !cmd.HasSubCommands() && cmd.Annotations["server"] == "" {
 			cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return c.ensureServer(cmd) }
 		}
 	}
 	return commands
 }
+
+// withoutServer marks a command that uses a server where one runs, and starts none.
+var withoutServer = map[string]string{"server": "none"}
 
 // ensureServer starts a server in the background where the address is one of
 // this machine and nobody is there. Whatever else is wrong with the address, the

@@ -14,6 +14,7 @@ import (
 
 	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/pluginhost"
+	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -60,12 +61,21 @@ func (e *examination) installed(host *pluginhost.Host) {
 func (e *examination) engine(host *pluginhost.Host, d core.Deployment) {
 	name := "engine " + d.ID
 	advice := "mend " + d.File
-	switch {
-	case errors.Is(d.Err, core.ErrSwitchedOff):
+	if errors.Is(d.Err, core.ErrSwitchedOff) {
 		e.ok(name, "%v", d.Err)
 		return
-	case d.Err != nil:
+	}
+	refused := e.refused(host, d)
+	if refused != nil {
+		e.fail(name, advice, "%v", refused)
+	}
+	switch {
+	case errors.As(d.Err, new(*core.SecretsError)):
+		e.fail(name, "set it where the server starts too, or name another place: "+e.config.inHome("enginebay engine set "+d.ID+" secrets.NAME=env:VARIABLE"), "%v", d.Err)
+	case d.Err != nil && refused == nil:
 		e.fail(name, advice, "%v", d.Err)
+	}
+	if d.Err != nil || refused != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(e.cmd.Context(), engineTimeout)
@@ -83,6 +93,26 @@ func (e *examination) engine(host *pluginhost.Host, d core.Deployment) {
 	if process.Schema != nil && process.Schema.Knows("", "llama_server") {
 		e.llamaServer(host, d)
 	}
+}
+
+// refused says what is wrong in a deployment's file, with places; nil where nothing is.
+func (e *examination) refused(host *pluginhost.Host, d core.Deployment) error {
+	if d.File == "" {
+		return nil
+	}
+	doc, err := store.ReadFile(d.File, "engines/"+d.ID+".json")
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(e.cmd.Context(), engineTimeout)
+	defer cancel()
+	wrong, odd := core.CheckDeployment(ctx, host, sdk.KindEngine, d.ID, doc)
+	for _, p := range odd {
+		if p.Pointer != "/engine" { // which is no warning here
+			e.warn("engine "+d.ID, "mend "+d.File, "%v", p)
+		}
+	}
+	return wrong.Err()
 }
 
 // full is an error with its cause, which an [sdk.Error] keeps for the log.

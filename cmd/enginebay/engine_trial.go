@@ -1,0 +1,82 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func newEngineTest(c *config) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "test ENGINE",
+		Short: "Make a round trip through an engine, and say what fails",
+		Long: `Start the engine's plugin with its settings, ask for the service's models where it
+has such a list, load a model, and have it answer a word: a real request, which a
+service may count. It is the model of --model, else one that is loaded, else the
+smallest that is ready, else one that the service offers.
+
+The exit status is 1 when a step fails.`,
+		Example: `  enginebay engine test llamacpp
+  enginebay engine test groq --model llama-3.1-8b-instant
+  enginebay engine test azure-east --json | jq '.steps[] | select(.error)'`,
+		Args:              oneEngine,
+		ValidArgsFunction: completeEngine(c),
+	}
+	asJSON := jsonFlag(cmd)
+	model := cmd.Flags().String("model", "", "the model to try: its id, or its name at the service")
+	_ = cmd.RegisterFlagCompletionFunc("model", func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return c.names(cmd, "/v1/models"), cobra.ShellCompDirectiveNoFileComp
+	})
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		data, err := c.client().call(cmd.Context(), http.MethodPost, enginePath(args[0])+"/test", map[string]string{"model": *model})
+		if err != nil {
+			return err
+		}
+		var t trial
+		if err := json.Unmarshal(data, &t); err != nil {
+			return err
+		}
+		if *asJSON {
+			err = printRaw(cmd.OutOrStdout(), data)
+		} else {
+			t.print(cmd.OutOrStdout())
+		}
+		if err == nil && !t.OK {
+			err = quietError{}
+		}
+		return err
+	}
+	return cmd
+}
+
+// trial is a round trip through an engine.
+type trial struct {
+	ID    string
+	OK    bool
+	Steps []struct {
+		Name          string
+		OK, Skipped   bool
+		TookMS        int64 `json:"took_ms"`
+		Detail, Error string
+	}
+}
+
+func (t trial) print(w io.Writer) {
+	for _, step := range t.Steps {
+		status, took := statusOK, " ("+(time.Duration(step.TookMS)*time.Millisecond).String()+")"
+		switch {
+		case step.Skipped:
+			status, took = "-", ""
+		case !step.OK:
+			status = statusFail
+		}
+		fmt.Fprintf(w, "%-4s  %s: %s%s\n", status, step.Name, asCommands(firstOf(step.Error, step.Detail, "not tried")), took)
+	}
+	if t.OK {
+		fmt.Fprintf(w, "\n%s works\n", t.ID)
+	}
+}

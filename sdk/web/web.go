@@ -120,6 +120,8 @@ func (c Config) transport(roots *x509.CertPool) *http.Transport {
 		MaxResponseHeaderBytes: 256 << 10,
 		DisableCompression:     true,
 		ForceAttemptHTTP2:      !c.HTTP1,
+		// A connection that died without a word would else take all that waits on it along.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
 	}
 }
 

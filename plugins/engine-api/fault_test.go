@@ -125,6 +125,34 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestLateFaults: some services say that all is well, and then that it is not.
+func TestLateFaults(t *testing.T) {
+	for name, test := range map[string]struct {
+		kind, body string
+		want       int
+		says       string
+	}{
+		"an answer":         {"application/json", `{"error":{"message":"Provider returned error","code":429}}`, 429, "Provider returned error"},
+		"a stream":          {"text/event-stream", "data: {\"error\":{\"message\":\"No room\",\"code\":503}}\n\ndata: [DONE]\n\n", 503, "No room"},
+		"without a number":  {"text/event-stream", "\n\ndata: {\"error\":{\"message\":\"No room\",\"code\":\"full\"}}\n\n", 502, "No room"},
+		"a key":             {"application/json", `{"error":{"message":"x","code":401}}`, 502, "upstream_unauthorized"},
+		"an odd number":     {"application/json", `{"error":"x","code":7}`, 502, "x"},
+		"an answer of ours": {"application/json", `{"id":"r","error":null}`, 200, `"id":"r"`},
+		"what users said":   {"text/event-stream", "data: {\"choices\":[],\"x\":{\"error\":{}}}\n\n", 200, "choices"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := load(t, "acme", answering(t, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", test.kind)
+				fmt.Fprint(w, test.body)
+			}), `{}`)
+			resp := l.ask(t, sdk.OpChat, chatBody)
+			if body := said(t, resp); resp.StatusCode != test.want || !strings.Contains(body, test.says) {
+				t.Errorf("%d %s", resp.StatusCode, body)
+			}
+		})
+	}
+}
+
 // TestRetries: what may pass is tried again, as long and as often as is fit.
 func TestRetries(t *testing.T) {
 	date := time.Now().Add(1500 * time.Millisecond).UTC().Format(http.TimeFormat)

@@ -70,6 +70,7 @@ func (l *line) once(r *http.Request, header http.Header) (*http.Response, error)
 	sent := r.Clone(ctx)
 	sent.Header = header
 	if r.GetBody != nil {
+		header["X-Idempotency-Key"] = nil // not sent: it lets the transport try again when an idle connection was dead
 		body, err := r.GetBody()
 		if err != nil {
 			return nil, err

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/tidwall/gjson"
 )
 
 // buffers are what answers are copied through.
@@ -25,6 +27,9 @@ func (u *upstream) relay(w http.ResponseWriter, resp *http.Response, to io.Write
 	n, err := first(resp.Body, buf[:])
 	if err != nil && err != io.EOF {
 		return err
+	}
+	if begun := bytes.TrimPrefix(bytes.TrimLeft(buf[:n], "\r\n "), data); isError(begun) {
+		return u.saidLate(resp, begun)
 	}
 	w.Header().Set("Content-Type", kind)
 	if id := requestID(resp.Header); id != "" {
@@ -55,6 +60,24 @@ func (u *upstream) relay(w http.ResponseWriter, resp *http.Response, to io.Write
 			return err
 		}
 	}
+}
+
+// isError says whether an answer begins with an error: some services find out that they
+// cannot answer when they have said already that they can.
+func isError(begun []byte) bool {
+	begun = bytes.TrimLeft(begun, " ")
+	return bytes.HasPrefix(begun, []byte(`{"error":{`)) || bytes.HasPrefix(begun, []byte(`{"error": {`)) || bytes.HasPrefix(begun, []byte(`{"error":"`))
+}
+
+// saidLate makes a fault of an answer that is one in spite of its status.
+func (u *upstream) saidLate(resp *http.Response, begun []byte) error {
+	rest, _ := io.ReadAll(io.LimitReader(resp.Body, maxError)) // half of it may say enough
+	text, _, _ := bytes.Cut(append(bytes.Clone(begun), rest...), []byte("\n\n"))
+	status := http.StatusBadGateway
+	if code := gjson.GetBytes(text, "error.code"); code.Type == gjson.Number && code.Int() >= 400 && code.Int() < 600 {
+		status = int(code.Int())
+	}
+	return u.said(status, resp.Header, bytes.TrimSpace(text))
 }
 
 // first waits for something of a body.

@@ -93,6 +93,7 @@ var providers = []provider{
 	{name: "sglang", base: "http://127.0.0.1:30000/v1", local: true, variable: "SGLANG_API_KEY", headers: bearer,
 		has: []sdk.Operation{sdk.OpCompletion, sdk.OpResponses}, usage: true, drop: but(sampling, "top_k", "min_p", "repeat_penalty", "ignore_eos"), rename: repetition},
 	{name: "tgi", base: "http://127.0.0.1:8080/v1", local: true, variable: "TGI_API_KEY", headers: bearer, has: completions, usage: true, drop: sampling, rename: shorter},
+	{name: "tei", dialect: tei{}, base: "http://127.0.0.1:8080/v1", local: true, variable: "TEI_API_KEY", headers: bearer},
 	{name: "lmstudio", base: "http://127.0.0.1:1234/v1", local: true, variable: "LM_API_TOKEN", headers: bearer, has: several, usage: true, rename: shorter},
 	{name: "ollama", base: "http://127.0.0.1:11434/v1", local: true, variable: "OLLAMA_API_KEY", headers: bearer, has: several, usage: true, rename: shorter},
 	{name: "llamacpp", base: "http://127.0.0.1:8080/v1", local: true, variable: "LLAMA_API_KEY", headers: bearer, has: several, usage: true},

@@ -24,3 +24,9 @@ type dialect interface {
 	// sdk.Lister.
 	models(ctx context.Context, u *upstream) ([]sdk.Manifest, error)
 }
+
+// A listener is a dialect whose services say in the body of an error what the line
+// looks for in its header.
+type listener interface {
+	listen(next http.RoundTripper) http.RoundTripper
+}

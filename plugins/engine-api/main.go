@@ -3,8 +3,16 @@
 // never leaves the plugin.
 package main
 
-import "github.com/enginebay/enginebay/sdk"
+import (
+	"io"
+	"log"
+
+	"github.com/enginebay/enginebay/sdk"
+)
 
 var plugin = sdk.Plugin{Name: "api", Version: "0.1.0", Settings: settingsSchema, Engine: &engine{}}
 
-func main() { sdk.Serve(plugin) }
+func main() {
+	log.SetOutput(io.Discard) // Google's client puts answers there that it does not understand
+	sdk.Serve(plugin)
+}

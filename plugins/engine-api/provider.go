@@ -58,6 +58,7 @@ var providers = []provider{
 	{name: "anthropic", dialect: claude{}, base: "https://api.anthropic.com", variable: "ANTHROPIC_API_KEY",
 		headers: map[string]string{"X-Api-Key": "{api_key}", "Anthropic-Version": "2023-06-01"}},
 	{name: "cohere", dialect: cohere{}, base: "https://api.cohere.com", also: []string{"https://api.cohere.ai"}, variable: "COHERE_API_KEY", headers: bearer},
+	{name: "google", dialect: google{}, base: "https://generativelanguage.googleapis.com/v1beta", variable: "GEMINI_API_KEY", headers: map[string]string{"X-Goog-Api-Key": "{api_key}"}},
 	{name: "groq", base: "https://api.groq.com/openai/v1", variable: "GROQ_API_KEY", headers: bearer,
 		has: []sdk.Operation{sdk.OpResponses}, usage: true, drop: sampling},
 	{name: "mistral", base: "https://api.mistral.ai/v1", variable: "MISTRAL_API_KEY", headers: bearer,

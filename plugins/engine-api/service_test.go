@@ -11,13 +11,17 @@ import (
 	"sync"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/enginebay/enginebay/sdk/sdktest"
 )
 
 // binary is the plugin's program.
 var binary string
 
-func TestMain(m *testing.M) { sdktest.Main(m, &binary) }
+func TestMain(m *testing.M) {
+	sdktest.Main(m, &binary, goleak.IgnoreTopFunction("go.opencensus.io/stats/view.(*worker).start")) // Google's client brings it
+}
 
 const key = "sk-test-0123456789abcdef"
 

@@ -54,8 +54,12 @@ func (u *upstream) connect() error {
 	if err != nil {
 		return err
 	}
+	next := client.Transport
+	if l, ok := u.row.language().(listener); ok {
+		next = l.listen(next)
+	}
 	u.client = &http.Client{
-		Transport:     &line{upstream: u, headers: headers, next: client.Transport},
+		Transport:     &line{upstream: u, headers: headers, next: next},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	u.context, u.cancel = context.WithCancel(context.Background())

@@ -12,12 +12,13 @@ import (
 
 // Main is the TestMain of a plugin's package: it builds the plugin's program,
 // which a [Subject] then names by Path, runs the tests, and fails where they leak
-// goroutines. It does not return.
+// goroutines; those of a library that never end are known to it. It does not
+// return.
 //
 //	var program string
 //
 //	func TestMain(m *testing.M) { sdktest.Main(m, &program) }
-func Main(m *testing.M, program *string) {
+func Main(m *testing.M, program *string, known ...goleak.Option) {
 	dir, err := os.MkdirTemp("", "plugin")
 	if err != nil {
 		log.Fatal(err)
@@ -29,10 +30,10 @@ func Main(m *testing.M, program *string) {
 	if err := build.Run(); err != nil {
 		log.Fatalf("go build: %v", err)
 	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+	goleak.VerifyTestMain(m, append(known, forks, goleak.Cleanup(func(code int) {
 		os.RemoveAll(dir)
 		os.Exit(code)
-	}), forks)
+	}))...)
 }
 
 // forks is the goroutine of sdk/process that never ends.

@@ -92,6 +92,7 @@ func (e *engine) attempt(ctx context.Context, req sdk.LoadRequest, s settings, p
 	defer release()
 	base := fmt.Sprintf("http://127.0.0.1:%d", at.port)
 	watch := &startLog{Logger: req.Log, progress: progress}
+	watch.report()
 	server, err := process.Run(ctx, process.Config{
 		Path:     program,
 		Args:     arguments(s, at),

@@ -12,7 +12,7 @@ LDFLAGS  := -s -w -X main.version=$(VERSION)
 export GOFLAGS := -buildvcs=false
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check bench generate llamacpp man clean
+.PHONY: help build run test test-gpu check bench generate llamacpp man clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ run: build llamacpp ## build all, and start the server with a tiny real model
 
 test: build llamacpp ## every check and every test, real llama-server and official clients included
 	@$(MAKE) --no-print-directory check # after them, also with -j
+
+test-gpu: build ## the real engines on a GPU, where there is one; says what was not there
+	@ENGINEBAY_TEST_GPU=1 $(GO) test -count=1 -timeout 60m -v -run GPU ./plugins/...
 
 check: ## gofmt, vet, staticcheck, generated code, other systems, and all tests with the race detector
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt differs:"; gofmt -l $$(git ls-files '*.go'); exit 1; }

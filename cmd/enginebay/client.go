@@ -243,6 +243,12 @@ type model struct {
 		Parameters map[string]origin `json:"parameters"`
 		Error      string            `json:"error"`
 	} `json:"effective"`
+	Offer *struct { // of a model that an engine's service has, and that has no file here
+		Engine  string `json:"engine"`
+		Fetched int64  `json:"fetched"`
+		Stale   bool   `json:"stale"`
+		Error   string `json:"error"`
+	} `json:"offer"`
 	Running *struct {
 		Engine     string         `json:"engine"`
 		Since      int64          `json:"since"`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -17,8 +18,9 @@ func newList(c *config) *cobra.Command {
 		Aliases: []string{"ls"},
 		Short:   "List the models",
 		Long: `List the models of the server, those that cannot be used included, with the reason.
-Where models are here, those that could be downloaded are only counted: --all lists
-them too.`,
+Where models are here, those that could be downloaded are only counted, and so are
+those beyond the first ten that a remote service offers: --all lists them too. The
+state of an offered model is stale while its service cannot be asked what it has.`,
 		Example: `  enginebay list
   enginebay list --all
   enginebay list --state running
@@ -27,7 +29,7 @@ them too.`,
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.Flags().StringVar(&state, "state", "", "only models of this state: to_download, downloading, ready, running")
-	cmd.Flags().BoolVarP(&all, "all", "a", false, "also the models that could be downloaded")
+	cmd.Flags().BoolVarP(&all, "all", "a", false, "also the models that could be downloaded, and all that services offer")
 	_ = cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions([]string{"to_download", "downloading", "ready", "running"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var list modelList
@@ -45,6 +47,7 @@ func printModels(cmd *cobra.Command, models []model, all bool) {
 		fmt.Fprintln(cmd.OutOrStdout(), "No models. To get one: enginebay pull SOURCE, or enginebay import FILE; to find one: enginebay search WORDS")
 		return
 	}
+	models, offered := foldOffers(models, all)
 	models, folded := fold(models, all)
 	var rows [][]string
 	for _, m := range models {
@@ -68,6 +71,11 @@ func printModels(cmd *cobra.Command, models []model, all bool) {
 	if !slices.ContainsFunc(models, func(m model) bool { return m.State != "to_download" }) {
 		fmt.Fprint(cmd.ErrOrStderr(), "\nto download one: enginebay pull MODEL\n")
 	}
+	for _, engine := range slices.Sorted(maps.Keys(offered)) {
+		if offered[engine] > 0 {
+			fmt.Fprintf(cmd.ErrOrStderr(), "\n%d more are offered by %s: enginebay list --all\n", offered[engine], engine)
+		}
+	}
 	if folded > 0 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "\n%d more can be downloaded: enginebay list --all\n", folded)
 	}
@@ -86,6 +94,25 @@ func fold(models []model, all bool) (shown []model, folded int) {
 	return shown, len(models) - len(shown)
 }
 
+// shownOffers is how many models of one service are listed without being asked for.
+const shownOffers = 10
+
+// foldOffers takes away what services offer beyond that and is not used, and counts
+// it by engine.
+func foldOffers(models []model, all bool) (shown []model, folded map[string]int) {
+	seen, folded := map[string]int{}, map[string]int{}
+	for _, m := range models {
+		if m.Offer != nil && m.State == "ready" && !all {
+			if seen[m.Offer.Engine]++; seen[m.Offer.Engine] > shownOffers {
+				folded[m.Offer.Engine]++
+				continue
+			}
+		}
+		shown = append(shown, m)
+	}
+	return shown, folded
+}
+
 // stateText is the state in the words of a list: with how far a download is.
 func (m model) stateText() string {
 	d := m.Download
@@ -94,6 +121,8 @@ func (m model) stateText() string {
 		return "error"
 	case m.Transition != "":
 		return m.Transition
+	case m.Offer != nil && m.Offer.Stale && m.State == "ready":
+		return "stale"
 	case d == nil || m.State == "to_download" && d.Done == 0:
 		return m.State
 	case m.State == "to_download":

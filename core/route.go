@@ -144,7 +144,7 @@ func (rt *Route) Next() bool {
 			continue
 		}
 		m, err := rt.runtime.find(l.at.id)
-		if err != nil || !m.Manifest.Routed() {
+		if err != nil || !m.Manifest.Routed() || len(rt.legs) == maxRouteDepth { // its file was changed just now
 			return true
 		}
 		rt.enter(m, rt.deadline(now))
@@ -238,7 +238,7 @@ func (rt *Route) Timeout() time.Duration {
 	if ends.IsZero() {
 		return 0
 	}
-	return max(time.Until(ends), 1)
+	return max(ends.Sub(rt.top().began), 1)
 }
 
 // Acquire returns a lease on the target, as [Runtime.Acquire] does. Once the target

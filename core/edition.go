@@ -38,6 +38,7 @@ func targetIDs(m *store.Model) []string {
 type editions struct {
 	mu   sync.Mutex
 	made map[string]edition
+	lent map[string]*loan // those of trials
 }
 
 type edition struct{ model, of *store.Model }
@@ -69,6 +70,9 @@ func isEdition(id, model string) bool { return strings.HasPrefix(id, model+editi
 
 // edition returns the edition of an id; nil where there is none.
 func (r *Runtime) edition(id string) *store.Model {
+	if m := r.editions.onLoan(id); m != nil {
+		return m
+	}
 	model, _, marked := cutLast(id, editionMark)
 	if !marked {
 		return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -65,6 +64,7 @@ type trial struct {
 	refused       error // why the plugin does not take its settings
 	modelSettings map[string]any
 	lease         *Lease
+	edition       bool // the model was loaded for the trial alone
 }
 
 // errNothingToTry ends a step that does not apply; the trial goes on.
@@ -86,9 +86,18 @@ func (t *trial) step(ctx context.Context, name string, try func(context.Context)
 	t.Steps = append(t.Steps, step)
 }
 
+// release lets go of the model. One that was loaded for the trial alone leaves.
 func (t *trial) release() {
 	if t.lease != nil {
 		t.lease.Release()
+	}
+	if !t.edition || !t.runtime.editions.back(t.Model) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), unloadTimeout)
+	defer cancel()
+	if err := t.runtime.unload(ctx, t.Model); err != nil {
+		t.runtime.log.Warn("model of a trial not unloaded", "model", t.Model, "error", err)
 	}
 }
 
@@ -165,87 +174,6 @@ func (t *trial) models(ctx context.Context) (string, error) {
 	}
 	return fmt.Sprintf("the service has %s", counted(len(t.runtime.offers.list(t.deployment.ID).models), "model")), nil
 }
-
-// load loads a model.
-func (t *trial) load(ctx context.Context) (string, error) {
-	id, err := t.choose()
-	if err != nil {
-		return "", err
-	}
-	t.Model = id
-	loaded := false
-	if m, err := t.runtime.Model(id); err == nil {
-		t.modelSettings, loaded = m.Manifest.Settings, m.State == StateRunning
-	}
-	if t.lease, err = t.runtime.Acquire(ctx, id, Ask{}); err != nil {
-		return "", err
-	}
-	if loaded {
-		return id + ", which is loaded already", nil
-	}
-	return id, nil
-}
-
-// choose is the id of the model to try.
-func (t *trial) choose() (string, error) {
-	if t.wanted != "" {
-		return t.given()
-	}
-	var best Model
-	for m := range t.runtime.EachLoadable {
-		switch {
-		case m.Model.Err != nil || !t.answers(m):
-		case m.State == StateRunning && m.Transition == "":
-			return m.ID, nil
-		case m.State == StateReady && (best.Model == nil || better(m, best)):
-			best = m
-		}
-	}
-	if best.Model == nil {
-		return "", sdk.Errorf(sdk.CodeNotFound, `No model that is ready names this engine; write "engine": "%s" into a model's file, and try again`, t.deployment.ID)
-	}
-	return best.ID, nil
-}
-
-// better says whether a model is the better one to try: one with a file here, a
-// small one; of a service's one for chats.
-func better(m, than Model) bool {
-	if own, its := m.Dir != "", than.Dir != ""; own != its {
-		return own
-	}
-	chats := func(m Model) bool { return m.Manifest.Metadata["type"] == "chat" }
-	if chats(m) != chats(than) && m.Dir == "" {
-		return chats(m)
-	}
-	return weight(m.Files) < weight(than.Files)
-}
-
-// weight is the size of files, in bytes.
-func weight(files []string) (bytes int64) {
-	for _, file := range files {
-		if info, err := os.Stat(file); err == nil {
-			bytes += info.Size()
-		}
-	}
-	return bytes
-}
-
-// given is the model that was asked for, which has to be one of this deployment.
-func (t *trial) given() (string, error) {
-	for _, id := range []string{t.wanted, t.deployment.ID + "/" + t.wanted} {
-		m, err := t.runtime.Model(id)
-		switch {
-		case err == nil && !t.answers(m):
-			return "", sdk.Errorf(sdk.CodeInvalid, `The model '%s' is one of the engine %s; name another one, or write "engine": "%s" into its file`, m.ID, t.runtime.engineOf(m.Model), t.deployment.ID)
-		case err == nil:
-			return m.ID, nil
-		}
-	}
-	return "", sdk.Errorf(sdk.CodeNotFound, "There is no model '%.100s'; GET /v1/models lists those that there are", t.wanted)
-}
-
-// answers says whether a model is loaded by the deployment.
-func (t *trial) answers(m Model) bool { return t.runtime.engineOf(m.Model) == t.deployment.ID }
 
 // hide takes secrets out of a text.
 func (t *trial) hide(text string) string {

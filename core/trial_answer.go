@@ -90,6 +90,8 @@ func (t *trial) ask(ctx context.Context, q question, bound string) (status int, 
 	}
 	defer resp.Body.Close()
 	answer, err = io.ReadAll(io.LimitReader(resp.Body, maxTrialAnswer))
+	usage := gjson.GetBytes(answer, "usage")
+	t.lease.Spend(resp.StatusCode, int(usage.Get("prompt_tokens").Int()), int(usage.Get("completion_tokens").Int())) // the service counts it too
 	return resp.StatusCode, answer, err
 }
 

@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -63,7 +64,7 @@ func TestTrials(t *testing.T) {
 	}{
 		{"well", "echo", "", true, []string{"plugin echo 0.1.0, process ", "| settings all by default", "| (models)", "| load words", `| answer chat/completions: "echo echo`}},
 		{"again", "echo", "words", true, []string{"| load words, which is loaded already"}},
-		{"a model of another", "echo", "busy", false, []string{"load! The model 'busy' is one of the engine busy", "| (answer)"}},
+		{"a model of another", "echo", "busy", false, []string{"load busy, which other engines load, for this trial | answer! It answered with status 429"}},
 		{"no such model", "echo", "nope", false, []string{"load! There is no model 'nope'"}},
 		{"the load fails", "refused", "", false, []string{"settings 0 settings and 1 secret", "load! there is no room for (hidden)", "| (answer)"}},
 		{"too much", "busy", "", false, []string{"load busy | answer! It answered with status 429: ", "; try again later"}},
@@ -97,6 +98,21 @@ func TestTrials(t *testing.T) {
 				t.Errorf("%d steps: %s", len(trial.Steps), got)
 			}
 		})
+	}
+	guide, err := filepath.Abs("../examples/models/tiny-guide/tiny-guide.gguf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.write("engines/lends.json", `{"engine": "echo"}`)
+	h.write("models/weights/model.json", `{"engine": "echo", "sources": [{"url": "`+guide+`"}]}`)
+	h.until("the model is there", func() bool { return h.is("weights", core.StateReady) })
+	if trial, err := h.TestDeployment(t.Context(), "lends", ""); err != nil || !trial.OK || trial.Model != "weights@lends" {
+		t.Errorf("with a model of the same plugin: %v %s", err, said(trial))
+	}
+	for _, e := range h.Engines() {
+		if e.ID == "lends" && len(e.Models) > 0 {
+			t.Errorf("what was loaded for the trial stays: %v", e.Models)
+		}
 	}
 	if _, err := h.TestDeployment(t.Context(), "nobody", ""); sdk.CodeOf(err) != sdk.CodeNotFound {
 		t.Errorf("of nobody: %v", err)

@@ -47,10 +47,10 @@ func (a *account) service() (*upstream, error) {
 
 // place finds the provider and the address, and whether it may be called.
 func (u *upstream) place(m sdk.Model) error {
+	u.row = u.rowOf(m)
 	if u.BaseURL == "" && u.FullURL != "" {
 		u.readFullURL()
 	}
-	u.row = u.rowOf(m)
 	address := cmp.Or(u.BaseURL, u.sourceAddress(m), environment(u.row.name), u.row.base)
 	if u.row.local && u.BaseURL == "" && u.account.row.name != u.row.name {
 		address = "" // that it is on this machine, the operator has to say
@@ -76,31 +76,62 @@ func (u *upstream) place(m sdk.Model) error {
 	return nil
 }
 
-// rowOf is the provider's row: by name, or else by the address, or else by where
-// the model file says that the model comes from.
+// rowOf is the provider's row: the one that the model file means, or else the
+// deployment's. A file of another provider has nothing of the deployment's address.
 func (u *upstream) rowOf(m sdk.Model) provider {
-	name := cmp.Or(u.Provider, text(m.Manifest.Metadata["provider"]))
-	row, ok := named(name)
-	if (!ok || row.name == "openai") && u.BaseURL != "" {
-		if base, err := url.Parse(u.BaseURL); err == nil && (!ok || azureHost(base)) { // in 2024 Azure was written as openai
-			row, ok = at(base)
-		}
+	a := u.account
+	row, known := named(u.providerOf(m))
+	switch {
+	case known && a.row.name != "" && a.row.name != row.name:
+		u.disinherit()
+	case !known && a.row.name != "" && u.BaseURL == a.BaseURL:
+		return a.row
 	}
-	if !ok && name == "" {
-		if source := sourceOf(m); source != nil && azureHost(source) {
-			row, ok = named("azure")
-		} else if u.account.row.name != "" {
-			row, ok = u.account.row, true
+	name := cmp.Or(u.providerOf(m), u.Provider)
+	if base, err := url.Parse(u.BaseURL); err == nil && u.BaseURL != "" && (!known || row.name == "openai" && azureHost(base)) { // in 2024 Azure was written as openai
+		if there, ok := at(base); ok {
+			row, known = there, ok
 		}
 	}
 	switch {
-	case ok:
+	case known:
 		return row
 	case name == "" && u.BaseURL == "":
 		row, _ = named("openai")
 		return row
 	}
 	return compatible(cmp.Or(name, "service"))
+}
+
+// disinherit takes away what comes from the deployment and belongs to its provider.
+func (u *upstream) disinherit() {
+	for mine, inherited := range map[*string]string{&u.BaseURL: u.account.BaseURL, &u.FullURL: u.account.FullURL, &u.APIVersion: u.account.APIVersion} {
+		if *mine == inherited {
+			*mine = ""
+		}
+	}
+}
+
+// providerOf is the provider that the model file means: the one that it names, or that
+// of its address, or Azure where the model comes from there. The engine that a file
+// of 2024 names is kept as its provider; where the deployment has that name, it
+// knows better.
+func (u *upstream) providerOf(m sdk.Model) string {
+	if u.Provider != u.account.Provider {
+		return u.Provider
+	}
+	if name := text(m.Manifest.Metadata["provider"]); name != "" && name != u.account.id {
+		return name
+	}
+	if base, err := url.Parse(u.BaseURL); err == nil && u.BaseURL != u.account.BaseURL {
+		if row, ok := at(base); ok {
+			return row.name
+		}
+	}
+	if source := sourceOf(m); source != nil && azureHost(source) {
+		return "azure"
+	}
+	return ""
 }
 
 // readFullURL takes apart the address of chats that files of 2024 have.

@@ -131,14 +131,18 @@ func (a *anthropicAsk) judgeTools() error {
 }
 
 // coolModels take no temperature and no budget for thinking, as the documents list
-// them; alwaysThink cannot be forced to a tool either.
+// them; unforced cannot be made to call a tool, and alwaysThink are those of them
+// that cannot be kept from thinking. bothModels are the older ones
+// that take temperature and top_p together.
 var (
+	bothModels  = []string{"claude-3", "claude-sonnet-4-2025", "claude-opus-4-2025"}
 	coolModels  = []string{"claude-opus-4-7", "claude-opus-4-8", "claude-opus-5", "claude-opus-5-5", "claude-sonnet-5", "claude-sonnet-5-5", "claude-haiku-5-5", "claude-fable-5", "claude-fable-5-1"}
+	unforced    = []string{"claude-opus-5-5", "claude-sonnet-5-5", "claude-fable-5-1"}
 	alwaysThink = []string{"claude-opus-5-5", "claude-fable-5-1"}
 )
 
 func (a *anthropicAsk) judgeModel() error {
-	cool, thinks := slices.Contains(coolModels, a.Model), a.Thinking != nil && a.Thinking.Type != "disabled"
+	cool, thinks := slices.Contains(coolModels, a.Model), a.Thinking != nil && (a.Thinking.Type == "enabled" || a.Thinking.Type == "adaptive")
 	old := strings.Contains(a.Model, "-4-5") || strings.Contains(a.Model, "claude-3")
 	forced := a.ToolChoice != nil && (a.ToolChoice.Type == "any" || a.ToolChoice.Type == "tool")
 	switch {
@@ -146,9 +150,9 @@ func (a *anthropicAsk) judgeModel() error {
 		return refuse("`temperature` is deprecated for this model.")
 	case cool && (a.TopP != nil || a.TopK != nil):
 		return refuse("`top_p` and `top_k` are deprecated for this model.")
-	case a.Temperature != nil && a.TopP != nil:
+	case a.Temperature != nil && a.TopP != nil && !slices.ContainsFunc(bothModels, func(name string) bool { return strings.HasPrefix(a.Model, name) }):
 		return refuse("`temperature` and `top_p` cannot both be specified for this model. Please use only one.")
-	case forced && slices.Contains(alwaysThink, a.Model):
+	case forced && slices.Contains(unforced, a.Model):
 		return refuse("tool_choice: forced tool use is not supported for this model. Use 'auto'.")
 	case old && a.OutputConfig != nil && a.OutputConfig.Effort != "" && !strings.Contains(a.Model, "opus-4-5"):
 		return refuse("This model does not support the effort parameter.")

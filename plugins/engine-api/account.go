@@ -80,20 +80,18 @@ func (a *account) addresses() []string {
 	if a.row.local && a.address() == "" {
 		all = append(all, a.row.base)
 	}
-	return append(all, environment("openai"), environment("azure"))
+	for provider := range addressVariables {
+		all = append(all, environment(provider))
+	}
+	return all
 }
 
-// environment is the address of a provider by the variable that its official
-// clients read.
-func environment(provider string) string {
-	switch provider {
-	case "openai":
-		return os.Getenv("OPENAI_BASE_URL")
-	case "azure":
-		return os.Getenv("AZURE_OPENAI_ENDPOINT")
-	}
-	return ""
-}
+// addressVariables are those in which the official clients of a provider look for its
+// address.
+var addressVariables = map[string]string{"openai": "OPENAI_BASE_URL", "azure": "AZURE_OPENAI_ENDPOINT", "anthropic": "ANTHROPIC_BASE_URL", "cohere": "CO_API_URL"}
+
+// environment is the address of a provider by the server's environment.
+func environment(provider string) string { return os.Getenv(addressVariables[provider]) }
 
 // trusts says whether an address may be called at all: the operator named its
 // origin, or it is a provider's own.

@@ -35,13 +35,15 @@ func claudeParams(u *upstream, c *chat) (anthropic.MessageNewParams, error) {
 // claudeTools offers the tools, and says which of them shall be called.
 func claudeTools(p *anthropic.MessageNewParams, c *chat, t traits) {
 	for _, tool := range c.Tools {
-		f := anthropic.ToolParam{Name: tool.Function.Name, InputSchema: param.Override[anthropic.ToolInputSchemaParam](objectSchema(tool.Function.parameters()))}
+		schema := objectSchema(tool.Function.parameters())
+		f := anthropic.ToolParam{Name: tool.Function.Name}
 		if tool.Function.Description != "" {
 			f.Description = anthropic.String(tool.Function.Description)
 		}
 		if tool.Function.Strict && t.strict {
-			f.Strict = anthropic.Bool(true)
+			f.Strict, schema = anthropic.Bool(true), enforceable(schema)
 		}
+		f.InputSchema = param.Override[anthropic.ToolInputSchemaParam](schema)
 		p.Tools = append(p.Tools, anthropic.ToolUnionParam{OfTool: &f})
 	}
 	if len(c.Tools) == 0 {
@@ -77,6 +79,18 @@ func objectSchema(schema map[string]any) map[string]any {
 	return with
 }
 
+// enforceable is a schema as the API can enforce it: closed objects, and what it has
+// no means for, such as minimum, as a hint in the description. A schema that the
+// client library cannot read, for its nullable types, goes as it is.
+func enforceable(schema map[string]any) map[string]any {
+	if schema["$ref"] == nil { // beside which the library forgets the definitions
+		if fit, _ := anthropic.BetaJSONSchemaOutputFormat(schema).Schema.(map[string]any); fit != nil {
+			return fit
+		}
+	}
+	return schema
+}
+
 // budgets are the tokens that thinking may take at older models, by the effort.
 var budgets = map[string]int64{"minimal": 1024, "low": 2048, "medium": 8192, "high": 24576, "xhigh": 32768}
 
@@ -90,7 +104,9 @@ func claudeThinking(p *anthropic.MessageNewParams, c *chat, t traits) {
 		case "disabled":
 			p.Thinking.OfDisabled = &anthropic.ThinkingConfigDisabledParam{}
 		case "between_tools":
-			p.Thinking.OfBetweenTools = &anthropic.ThinkingConfigBetweenToolsParam{Type: "between_tools"}
+			if !forced { // which such a model refuses in any case
+				p.Thinking.OfBetweenTools = &anthropic.ThinkingConfigBetweenToolsParam{Type: "between_tools"}
+			}
 		}
 	} else if effort != "" && t.adaptive {
 		p.Thinking.OfAdaptive = &anthropic.ThinkingConfigAdaptiveParam{}
@@ -154,7 +170,7 @@ func claudeFormat(p *anthropic.MessageNewParams, c *chat) error {
 	switch kind, schema := c.format(); {
 	case kind == "":
 	case kind == "json_schema" && schema != nil:
-		p.OutputConfig.Format = anthropic.JSONOutputFormatParam{Schema: schema}
+		p.OutputConfig.Format = anthropic.JSONOutputFormatParam{Schema: enforceable(schema)}
 	case kind == "json_object":
 		p.System = append(p.System, anthropic.TextBlockParam{Text: "Answer with one JSON object and nothing else: no words around it, and no code fence."})
 	default:

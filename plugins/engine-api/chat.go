@@ -299,6 +299,10 @@ func (p parts) text(at string) (string, error) {
 // image takes a data: address apart; ok says whether it is one.
 func (i imageURL) image() (mediaType, data string, ok bool) {
 	rest, isData := strings.CutPrefix(i.URL, "data:")
-	mediaType, data, found := strings.Cut(rest, ";base64,")
-	return strings.ToLower(mediaType), data, isData && found
+	head, data, found := strings.Cut(rest, ";base64,")
+	mediaType, _, _ = strings.Cut(strings.ToLower(head), ";")
+	if mediaType == "image/jpg" { // as many write it
+		mediaType = "image/jpeg"
+	}
+	return mediaType, data, isData && found
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -399,5 +400,35 @@ func TestHostileServices(t *testing.T) {
 			}
 			service.Close()
 		}
+	}
+}
+
+// TestEveryModelOfAnthropic takes what a client may ask of any, for what it does not
+// take is left out. The fake has its own list, from the service's documents.
+func TestEveryModelOfAnthropic(t *testing.T) {
+	names := strings.Fields("claude-3-haiku-20240307 claude-3-5-sonnet-20241022 claude-3-7-sonnet-20250219 claude-sonnet-4-20250514 claude-opus-4-1-20250805 claude-sonnet-4-5 claude-haiku-4-5-20251001 claude-opus-4-5 " +
+		"claude-opus-4-6 claude-sonnet-4-6 claude-opus-4-7 claude-opus-4-8 claude-opus-5 claude-sonnet-5 claude-fable-5 claude-opus-5-5 claude-sonnet-5-5 claude-haiku-5-5 claude-fable-5-1")
+	unforced := []string{"claude-opus-5-5", "claude-sonnet-5-5", "claude-fable-5-1"}
+	args := []string{"-key", key}
+	for _, name := range names {
+		args = append(args, "-model", name+"=anthropic")
+	}
+	address := sdktest.Program(t, "../../cmd/provider", 1, args...)[0]
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			u := fake(t, address, "anthropic", name)
+			for _, effort := range []string{"", "none", "minimal", "low", "medium", "high", "xhigh"} {
+				for _, more := range []string{"", `,"max_tokens":1500`, `,"tool_choice":"required","tools":[{"type":"function","function":{"name":"a"}}]`} {
+					want := 200
+					if strings.Contains(more, "required") && slices.Contains(unforced, name) {
+						want = 400 // the API says so: such a model cannot be forced
+					}
+					body := fmt.Sprintf(`{"messages":[{"role":"user","content":"x"}],"temperature":0.5,"top_p":0.9,"top_k":5,"reasoning_effort":%q%s}`, effort, more)
+					if w := ask(t, u, sdk.OpChat, body); w.Code != want {
+						t.Errorf("%s: %d %s", body, w.Code, w.Body)
+					}
+				}
+			}
+		})
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/enginebay/enginebay/core/system"
 )
 
 func newDoctor(c *config) *cobra.Command {
@@ -58,6 +60,7 @@ type examination struct {
 	cmd      *cobra.Command
 	out      io.Writer
 	silent   bool
+	system   system.System   // the machine
 	engines  map[string]bool // that there are, by id
 	findings []diagnosis
 }

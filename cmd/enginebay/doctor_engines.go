@@ -1,13 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -18,13 +15,9 @@ import (
 	"github.com/enginebay/enginebay/sdk"
 )
 
-const (
-	// engineTimeout is for an engine to start; the plugin host gives it 20 s.
-	engineTimeout = 30 * time.Second
-	// versionTimeout is for llama-server --version, which loads its libraries and
-	// asks the GPUs.
-	versionTimeout = 20 * time.Second
-)
+// engineTimeout is for an engine to start, for which the plugin host gives it 20 s,
+// or for its program to say what it is, which may wake up GPUs.
+const engineTimeout = 30 * time.Second
 
 // plugins starts each of them as the server would, in a temporary folder: what
 // runs is left alone.
@@ -122,44 +115,4 @@ func full(err error) string {
 		return coded.Message + ": " + coded.Cause.Error()
 	}
 	return err.Error()
-}
-
-// llamaServer looks for the program where the plugin looks, and starts it.
-func (e *examination) llamaServer(host *pluginhost.Host, d core.Deployment) {
-	const advice = `run "make llamacpp", install llama.cpp, or name one as llama_server in engines/llamacpp.json`
-	plugin, _ := host.Plugin(d.Plugin)
-	named, _ := d.Settings["llama_server"].(string)
-	program, err := exec.LookPath(cmp.Or(named, filepath.Join(plugin.Dir, "llamacpp", "bin", "llama-server")))
-	if err != nil && named == "" {
-		program, err = exec.LookPath("llama-server")
-	}
-	if err != nil {
-		e.fail("llama-server of "+d.ID, advice, "not found: %v", err)
-		return
-	}
-	ctx, cancel := context.WithTimeout(e.cmd.Context(), versionTimeout)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, program, "--version")
-	cmd.WaitDelay = time.Second
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		e.fail("llama-server of "+d.ID, advice, "%s --version: %v: %s", program, err, firstLine(string(out)))
-		return
-	}
-	e.ok("llama-server of "+d.ID, "%s, %s", program, versionLine(string(out)))
-}
-
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	return line
-}
-
-// versionLine is the one that says so; what GPUs there are may stand before it.
-func versionLine(text string) string {
-	for line := range strings.Lines(text) {
-		if strings.HasPrefix(line, "version") {
-			return strings.TrimSpace(line)
-		}
-	}
-	return firstLine(text)
 }

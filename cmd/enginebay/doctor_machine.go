@@ -101,6 +101,7 @@ func (e *examination) machine() {
 		home = filepath.Dir(home)
 	}
 	s := system.Read(home)
+	e.system = s
 	e.ok("machine", "%s/%s, %s, %d cores, %s memory (%s free)", s.OS, s.Arch, firstOf(s.CPU.Model, "unknown processor"), s.CPU.Cores, amount(s.Memory.Total), amount(s.Memory.Available))
 	e.disk("disk", home, s.Disk)
 	models := filepath.Join(home, "models")

@@ -19,6 +19,16 @@ var passed = []string{
 	"SystemRoot", "SystemDrive", "TEMP", "TMP", "USERPROFILE", "LOCALAPPDATA", "APPDATA", "ProgramData", "NUMBER_OF_PROCESSORS",
 }
 
+// Environment is that of a deployment's processes, as NAME=VALUE.
+func (h *Host) Environment(d Deployment) []string {
+	plugin, _ := h.Plugin(d.Plugin) // what is not there needs nothing further
+	return h.environment(plugin, d)
+}
+
+func (h *Host) environment(plugin Plugin, d Deployment) []string {
+	return environment(slices.Concat(h.config.Env, plugin.Environment), d.Env)
+}
+
 // environment is what a plugin gets: the allow-list, then the operator's own
 // names, then what the deployment sets.
 func environment(allowed []string, set map[string]string) []string {

@@ -96,16 +96,19 @@ func TestGPUSplit(t *testing.T) {
 // TestGPUSpeed tells figures; it fails only where nothing is computed.
 func TestGPUSpeed(t *testing.T) {
 	devices := gpus(t)
-	large := shape{layers: 12, embd: 768, ff: 2048, heads: 12, kv: 4, vocab: 8000, context: 4096, kind: q8Type}.write(t, "random-87M")
-	runs := []string{`{"devices": ["none"]}`, `{"ngl": 6}`, `{"ngl": "all"}`}
-	if len(devices) > 1 {
-		runs = []string{runs[0], fmt.Sprintf(`{"ngl": 6, "devices": [%q]}`, devices[0].Name), fmt.Sprintf(`{"ngl": "all", "devices": [%q]}`, devices[0].Name), `{"ngl": "all", "tensor_split": [1, 1]}`}
+	name, large := "random-1.1B", shape{layers: 24, embd: 2048, ff: 5632, heads: 16, kv: 4, vocab: 32000, context: 4096, kind: q8Type}
+	if devices[0].Software() {
+		name, large = "random-25M", shape{layers: 8, embd: 512, ff: 1408, heads: 8, kv: 4, vocab: 4000, context: 4096, kind: q8Type}
 	}
-	for _, model := range []sdk.Model{tinyGuide(t), large} {
+	runs := []string{`{"devices": ["none"]}`, `{"ngl": 4}`, `{"ngl": "all"}`}
+	if len(devices) > 1 {
+		runs = []string{runs[0], fmt.Sprintf(`{"ngl": 4, "devices": [%q]}`, devices[0].Name), fmt.Sprintf(`{"ngl": "all", "devices": [%q]}`, devices[0].Name), `{"ngl": "all", "tensor_split": [1, 1]}`}
+	}
+	for _, model := range []sdk.Model{tinyGuide(t), large.write(t, name)} {
 		for _, settings := range runs {
 			in := loaded(t, model, settings)
 			complete(t, in, "warm up", 4)
-			a := complete(t, in, strings.Repeat("What is Engine Bay? ", 10), 32)
+			a := complete(t, in, strings.Repeat("What is Engine Bay? ", 5), 32)
 			if a.Timings.Predicted <= 0 {
 				t.Errorf("%s %s: %+v", model.ID, settings, a)
 			}

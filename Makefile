@@ -44,7 +44,7 @@ run: build llamacpp ## build all, and start the server with a tiny real model
 test: build llamacpp ## every check and every test, real llama-server and official clients included
 	@$(MAKE) --no-print-directory check # after them, also with -j
 
-test-gpu: build ## the real engines on a GPU, where there is one; says what was not there
+test-gpu: build llamacpp ## the real engines on a GPU, where there is one; says what was not there (VULKAN=1: on the processor as one)
 	@ENGINEBAY_TEST_GPU=1 $(GO) test -count=1 -timeout 60m -v -run GPU ./plugins/...
 
 check: ## gofmt, vet, staticcheck, generated code, other systems, and all tests with the race detector

@@ -28,7 +28,7 @@ const (
 	rendererEnv    = "ENGINEBAY_TENSORRT_RENDERER"
 	rendererMemory = 512 << 20
 	rendererStack  = 64 << 20
-	renderTime     = 3 * time.Second
+	renderTime     = 5 * time.Second
 )
 
 // job is one conversation to write; the answer is its prompt.

@@ -104,7 +104,7 @@ func TestHostileTemplates(t *testing.T) {
 		"for ever":          {"{% set r = range(99999) %}{% for i in r %}{% for j in r %}{% for k in r %}{% endfor %}{% endfor %}{% endfor %}", "does not come to an end"},
 		"doubled text":      {"{% set ns = namespace(x='0123456789') %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x }}", "takes more than"},
 		"long text":         {"{{ 'x' * 9000000000 }}", "takes more than"},
-		"long output":       {"{% for i in range(99999) %}{{ 'x' * 1000000 }}{% endfor %}", "writes more than"},
+		"long output":       {"{{ 'x' * 20000000 }}", "writes more than"},
 		"endless recursion": {"{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}", "takes more than"},
 		"many numbers":      {"{% for i in range(1000000000) %}{% endfor %}", "range() makes more"},
 		"a file":            {"{% include '/etc/passwd' %}", "include"},

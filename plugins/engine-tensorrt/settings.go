@@ -73,6 +73,9 @@ func read(raw json.RawMessage, whose string) (settings, error) {
 	if err := s.address(whose); err != nil {
 		return s, err
 	}
+	if s.Model == "." || s.Model == ".." { // it becomes a part of a path
+		return s, sdk.Errorf(sdk.CodeInvalid, "settings of '%s': model is %q, which is no name", whose, s.Model)
+	}
 	if err := checkExtraArgs(s.ExtraArgs); err != nil {
 		return s, err
 	}

@@ -70,6 +70,16 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+// TestModelIsNoPath: a model file may name a model, and nothing else, at the server.
+func TestModelIsNoPath(t *testing.T) {
+	if _, err := read([]byte(`{"base_url": "http://gpu1", "model": ".."}`), "m"); err == nil {
+		t.Error("a way up is taken for a name")
+	}
+	if got := (&overHTTP{}).at("../repository/models/x", "/load"); got != "/v2/models/..%2Frepository%2Fmodels%2Fx/load" {
+		t.Errorf("the path is %s", got)
+	}
+}
+
 // TestFolderTemplates: where a checkpoint keeps its chat template.
 func TestFolderTemplates(t *testing.T) {
 	for name, test := range map[string]struct {

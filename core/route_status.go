@@ -23,6 +23,7 @@ type TargetStatus struct {
 	State      string // empty where there is no such model
 	Transition string
 	Requests   int    // in flight, by way of the routed model
+	Memory     uint64 // bytes; of an edition alone, another model says it itself
 	Health     string // HealthOK or HealthCooling
 	Until      int64  // Unix seconds: when it has cooled down; 0 where it is well
 	Err        error  // of its last failure; nil once it has answered
@@ -39,6 +40,9 @@ func (r *Runtime) describeRoute(m *store.Model, st *Status) {
 		if target, err := r.find(id); err == nil && !astray {
 			is := r.model(target).Status
 			t.State, t.Transition = is.State, is.Transition
+			if t.Engine != "" {
+				t.Memory = is.Memory
+			}
 			if is.State == StateRunning {
 				st.join(is)
 				engines = append(engines, strings.Split(is.Deployment, ", ")...)

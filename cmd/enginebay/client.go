@@ -278,6 +278,7 @@ type target struct {
 	State      string  `json:"state"`
 	Transition string  `json:"transition"`
 	Requests   int     `json:"requests"`
+	Memory     float64 `json:"memory"`
 	Health     string  `json:"health"`
 	Until      *int64  `json:"until"`
 	Error      string  `json:"error"`

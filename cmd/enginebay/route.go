@@ -27,7 +27,7 @@ func (m model) spreads() bool { return m.Routing == "spread" }
 // targetRows are the rows of ps below that of a routed model.
 func (m model) targetRows() (rows [][]string) {
 	for _, t := range m.Route.Targets {
-		rows = append(rows, []string{"  " + t.ID, dash(t.Engine), t.stateText(), fmt.Sprint(t.Requests), "", "", "", t.healthText()})
+		rows = append(rows, []string{"  " + t.ID, dash(t.Engine), t.stateText(), fmt.Sprint(t.Requests), "", "", bytesText(t.Memory), t.healthText()})
 	}
 	return rows
 }

@@ -53,7 +53,7 @@ func TestRoutedModels(t *testing.T) {
 		lines   []string // as patterns
 	}{
 		{"list", []string{`both +running +spread over 2`, `chat +running +first of 3`}},
-		{"ps", []string{`chat +first of 3`, `  both@large +large +running +0 +ok`, `  far +- +running +0 +cooling down, \d+s`}},
+		{"ps", []string{`chat +first of 3`, `  both@large +large +running +0 +\d.* MB +ok`, `  far +- +running +0 +- +cooling down, \d+s`}},
 		{"show chat", []string{`TARGET +STATE +REQUESTS +WEIGHT +HEALTH`, `far +running +0 +1 +cooling down`, `far failed the last time: no, as asked`}},
 		{"stop both", []string{`both is ready`}},
 		{"start both", []string{`both is running`}},

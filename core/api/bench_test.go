@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/sdk"
@@ -29,6 +30,28 @@ func BenchmarkChat(b *testing.B) {
 			through(b, bay, body)
 		}
 	})
+}
+
+// BenchmarkRoutedChat is a chat by way of a routed model: what that adds to "through".
+func BenchmarkRoutedChat(b *testing.B) {
+	bay := newBay(b, map[string]string{"m": `{}`, "other": `{}`})
+	bay.write("models/routed/model.json", `{"targets": [{"model": "m"}, {"model": "other"}]}`)
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := bay.runtime.Model("routed"); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			b.Fatal("the routed model is not seen")
+		}
+	}
+	for _, model := range []string{"m", "routed"} {
+		body := []byte(chat(model, "hello"))
+		b.Run(model, func(b *testing.B) {
+			for b.Loop() {
+				through(b, bay, body)
+			}
+		})
+	}
 }
 
 // BenchmarkStream reports tokens a second of one stream, as fast as the engine goes.

@@ -42,16 +42,17 @@ type targetDetails struct {
 	Weight     float64 `json:"weight"`
 	State      string  `json:"state,omitempty"` // absent where there is no such model
 	Transition string  `json:"transition,omitempty"`
-	Requests   int     `json:"requests"`        // in flight, by way of the routed model
-	Health     string  `json:"health"`          // ok, cooling_down
-	Until      *int64  `json:"until"`           // Unix seconds: when it has cooled down; null where it is well
-	Error      string  `json:"error,omitempty"` // its last failure, until it answers again
+	Requests   int     `json:"requests"`         // in flight, by way of the routed model
+	Memory     uint64  `json:"memory,omitempty"` // bytes; of what is loaded of the routed model's own file
+	Health     string  `json:"health"`           // ok, cooling_down
+	Until      *int64  `json:"until"`            // Unix seconds: when it has cooled down; null where it is well
+	Error      string  `json:"error,omitempty"`  // its last failure, until it answers again
 }
 
 func routeOf(m core.Model) *routeDetails {
 	route := &routeDetails{Requests: m.Requests}
 	for _, t := range m.Route {
-		details := targetDetails{ID: t.ID, Engine: t.Engine, Weight: t.Weight, State: t.State, Transition: t.Transition, Requests: t.Requests, Health: t.Health}
+		details := targetDetails{ID: t.ID, Engine: t.Engine, Weight: t.Weight, State: t.State, Transition: t.Transition, Requests: t.Requests, Memory: t.Memory, Health: t.Health}
 		if t.Until > 0 {
 			details.Until = &t.Until
 		}

@@ -80,3 +80,37 @@ func (t trial) print(w io.Writer) {
 		fmt.Fprintf(w, "\n%s works\n", t.ID)
 	}
 }
+
+func newEngineRefresh(c *config) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "refresh ENGINE",
+		Short: "Ask a service for its models again",
+		Long: `Ask a remote service for its models now, and list them. The server does so by itself
+when it starts, when the engine's file changes, and every hour. "models" in the
+engine's file says which of them are listed.`,
+		Example: `  enginebay engine refresh groq
+  enginebay engine set groq 'models=llama-*,!*-guard-*'`,
+		Args:              oneEngine,
+		ValidArgsFunction: completeEngine(c),
+	}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		data, err := c.client().call(cmd.Context(), http.MethodPost, enginePath(args[0])+"/refresh", nil)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return printRaw(cmd.OutOrStdout(), data)
+		}
+		var list modelList
+		if err := json.Unmarshal(data, &list); err != nil {
+			return err
+		}
+		for _, m := range list.Data {
+			fmt.Fprintln(cmd.OutOrStdout(), m.ID)
+		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s has %d models\n", args[0], len(list.Data))
+		return nil
+	}
+	return cmd
+}

@@ -106,6 +106,32 @@ func (s *Server) putEngine(c *fiber.Ctx) error {
 	return s.sendEngine(c, id)
 }
 
+// refreshEngine answers POST /v1/engines/{id}/refresh with the models that the service
+// has now.
+func (s *Server) refreshEngine(c *fiber.Ctx) error {
+	id := engineID(c)
+	ctx, done := clientContext(c.Context().Conn())
+	defer done()
+	if err := s.runtime.RefreshOffers(observed(c).within(ctx), id); err != nil {
+		if _, missing := s.runtime.Engine(id); missing != nil {
+			return engineFaultOf(missing)
+		}
+		return err
+	}
+	body := []byte(`{"object":"list","data":[`)
+	begun := len(body)
+	for m := range s.runtime.EachModel {
+		if m.Offer == nil || m.Offer.Engine != id {
+			continue
+		}
+		if len(body) > begun {
+			body = append(body, ',')
+		}
+		body = appendModel(body, m)
+	}
+	return sendJSON(c, append(body, "]}"...))
+}
+
 // deleteEngine answers DELETE /v1/engines/{id}.
 func (s *Server) deleteEngine(c *fiber.Ctx) error {
 	id := engineID(c)

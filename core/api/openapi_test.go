@@ -102,7 +102,7 @@ func TestDescribedRoutesAnswer(t *testing.T) {
 				body, kind := exampleOf(op, files.URL+"/my-model.Q4_K_M.gguf")
 				path := strings.NewReplacer("{model}", "m", "{engine}", "spare", "{plugin}", "echo").Replace(path) + queryOf(op, files.URL+"/my-model.Q4_K_M.gguf")
 				b.write("models/m/model.json", model) // another route may have removed them
-				b.write("engines/spare.json", `{"engine": "echo"}`)
+				b.write("engines/spare.json", `{"engine": "echo", "settings": {"offers": ["far"]}}`)
 				status, got := b.conforms(t, router, method, path, body, kind)
 				if strings.Contains(got, `"unknown_url"`) || status == http.StatusMethodNotAllowed || status >= 400 {
 					t.Errorf("status %d: %s", status, got)

@@ -15,7 +15,7 @@ func TestEngineTrial(t *testing.T) {
 	b.walk(t, []step{
 		{"well", "POST", "/v1/engines/echo/test", "", 200, `{"id":"echo","object":"engine.test","ok":true,"model":"m","steps":[{"name":"plugin","ok":true,"skipped":false,`, ""},
 		{"with a model", "POST", "/v1/engines/echo/test", `{"model": "m"}`, 200, `"detail":"m, which is loaded already"`, ""},
-		{"with one of another", "POST", "/v1/engines/echo/test", `{"model": "keyed"}`, 200, `"error":"no such key: (hidden)"`, ""},
+		{"with one of another", "POST", "/v1/engines/keyed/test", `{"model": "m"}`, 200, `"model":"m@keyed"`, ""},
 		{"what fails", "POST", "/v1/engines/keyed/test", "", 200, `"detail":"","error":"no such key: (hidden)"}`, ""},
 		{"nobody", "POST", "/v1/engines/nope/test", "", 404, "There is no engine 'nope'", "engine_not_found"},
 		{"no model's id", "POST", "/v1/engines/echo/test", `{"model": 7}`, 400, "must be the id of a model", "invalid_type"},
@@ -39,5 +39,23 @@ func TestEngineTrial(t *testing.T) {
 	}
 	if strings.Contains(b.log.String(), secret) {
 		t.Errorf("a secret is in the log:\n%s", b.log)
+	}
+}
+
+// TestEngineRefresh: the list of a service's models, on demand.
+func TestEngineRefresh(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{}`})
+	b.write("engines/far.json", `{"engine": "echo", "settings": {"offers": ["b", "a"]}, "models": ["*"]}`)
+	b.write("engines/cut.json", `{"engine": "echo", "settings": {"offers": [""]}}`)
+	b.walk(t, []step{
+		{"the list", "POST", "/v1/engines/far/refresh", "", 200, `{"object":"list","data":[{"id":"far/a","object":"model"`, ""},
+		{"is in the models", "GET", "/v1/models", "", 200, `"id":"far/b"`, ""},
+		{"it cannot be had", "POST", "/v1/engines/cut/refresh", "", 503, "the list cannot be had, as asked", "unavailable"},
+		{"there is none", "POST", "/v1/engines/echo/refresh", "", 400, "it offers nothing", "unsupported"},
+		{"nobody", "POST", "/v1/engines/nope/refresh", "", 404, "There is no engine 'nope'", "engine_not_found"},
+	})
+	b.write("engines/far.json", `{"engine": "echo", "settings": {"offers": ["c"]}}`)
+	if _, body := b.do("POST", "/v1/engines/far/refresh", ""); strings.Contains(body, `"far/a"`) || !strings.Contains(body, `"far/c"`) {
+		t.Errorf("after a change: %s", body)
 	}
 }

@@ -14,7 +14,7 @@
 //	provider [-key KEY] [-model NAME[=OWNER]]… [-deployment NAME=MODEL]… [-fault 'PATH STATUS [TIMES]']…
 //
 // It prints its address. With -v each request is told on standard error, with
-// the kind of its credentials and never these.
+// the kind of its credentials and never these, and each caller that has left.
 //
 // A fault is what requests get whose path begins with PATH, all or the first
 // TIMES of them; a 429 says to wait for a second.
@@ -97,5 +97,8 @@ func told(next http.Handler) http.Handler {
 		}
 		fmt.Fprintf(os.Stderr, "%s %s by %s\n", r.Method, uri, by)
 		next.ServeHTTP(w, r)
+		if r.Context().Err() != nil {
+			fmt.Fprintf(os.Stderr, "left %s\n", r.URL.Path)
+		}
 	})
 }

@@ -86,8 +86,9 @@ func (o *offers) put(deployment string, list *offer) {
 
 func (o *offers) list(deployment string) *offer { return o.seen.Load().lists[deployment] }
 
-// find returns a model that has a folder here, an edition of one, or what is offered. Where the list of a
-// deployment could not be had, it may have any.
+// find returns a model that has a folder here, an edition of one, or one that is
+// offered. Where the list of a deployment has not come yet, or could not be had, it
+// may have any.
 func (r *Runtime) find(id string) (*store.Model, error) {
 	m, err := r.store.Model(id)
 	if err == nil || sdk.CodeOf(err) != sdk.CodeNotFound {
@@ -101,7 +102,8 @@ func (r *Runtime) find(id string) (*store.Model, error) {
 		return m, nil
 	}
 	deployment, name, _ := strings.Cut(id, "/")
-	if list := seen.lists[deployment]; list != nil && list.err != nil && isOfferName(name) {
+	list := seen.lists[deployment]
+	if isOfferName(name) && (list != nil && list.err != nil || list == nil && r.mayOffer(deployment)) {
 		return offeredModel(deployment, sdk.Manifest{ID: name, Settings: map[string]any{"model": name}}), nil
 	}
 	return nil, err

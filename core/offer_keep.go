@@ -83,6 +83,11 @@ func (r *Runtime) offering() (all []Deployment) {
 	return all
 }
 
+// mayOffer says whether a deployment is one of those.
+func (r *Runtime) mayOffer(id string) bool {
+	return isEngineID(id) && r.hasFile(id) && slices.ContainsFunc(r.offering(), func(d Deployment) bool { return d.ID == id })
+}
+
 // wakeOffers has the lists looked at: the deployments have changed.
 func (r *Runtime) wakeOffers() {
 	select {

@@ -109,6 +109,19 @@ func TestOffersAreKept(t *testing.T) {
 	}
 }
 
+// TestOffersBeforeTheirList: a deployment that was written just now can be used at once.
+func TestOffersBeforeTheirList(t *testing.T) {
+	h := open(t, core.Limits{}, nil)
+	h.write("engines/far.json", `{"engine": "echo", "settings": {"offers": ["a"]}}`)
+	h.write("engines/off.json", `{"engine": "echo", "enabled": false, "settings": {"offers": ["b"]}}`)
+	h.use("far/a")
+	for _, none := range []string{"off/b", "none/c", "echo/d"} {
+		if err := h.once(none, core.Ask{}); sdk.CodeOf(err) != sdk.CodeNotFound {
+			t.Errorf("%s: %v", none, err)
+		}
+	}
+}
+
 // TestOffersAreFoundAtTheStart, and those of a deployment that is switched off are not.
 func TestOffersAreFoundAtTheStart(t *testing.T) {
 	h := open(t, core.Limits{}, nil)

@@ -99,7 +99,11 @@ func (r *Runtime) ChangeDeployment(ctx context.Context, id string, content map[s
 			return err
 		}
 	}
-	return r.writeDeployment(id, content)
+	if err := r.writeDeployment(id, content); err != nil {
+		return err
+	}
+	r.forgiveEngine(id)
+	return nil
 }
 
 func isEngineID(id string) bool { return store.ValidID(id) && !strings.Contains(id, "/") }

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -53,6 +54,25 @@ func (rs *routes) forgive(which func(target string) bool) {
 			}
 		}
 	}
+}
+
+// targets are those of all routed models.
+func (rs *routes) targets() (ids []string) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	for _, targets := range rs.known {
+		ids = slices.AppendSeq(ids, maps.Keys(targets))
+	}
+	return ids
+}
+
+// forgiveEngine has the targets be tried again that a deployment loads: it was changed.
+func (r *Runtime) forgiveEngine(id string) {
+	loads := slices.DeleteFunc(r.routes.targets(), func(target string) bool {
+		m, err := r.find(target)
+		return err != nil || r.engineOf(m) != id
+	})
+	r.routes.forgive(func(target string) bool { return slices.Contains(loads, target) })
 }
 
 // A Route is the way of one request through the targets of a routed model. It is

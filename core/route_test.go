@@ -351,7 +351,12 @@ func TestHealth(t *testing.T) {
 func TestMendedTargets(t *testing.T) {
 	h := routed(t, map[string]string{"a": `{"engine": "echo", "format": "api"}`, "b": `{"engine": "echo", "format": "api"}`, "r": `{"targets": [{"model": "a"}, {"model": "b"}], "cool_down": "1h"}`})
 	for name, mend := range map[string]func(){
-		"by a start":  func() { h.start("a") },
+		"by a start": func() { h.start("a") },
+		"by its engine": func() {
+			if err := h.ChangeDeployment(t.Context(), "echo", map[string]any{"settings": map[string]any{"tokens": 5}}); err != nil {
+				t.Error(err)
+			}
+		},
 		"by its file": func() { h.write("models/a/model.json", `{"engine": "echo", "format": "api", "name": "Mended"}`) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 // azure is the dialect of Azure OpenAI: OpenAI's, where the model is a deployment in
 // the path and each request says which version of the API it means, or, with the API
 // version v1, OpenAI's altogether.
-type azure struct{ openAI }
+type azure struct{}
 
 // defaultVersion is that of the official clients' documents.
 const defaultVersion = "2024-10-21"

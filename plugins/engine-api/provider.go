@@ -102,7 +102,7 @@ var providers = []provider{
 }
 
 // older are names that were written for a provider before.
-var older = map[string]string{"azure_openai": "azure", "azure-openai": "azure", "claude": "anthropic", "x": "xai", "x.ai": "xai",
+var older = map[string]string{"azure_openai": "azure", "azure-openai": "azure", "claude": "anthropic", "gemini": "google", "x": "xai", "x.ai": "xai",
 	"togetherai": "together", "dashscope": "qwen", "hf": "huggingface", "lm-studio": "lmstudio", "llama.cpp": "llamacpp", "nim": "nvidia"}
 
 // named is the row of that name.

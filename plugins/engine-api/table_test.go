@@ -54,7 +54,7 @@ func TestTable(t *testing.T) {
 		}
 	}
 	// What core/store reads as this engine.
-	for _, name := range []string{"openai", "azure", "azure_openai", "groq", "anthropic", "mistral", "martian", "openrouter", "nvidia"} {
+	for _, name := range []string{"openai", "azure", "azure_openai", "groq", "anthropic", "mistral", "martian", "openrouter", "cohere", "nvidia"} {
 		if _, ok := named(name); !ok {
 			t.Errorf("there is no provider %s, which older files name", name)
 		}

@@ -32,7 +32,10 @@ func TestClientsForNode(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the Node that the test brings along is for Linux and macOS")
 	}
-	b := startServer(t, newHome(t))
+	home := newHome(t)
+	withRemotes(t, home, sdktest.Program(t, "../provider", 1, append([]string{"-key", remoteKey}, remoteModels...)...)[0])
+	b := startServer(t, home)
+	b.offered(t, "openai/text-embedding-3-small", "anthropic/claude-haiku-4-5", "cohere/embed-v4.0", "google/gemini-3-pro")
 	dir := filepath.Join(build, "clients")
 	if out, err := exec.Command("sh", "-c", `mkdir -p "$0" && cp -R testdata/clients/. "$0"/`, dir).CombinedOutput(); err != nil {
 		t.Fatalf("copy: %v\n%s", err, out)
@@ -43,6 +46,8 @@ func TestClientsForNode(t *testing.T) {
 	hub := startHub(t, hubOfClients, "-page", "2")
 	test.Env = append(os.Environ(), "HUB_URL="+hub, "HUB_TOKEN="+hubToken, "HUB_OTHER_TOKEN="+hubOtherToken, "BASE_URL="+b.url+"/v1", "MODEL=tiny-guide", "MODEL_SLASH=variants/with-slash",
 		"EMBED_MODEL=tiny-embed", "TOOL_MODEL=tiny-tools", "PROVIDER_URL="+startProvider(t),
+		"REMOTE_MODELS=anthropic/claude-haiku-4-5 cohere/command-a-03-2025 google/gemini-2.5-flash google/gemini-3-pro", "REMOTE_MESSAGES=anthropic/claude-haiku-4-5",
+		"REMOTE_EMBEDDINGS=openai/text-embedding-3-small cohere/embed-v4.0 google/gemini-embedding-001",
 		"GOOGLE_URL="+sdktest.Program(t, "../provider", 1, "-key", "k", "-model", "gemini-2.5-flash=google", "-model", "gemini-3-pro=google", "-model", "gemini-embedding-001=google")[0])
 	out, err := test.CombinedOutput()
 	t.Logf("%s", out)

@@ -120,6 +120,9 @@ func (u *upstream) googleOffer(from *genai.Model) (sdk.Manifest, bool) {
 	}
 	m := u.offer(name, googleKinds[i].kind)
 	m.Name, m.Description = cmp.Or(u.tidy(from.DisplayName), name), u.tidy(from.Description)
+	if m.Metadata["type"] == "chat" && strings.HasPrefix(name, "gemini-") {
+		m.Metadata["vision"] = true // the list does not say it, and all of these see
+	}
 	if from.InputTokenLimit > 0 {
 		m.Metadata["context_length"] = from.InputTokenLimit
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -77,7 +78,7 @@ func (b *googleBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.left -= n
 	b.line += n
-	if at := strings.LastIndexByte(string(p[:n]), '\n'); at >= 0 {
+	if at := bytes.LastIndexByte(p[:n], '\n'); at >= 0 {
 		b.line = n - at - 1
 	}
 	if b.left < 0 || b.line > googleEventMax {

@@ -542,7 +542,7 @@ func TestGoogleModels(t *testing.T) {
 	if err != nil || len(all) != 1205 {
 		t.Fatalf("%d models, %v", len(all), err)
 	}
-	if m := all[0]; m.ID != "gemini-2.5-flash" || m.Name != "The gemini-2.5-flash" || m.Metadata["type"] != "chat" || m.Metadata["context_length"] != int32(1048576) || m.Settings["model"] != m.ID {
+	if m := all[0]; m.ID != "gemini-2.5-flash" || m.Name != "The gemini-2.5-flash" || m.Metadata["type"] != "chat" || m.Metadata["context_length"] != int32(1048576) || m.Metadata["vision"] != true || m.Settings["model"] != m.ID {
 		t.Errorf("%+v", m)
 	}
 	if m := all[4]; m.Metadata["type"] != "embedding" || m.Settings["embedding"] != true {

@@ -11,8 +11,8 @@ func TestEngineTrial(t *testing.T) {
 	t.Setenv("ENGINEBAY_TEST_KEY", secret)
 	b := newBay(t, map[string]string{"m": `{}`})
 	b.write("engines/keyed.json", `{"engine": "echo", "secrets": {"api_key": "env:ENGINEBAY_TEST_KEY"}, "env": {"MY_TOKEN": "`+secret+`"}}`)
-	b.write("models/keyed/model.json", `{"engine": "keyed", "format": "api", "settings": {"refuse": "no such key: `+secret+`", "refuse_code": "unauthorized"}}`)
 	b.walk(t, []step{
+		{"a model of it", "POST", "/v1/models", `{"id": "keyed", "engine": "keyed", "format": "api", "settings": {"refuse": "no such key: ` + secret + `", "refuse_code": "unauthorized"}}`, 201, "", ""},
 		{"well", "POST", "/v1/engines/echo/test", "", 200, `{"id":"echo","object":"engine.test","ok":true,"model":"m","steps":[{"name":"plugin","ok":true,"skipped":false,`, ""},
 		{"with a model", "POST", "/v1/engines/echo/test", `{"model": "m"}`, 200, `"detail":"m, which is loaded already"`, ""},
 		{"with one of another", "POST", "/v1/engines/keyed/test", `{"model": "m"}`, 200, `"model":"m@keyed"`, ""},

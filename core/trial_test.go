@@ -39,6 +39,7 @@ func TestTrials(t *testing.T) {
 	} {
 		h.write("models/"+id+"/model.json", `{"engine": "`+id+`", "format": "api", `+fields+`}`)
 	}
+	h.until("the models are there", func() bool { return len(h.Models()) == 6 })
 	for id, content := range map[string]string{
 		"refused": `{"engine": "echo", "secrets": {"api_key": "env:ENGINEBAY_TEST_KEY"}}`,
 		"busy":    `{"engine": "echo"}`,

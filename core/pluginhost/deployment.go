@@ -326,7 +326,11 @@ func (s *supervised) reset() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 	defer cancel()
-	if _, err := p.Describe(ctx); err != nil {
+	_, err := p.Describe(ctx)
+	s.mu.Lock()
+	mine := s.process == p // else it is on its way out, or out
+	s.mu.Unlock()
+	if err != nil && mine {
 		s.log.Warn("plugin does not answer; it is killed", "error", err)
 		p.Kill()
 		<-p.Done()

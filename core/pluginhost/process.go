@@ -2,6 +2,8 @@ package pluginhost
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -142,13 +144,24 @@ func (p *Process) configure(ctx context.Context, plugin Plugin, d Deployment, h 
 	if err != nil {
 		return err
 	}
-	data := filepath.Join(h.config.DataDir, d.ID, url.PathEscape(d.Model))
+	data := filepath.Join(h.config.DataDir, d.ID, folderOf(d.Model))
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return err
 	}
 	p.config = sdk.Configuration{Deployment: d.ID, Settings: settings, Secrets: d.Secrets,
 		RunDir: p.dir, DataDir: data, LogLevel: level.String()}
 	return p.Configure(ctx, p.config)
+}
+
+// folderOf is the name of a model's own folder; empty where there is none.
+func folderOf(model string) string {
+	const longest = 200 // bytes, which every file system takes
+	name := url.PathEscape(model)
+	if len(name) > longest {
+		sum := sha256.Sum256([]byte(model))
+		name = name[:longest/2] + hex.EncodeToString(sum[:16])
+	}
+	return name
 }
 
 // settings are the deployment's over the plugin's defaults, checked by the plugin's schema.

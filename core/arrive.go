@@ -17,6 +17,8 @@ type loading struct {
 	settings map[string]any // of the start request
 	err      error          // set before done is closed
 	stopped  bool           // unload called it off; set before done is closed
+	by       plan           // as far as it has come; empty at first
+	passed   bool           // by settings that another change took the place of: who waits begins anew
 	progress sdk.Progress
 	told     time.Time // when progress was told last
 }
@@ -45,6 +47,7 @@ func (r *resident) tryOut(ctx context.Context, m *store.Model, settings map[stri
 	if err != nil {
 		return err
 	}
+	defer p.release()
 	req, err := p.request(m)
 	if err != nil {
 		return err
@@ -75,7 +78,7 @@ func (r *resident) begin(asked context.Context, m *store.Model, settings map[str
 		defer stop(nil)
 		defer time.AfterFunc(limit, func() { stop(errLoadTimeout) }).Stop()
 		timed, end := span(timed, "load", r.id)
-		in, err := r.runtime.load(toPlugin(timed), r, m, settings, func(p sdk.Progress) { r.progress(l, p) })
+		in, err := r.runtime.load(toPlugin(timed), r, m, l)
 		end(err)
 		if err != nil && ctx.Err() == nil && context.Cause(timed) == errLoadTimeout {
 			err = &RetryError{Err: &sdk.Error{Code: sdk.CodeUnavailable, Cause: err,
@@ -98,6 +101,8 @@ func (r *resident) arrive(ctx context.Context, l *loading, in *loaded, err error
 	defer close(l.done)
 	r.loading, r.err, l.err = nil, err, err
 	switch {
+	case err != nil && l.passed && !r.closed:
+		r.err, l.err = nil, nil
 	case err != nil && (ctx.Err() != nil || r.closed): // unload or the end called it off: no fault of the model
 		l.stopped = true
 		r.err, l.err = nil, sdk.Errorf(sdk.CodeUnavailable, "The model '%s' was stopped while it loaded", r.id)
@@ -113,6 +118,10 @@ func (r *resident) arrive(ctx context.Context, l *loading, in *loaded, err error
 		}
 		r.runtime.log.Info("model loaded", "model", r.id, "engine", in.plan.deployment.ID, "took", in.took.Round(time.Millisecond))
 		go r.watch(in)
+		if in.plan.outdated() {
+			r.retire(in)
+			return
+		}
 	}
 	r.tell()
 }

@@ -54,6 +54,7 @@ type Engine struct {
 	Version string // of the plugin
 	Process pluginhost.Status
 	Models  []string // loaded now
+	Refused error    // why what its file says is not in force: it goes on as before, or does not start
 
 	Requests, Waiting int    // that its models work on, and that wait for them
 	Memory            uint64 // bytes of its models
@@ -87,32 +88,51 @@ func (r *Runtime) Engines() []Engine {
 		if e.Version = plugin.Version; d.Err == nil {
 			e.Err = err
 		}
+		e.Refused = r.refusal(d.ID)
 		engines = append(engines, e)
 	}
 	return engines
 }
 
-// Deployment returns the deployment that a model's engine names.
+// Deployment returns the deployment that a model's engine names, as its file says now.
 // [sdk.CodeUnavailable]: there is neither a file nor a plugin of that name.
 func (r *Runtime) Deployment(id string) (Deployment, error) {
-	if !isEngineID(id) {
-		return Deployment{}, sdk.Errorf(sdk.CodeInvalid, "%q is no engine name", id)
+	d, _ := r.written(id)
+	if d.Err != nil {
+		return Deployment{}, d.Err
 	}
-	d := r.unread(id).read(r.deploymentFile(id), r.log)
+	return d, nil
+}
+
+// written is a deployment as its file says now; its Err is for people. fault is what is
+// wrong with the file, where it is neither switched off nor gone.
+func (r *Runtime) written(id string) (d Deployment, fault error) {
+	d = named(id)
+	if !isEngineID(id) {
+		d.Err = sdk.Errorf(sdk.CodeInvalid, "%q is no engine name", id)
+		return d, nil
+	}
+	d = r.unread(id).read(r.deploymentFile(id), r.log)
 	if d.Err == nil {
 		return r.withAsked(d), nil
 	}
 	if _, err := os.Stat(d.File); !errors.Is(err, fs.ErrNotExist) {
-		return Deployment{}, sdk.Errorf(sdk.CodeInvalid, "engine %s cannot be used: %v", id, d.Err)
+		if !errors.Is(d.Err, ErrSwitchedOff) {
+			fault = sdk.Errorf(sdk.CodeInvalid, "%s", Reason(d.Err))
+		}
+		d.Err = sdk.Errorf(sdk.CodeInvalid, "engine %s cannot be used: %v", id, d.Err)
+		return d, fault
 	}
+	d = implicit(id)
 	switch _, err := r.host.Plugin(id); {
 	case err == nil:
-		return r.withAsked(implicit(id)), nil
+		d = r.withAsked(d)
 	case sdk.CodeOf(err) == sdk.CodeNotFound:
-		return Deployment{}, sdk.Errorf(sdk.CodeUnavailable, "there is no engine %q; %s", id, r.installedEngines())
+		d.Err = sdk.Errorf(sdk.CodeUnavailable, "there is no engine %q; %s", id, r.installedEngines())
 	default:
-		return Deployment{}, sdk.Errorf(sdk.CodeUnavailable, "there is no engine %q: %v", id, err)
+		d.Err = sdk.Errorf(sdk.CodeUnavailable, "there is no engine %q: %v", id, err)
 	}
+	return d, nil
 }
 
 // unread is a deployment before its file is read.

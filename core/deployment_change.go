@@ -70,8 +70,9 @@ func (r *Runtime) content(id string) (map[string]any, error) {
 
 func (r *Runtime) deploymentFile(id string) string { return filepath.Join(r.deployments, id+".json") }
 
-// ChangeDeployment writes engines/ID.json. It counts from the next load of a model
-// on; one that is not switched off has to start with it first, beside what runs. It
+// ChangeDeployment writes engines/ID.json. One that is not switched off has to start
+// with it first, beside what runs. What runs by other settings is replaced: new
+// requests load their models anew, and those in flight end where they are. It
 // changes content: what only a person may change stays as the file has it, and so
 // does what was hidden.
 //
@@ -94,6 +95,9 @@ func (r *Runtime) ChangeDeployment(ctx context.Context, id string, content map[s
 	if err != nil {
 		return err
 	}
+	q := r.quota(id)
+	q.force.changing.Lock()
+	defer q.force.changing.Unlock()
 	if !errors.Is(d.Err, ErrSwitchedOff) {
 		if err := r.host.Try(ctx, d.Deployment); err != nil {
 			return err
@@ -102,7 +106,11 @@ func (r *Runtime) ChangeDeployment(ctx context.Context, id string, content map[s
 	if err := r.writeDeployment(id, content); err != nil {
 		return err
 	}
-	r.forgiveEngine(id)
+	q.force.seen = markOf(r.deploymentFile(id))
+	d, _ = r.written(id)
+	q.force.forgive()
+	r.enforce(q, d)
+	r.announce(q, nil, "")
 	return nil
 }
 
@@ -187,8 +195,9 @@ func (r *Runtime) writeDeployment(id string, content map[string]any) error {
 }
 
 // RemoveDeployment removes engines/ID.json. An engine plugin of that name goes on
-// with its default settings. [sdk.CodeNotFound]: there is no such engine;
-// [store.ErrConflict]: it has no file, or models are loaded by it.
+// with its default settings, and what runs is replaced as by any change.
+// [sdk.CodeNotFound]: there is no such engine; [store.ErrConflict]: it has no file, or
+// it would be no more, and models are loaded by it.
 func (r *Runtime) RemoveDeployment(id string) error {
 	r.writing.Lock()
 	defer r.writing.Unlock()
@@ -199,14 +208,26 @@ func (r *Runtime) RemoveDeployment(id string) error {
 	case e.File == "":
 		return store.Conflict("The engine '%s' has no file: it is there because its plugin is installed", id)
 	}
+	if err := r.needed(id); err != nil {
+		return err
+	}
+	if err := os.Remove(e.File); err != nil {
+		return &sdk.Error{Code: sdk.CodeInternal, Message: fmt.Sprintf("engines/%s.json cannot be removed; the server's log says why", id), Cause: err}
+	}
+	r.look(context.Background(), id, true)
+	return nil
+}
+
+// needed is the error of a deployment that would be no more without its file, and has
+// models loaded.
+func (r *Runtime) needed(id string) error {
+	if _, err := r.host.Plugin(id); err == nil {
+		return nil
+	}
 	for m := range r.EachLoadable {
 		if m.State == StateRunning && m.Deployment == id || m.Transition != "" && r.engineOf(m.Model) == id {
 			return store.Conflict("The engine '%s' has models loaded: stop '%s' first", id, m.ID)
 		}
 	}
-	if err := os.Remove(e.File); err != nil {
-		return &sdk.Error{Code: sdk.CodeInternal, Message: fmt.Sprintf("engines/%s.json cannot be removed; the server's log says why", id), Cause: err}
-	}
-	r.host.Stop(id)
 	return nil
 }

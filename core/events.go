@@ -19,7 +19,8 @@ const (
 	EventModelChanged     = "model.changed"
 	EventModelRemoved     = "model.removed"
 	EventEngineState      = "engine.state"
-	EventEngineModels     = "engine.models" // the list of what its service offers was had anew
+	EventEngineChanged    = "engine.changed" // its settings; with an error they are refused, and all goes on as before
+	EventEngineModels     = "engine.models"  // the list of what its service offers was had anew
 	EventDownloadProgress = "download.progress"
 	EventLost             = "events.lost" // what happened before is not known any more: read the lists again
 )
@@ -191,6 +192,8 @@ func (r *resident) tell() {
 	case r.loading != nil:
 		event.Transition = TransitionStarting
 	case r.leaving != nil:
+		event.Transition = TransitionStopping
+	case r.loaded == nil && len(r.old) > 0:
 		event.Transition = TransitionStopping
 	case r.loaded != nil:
 		event.State, event.Engine = StateRunning, r.loaded.plan.deployment.ID

@@ -35,6 +35,12 @@ func (r *resident) count(c *Counts) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c.Waiting += r.waiting
+	for _, in := range r.old {
+		c.Leaving++
+		c.Leases += in.leases
+		busy, waiting := in.gate.counts()
+		c.Busy, c.Waiting = c.Busy+busy, c.Waiting+waiting
+	}
 	switch {
 	case r.loading != nil:
 		c.Loading++
@@ -50,6 +56,9 @@ func (r *resident) count(c *Counts) {
 		r.loaded.gate.mu.Unlock()
 	}
 }
+
+// Pids is how many processes a deployment has; it may be gone already.
+func (r *Runtime) Pids(engine string) int { return len(r.host.Status(engine).Pids) }
 
 // Bar is what Close does first.
 func (r *Runtime) Bar() { r.bar() }

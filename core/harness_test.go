@@ -103,13 +103,19 @@ func (h *house) model(id, fields string) {
 	h.write("models/"+id+"/model.json", `{"engine": "echo", "format": "api"`+fields+`}`)
 }
 
+// write writes a file in one step: nobody sees half of it.
 func (h *house) write(name, content string) {
 	h.t.Helper()
 	file := filepath.Join(h.home, name)
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		h.t.Fatal(err)
+	hidden := filepath.Join(filepath.Dir(file), ".new")
+	err := os.MkdirAll(filepath.Dir(file), 0o700)
+	if err == nil {
+		err = os.WriteFile(hidden, []byte(content), 0o600)
 	}
-	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+	if err == nil {
+		err = os.Rename(hidden, file)
+	}
+	if err != nil {
 		h.t.Fatal(err)
 	}
 }
@@ -216,11 +222,13 @@ func (h *house) starting(id string) {
 // kill ends the fake engine's process as the system would.
 func (h *house) kill() {
 	for _, e := range h.Engines() {
-		if e.Process.Pid > 0 {
-			_ = syscall.Kill(e.Process.Pid, syscall.SIGKILL)
+		for _, pid := range e.Process.Pids {
+			kill(pid)
 		}
 	}
 }
+
+func kill(pid int) { _ = syscall.Kill(pid, syscall.SIGKILL) }
 
 // journal is a log that tests can look at.
 type journal struct {

@@ -24,6 +24,9 @@ func (r *resident) busy(in *loaded) bool { return in.leases > 0 || r.waiting > 0
 func (r *resident) release(in *loaded) {
 	r.mu.Lock()
 	in.leases--
+	if in.replaced && in.leases == 0 {
+		r.sendOff(in, errReloaded)
+	}
 	r.unlock()
 }
 

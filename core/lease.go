@@ -54,7 +54,7 @@ func (l *Lease) enter(ctx context.Context, ask *Ask) error {
 		}
 		ask.counted = true
 	}
-	gone := in.caller.ctx.Done()
+	gone := in.open.Done()
 	err := in.gate.enter(ctx, gone, ask.Caller, r.queue(ask, in.quota, in.gate.slots))
 	if err != nil {
 		return err

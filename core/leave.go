@@ -18,6 +18,15 @@ func (r *resident) watch(in *loaded) {
 	ctx, cancel := context.WithTimeout(context.Background(), unloadTimeout)
 	defer cancel()
 	_ = in.inst.Close(ctx) // the plugin, if it lives, forgets it
+	r.free(in)
+	if in.replaced {
+		close(in.gone)
+	}
+}
+
+// free says that an instance has left.
+func (r *resident) free(in *loaded) {
+	in.plan.release()
 	r.runtime.room.free(in.claim)
 }
 
@@ -25,21 +34,38 @@ func (r *resident) watch(in *loaded) {
 func (r *resident) lost(in *loaded, err error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.loaded != in {
+	switch {
+	case r.loaded == in:
+		r.loaded, r.err = nil, err
+		in.halt()
+		in.claim.leaving.Store(true)
+		r.tell()
+	case in.replaced && !in.going:
+		in.going = true
+		r.forget(in)
+	default:
 		return false
 	}
-	r.loaded, r.err = nil, err
 	r.history.Ends++
-	in.halt()
-	in.claim.leaving.Store(true)
-	r.tell()
 	r.runtime.log.Error("model ended by itself; the next request loads it again", "model", r.id, "engine", in.plan.deployment.ID, "error", err)
 	return true
 }
 
-// unload takes the model out of memory and waits until it is. Requests that are
-// in flight break off.
+// unload takes the model out of memory and waits until it is, with what was
+// replaced. Requests that are in flight break off.
 func (r *resident) unload(ctx context.Context) error {
+	for {
+		if err := r.unloadNow(ctx); err != nil {
+			return err
+		}
+		if left, err := r.unloadOld(ctx); !left || err != nil {
+			return err
+		}
+	}
+}
+
+// unloadNow is unload without what was replaced.
+func (r *resident) unloadNow(ctx context.Context) error {
 	r.mu.Lock()
 	load, in, leaving := r.loading, r.loaded, r.leaving
 	switch {
@@ -48,7 +74,7 @@ func (r *resident) unload(ctx context.Context) error {
 		r.mu.Unlock()
 		select {
 		case <-load.done:
-			return r.unload(ctx) // it may just have been loaded
+			return r.unloadNow(ctx) // it may just have been loaded
 		case <-ctx.Done():
 			return callerLeft(ctx)
 		}
@@ -82,6 +108,19 @@ func (r *resident) bar() {
 // same moment. It goes on when the caller has left: half an unload helps nobody. A
 // plugin that does not answer is killed: only its end frees the memory then.
 func (r *resident) leave(in *loaded, leaving chan struct{}, why error, next func()) {
+	r.end(in, why)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.leaving, r.err = nil, nil
+	close(leaving)
+	r.tell()
+	if next != nil && !r.closed {
+		next()
+	}
+}
+
+// end ends an instance and what is in flight there.
+func (r *resident) end(in *loaded, why error) {
 	ctx, cancel := context.WithTimeout(context.Background(), unloadTimeout)
 	defer cancel()
 	in.caller.close(why)
@@ -90,16 +129,8 @@ func (r *resident) leave(in *loaded, leaving chan struct{}, why error, next func
 		in.plan.process.Kill()
 		<-in.plan.process.Done()
 	}
-	r.runtime.room.free(in.claim)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.leaving, r.err = nil, nil
-	close(leaving)
-	r.tell()
 	r.runtime.log.Info("model unloaded", "model", r.id, "engine", in.plan.deployment.ID)
-	if next != nil && !r.closed {
-		next()
-	}
+	r.free(in)
 }
 
 // depart makes what is loaded leave: the caller has to call leave. Called with mu held.

@@ -21,8 +21,13 @@ type plan struct {
 	deployment Deployment
 	quota      *quota // of the deployment
 	process    *pluginhost.Process
+	release    func() // gives the process back
 	settings   layered
 }
+
+// outdated says whether the deployment has changed so that its process is to be
+// another one.
+func (p plan) outdated() bool { return p.quota.deployment().Revision != p.deployment.Revision }
 
 // ignored says of each setting in the model's file that the engine does not know
 // it: older files have those of other engines, but most are misspelt.
@@ -48,11 +53,11 @@ func (p plan) visible() layered { return p.settings.visible(p.process.Schema) }
 
 // load loads a model. A plugin that ended before it was asked, and was not found
 // out yet, is no reason to fail: the load is tried once more, by a new process.
-func (r *Runtime) load(ctx context.Context, res *resident, m *store.Model, start map[string]any, progress func(sdk.Progress)) (*loaded, error) {
+func (r *Runtime) load(ctx context.Context, res *resident, m *store.Model, l *loading) (*loaded, error) {
 	began := time.Now()
-	in, p, err := r.tryLoad(ctx, res, m, start, progress)
+	in, p, err := r.tryLoad(ctx, res, m, l)
 	if p.ended(err) && p.process.Started.Before(began) && ctx.Err() == nil {
-		in, p, err = r.tryLoad(ctx, res, m, start, progress)
+		in, p, err = r.tryLoad(ctx, res, m, l)
 	}
 	if p.ended(err) {
 		err = &sdk.Error{Code: sdk.CodeUnavailable, Cause: p.process.Err(),
@@ -63,14 +68,20 @@ func (r *Runtime) load(ctx context.Context, res *resident, m *store.Model, start
 
 // tryLoad is a look at the weights, deployment, plugin, settings, the engine's own
 // look, room in memory, the load.
-func (r *Runtime) tryLoad(ctx context.Context, res *resident, m *store.Model, start map[string]any, progress func(sdk.Progress)) (*loaded, plan, error) {
+func (r *Runtime) tryLoad(ctx context.Context, res *resident, m *store.Model, l *loading) (in *loaded, p plan, err error) {
 	if _, err := m.WholeHeader(); err != nil { // a copy that broke off is found here, and not halfway through the load
 		return nil, plan{}, sdk.Errorf(sdk.CodeInvalid, "The model '%s' cannot be used: %v", m.ID, err)
 	}
-	p, err := r.plan(ctx, m, start)
+	p, err = r.plan(ctx, m, l.settings)
 	if err != nil {
 		return nil, p, err
 	}
+	defer func() {
+		if err != nil {
+			p.release()
+		}
+	}()
+	res.planned(l, p)
 	req, err := p.request(m)
 	if err != nil {
 		return nil, p, err
@@ -84,13 +95,14 @@ func (r *Runtime) tryLoad(ctx context.Context, res *resident, m *store.Model, st
 		return nil, p, err
 	}
 	began := time.Now()
-	inst, err := p.process.Load(ctx, req, progress)
+	inst, err := p.process.Load(ctx, req, func(told sdk.Progress) { res.progress(l, told) })
 	if err != nil {
 		r.room.free(claim)
 		return nil, p, err
 	}
-	in := &loaded{inst: inst, caller: newCaller(inst.Endpoint()), plan: p, settings: start, since: time.Now(), took: time.Since(began),
+	in = &loaded{inst: inst, caller: newCaller(inst.Endpoint()), plan: p, settings: l.settings, since: time.Now(), took: time.Since(began),
 		from: m, claim: claim, quota: p.quota, gate: gate{slots: inst.Endpoint().Parallel, waits: &res.waits}}
+	in.open, in.shut = context.WithCancel(in.caller.ctx)
 	if keep, err := ParseKeepAlive(m.Manifest.KeepAlive); err == nil {
 		in.keep = &keep
 	}
@@ -108,23 +120,45 @@ func (p plan) request(m *store.Model) (sdk.LoadRequest, error) {
 }
 
 // plan finds the deployment, starts its plugin, and merges the layers of settings.
+// What comes of it without an error has to be released.
 func (r *Runtime) plan(ctx context.Context, m *store.Model, start map[string]any) (plan, error) {
-	d, err := r.Deployment(r.engineOf(m))
+	p, err := r.connect(ctx, r.engineOf(m), m.ID)
 	if err != nil {
+		return p, err
+	}
+	if !slices.Contains(p.process.Description.Kinds, sdk.KindEngine) {
+		err = sdk.Errorf(sdk.CodeInvalid, "plugin %s of model '%s' is no engine", p.deployment.Plugin, m.ID)
+	} else {
+		p.settings, err = effective(p.process.Schema, p.deployment, m, start)
+	}
+	if err != nil {
+		p.release()
 		return plan{}, err
 	}
-	process, err := r.host.Connect(ctx, d.Deployment)
-	if err != nil {
-		return plan{}, err
+	return p, nil
+}
+
+// connect starts the process of a deployment, as it is in force, that loads a model.
+func (r *Runtime) connect(ctx context.Context, id, model string) (plan, error) {
+	for {
+		q := r.look(ctx, id, false)
+		d := *q.deployment()
+		if d.Err != nil {
+			return plan{}, d.Err
+		}
+		process, release, err := r.host.Use(ctx, d.process(model))
+		p := plan{deployment: d, quota: q, process: process, release: release}
+		switch {
+		case p.outdated() && err == nil:
+			release()
+		case p.outdated() && ctx.Err() == nil: // the error is of settings that went by
+		case err != nil:
+			return plan{}, err
+		default:
+			q.force.accepted(d)
+			return p, nil
+		}
 	}
-	if !slices.Contains(process.Description.Kinds, sdk.KindEngine) {
-		return plan{}, sdk.Errorf(sdk.CodeInvalid, "plugin %s of model '%s' is no engine", d.Plugin, m.ID)
-	}
-	settings, err := effective(process.Schema, d, m, start)
-	if err != nil {
-		return plan{}, err
-	}
-	return plan{deployment: d, quota: r.quota(d), process: process, settings: settings}, nil
 }
 
 // effective merges the settings of a model, in rising order: the schema's defaults,

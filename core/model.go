@@ -37,6 +37,7 @@ type Status struct {
 	Operations []sdk.Operation
 	Requests   int            // that the engine works on
 	Waiting    int            // requests in the queue
+	Ending     int            // requests that end on an instance that a change of its engine has replaced
 	Slots      int            // requests that the engine works on at the same time; 0 is any number
 	Memory     uint64         // bytes, by the engine's estimate; 0 where unknown
 	Since      int64          // Unix seconds: loaded since

@@ -149,11 +149,17 @@ func (r *Runtime) RefreshOffers(ctx context.Context, id string) error {
 	if _, err := r.Engine(id); err != nil {
 		return err
 	}
+	r.heed(ctx, id)
+	return r.refreshOffers(ctx, id)
+}
+
+// refreshOffers is RefreshOffers of a deployment that is there.
+func (r *Runtime) refreshOffers(ctx context.Context, id string) error {
 	d, err := r.Deployment(id)
 	if err != nil {
 		return err
 	}
-	manifests, err := r.askOffers(ctx, d)
+	d, manifests, err := r.askOffers(ctx, d)
 	if err != nil {
 		r.keepOffers(d, err)
 		return err
@@ -191,15 +197,19 @@ func (r *Runtime) keepOffers(d Deployment, err error) {
 	r.log.Warn("models of a service not listed", "engine", d.ID, "error", err)
 }
 
-func (r *Runtime) askOffers(ctx context.Context, d Deployment) ([]sdk.Manifest, error) {
-	process, err := r.host.Connect(ctx, d.Deployment)
+// askOffers also returns the deployment that was asked: as it is in force.
+func (r *Runtime) askOffers(ctx context.Context, d Deployment) (Deployment, []sdk.Manifest, error) {
+	p, err := r.connect(ctx, d.ID, "(its list)")
 	if err != nil {
-		return nil, err
+		return d, nil, err
 	}
-	if !slices.Contains(process.Description.Capabilities, sdk.CapabilityModels) {
-		return nil, sdk.Errorf(sdk.CodeUnsupported, "The engine '%s' offers no models of its own: it loads those that have a file", d.ID)
+	defer p.release()
+	d = p.deployment
+	if !slices.Contains(p.process.Description.Capabilities, sdk.CapabilityModels) {
+		return d, nil, sdk.Errorf(sdk.CodeUnsupported, "The engine '%s' offers no models of its own: it loads those that have a file", d.ID)
 	}
-	return process.Models(ctx)
+	manifests, err := p.process.Models(ctx)
+	return d, manifests, err
 }
 
 // lists says whether a service's model is to be listed.

@@ -59,7 +59,7 @@ func (r *Runtime) lookAtOffers(ctx context.Context, tried map[string]time.Time) 
 		r.offers.refreshing.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, offersTimeout)
 			defer cancel()
-			_ = r.RefreshOffers(ctx, d.ID) // it is logged, and the list says so
+			_ = r.refreshOffers(ctx, d.ID) // it is logged, and the list says so
 		})
 	}
 	for id := range r.offers.seen.Load().lists {

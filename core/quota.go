@@ -14,28 +14,28 @@ import (
 // time, and in a minute, and what it has answered. It outlives the processes.
 type quota struct {
 	id    string
-	now   atomic.Pointer[Deployment] // as its file says now
+	force force
+	now   atomic.Pointer[Deployment] // as it is in force; nil before the first use
 	gate  gate                       // of the requests to all its models
 	waits waits
 	rate  atomic.Pointer[rate.Limiter] // nil: no limit
 	spent spent
 }
 
-// quota returns that of a deployment, which is as d says from now on.
-func (r *Runtime) quota(d Deployment) *quota {
+// quota returns that of a deployment.
+func (r *Runtime) quota(id string) *quota {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	q, ok := r.quotas[d.ID]
+	q, ok := r.quotas[id]
 	if !ok {
-		q = &quota{id: d.ID}
+		q = &quota{id: id}
 		q.gate.waits = &q.waits
-		r.quotas[d.ID] = q
+		r.quotas[id] = q
 	}
-	q.set(d)
 	return q
 }
 
-// deployment is it as its file says now.
+// deployment is it as it is in force.
 func (q *quota) deployment() *Deployment { return q.now.Load() }
 
 func (q *quota) set(d Deployment) {

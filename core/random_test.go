@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -45,6 +46,7 @@ var steps = []step{
 	{6, true, (*machine).stop},
 	{4, false, (*machine).limit},
 	{1, true, (*machine).murder},
+	{1, false, (*machine).reconfigure},
 	{2, true, (*machine).remove},
 	{4, false, (*machine).look},
 	{2, false, (*machine).listen},
@@ -67,6 +69,7 @@ func TestMachine(t *testing.T) {
 			for _, id := range m.models {
 				m.create(id)
 			}
+			m.house.start("a") // from now on a file that is refused changes nothing
 			history := m.house.listen(0)
 			if kind == "cut short" {
 				m.drive(seed, m.Close)
@@ -249,6 +252,38 @@ func (m *machine) murder(*rand.Rand) error {
 	return nil
 }
 
+// reconfigure changes the engine's file, by hand or not, or restarts the engine. Some
+// changes are refused.
+func (m *machine) reconfigure(random *rand.Rand) error {
+	if random.IntN(3) > 0 { // each starts a process, which takes longer than all else here
+		return m.look(random)
+	}
+	content := map[string]any{"settings": map[string]any{"first_token_ms": random.IntN(5)}}
+	switch random.IntN(6) {
+	case 0:
+		content["isolation"] = "model"
+	case 1:
+		content["settings"] = map[string]any{"tokens": "many"}
+	case 2:
+		content = map[string]any{"parameters": map[string]any{"top_p": random.Float64()}}
+	}
+	var err error
+	switch random.IntN(4) {
+	case 0:
+		err = m.RestartDeployment(context.Background(), "echo")
+	case 1:
+		text, _ := json.Marshal(content)
+		file := filepath.Join(m.home, "engines", fmt.Sprintf("new%d", random.Uint64()))
+		err = errors.Join(os.WriteFile(file, text, 0o600), os.Rename(file, filepath.Join(m.home, "engines", "echo.json")))
+	default:
+		err = m.ChangeDeployment(context.Background(), "echo", content)
+	}
+	if m.Closed() || sdk.CodeOf(err) == sdk.CodeInvalid {
+		return nil
+	}
+	return err
+}
+
 // remove removes a model's folder, and makes it again.
 func (m *machine) remove(random *rand.Rand) error {
 	m.folders.Lock()
@@ -297,9 +332,9 @@ func (m *machine) listen(random *rand.Rand) error {
 
 // before says what a model can have been before it is something.
 var before = map[string]string{
-	core.TransitionStarting: core.StateReady,
+	core.TransitionStarting: core.StateReady + " " + core.TransitionStopping, // beside what was replaced
 	core.StateRunning:       core.TransitionStarting,
-	core.TransitionStopping: core.StateRunning,
+	core.TransitionStopping: core.StateRunning + " " + core.TransitionStarting, // what has just come may be replaced
 	core.StateReady:         strings.Join([]string{core.TransitionStarting, core.TransitionStopping, core.StateRunning}, " "),
 }
 

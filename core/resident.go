@@ -20,6 +20,9 @@ import (
 //	loaded   → leaving   unload
 //	loaded   → idle      the instance ended by itself: its leases break off
 //	leaving  → idle      the memory is free
+//	loaded   → idle      its deployment changed: the instance is replaced. It takes no
+//	                     new lease, and leaves when its last one is given back; what is
+//	                     loaded next may run beside it
 type resident struct {
 	runtime *Runtime
 	id      string
@@ -32,6 +35,7 @@ type resident struct {
 	loading *loading
 	loaded  *loaded
 	leaving chan struct{} // closed when the memory is free
+	old     []*loaded     // that were replaced, and are not gone yet
 	err     error         // what happened last; nil after a load that went well
 	history History       // but for the waits
 	waits   waits
@@ -41,6 +45,11 @@ type resident struct {
 type loaded struct {
 	inst      sdk.Instance
 	caller    *caller
+	open      context.Context    // ends when no request is let in any more
+	shut      context.CancelFunc // ends open
+	replaced  bool
+	going     bool          // replaced, and on its way out
+	gone      chan struct{} // closed when the memory of a replaced one is free
 	plan      plan
 	settings  map[string]any // of the start request
 	since     time.Time
@@ -185,6 +194,9 @@ func (r *resident) describe(m *store.Model, st *Status) {
 	if st.Err == nil {
 		st.Err = r.err
 	}
+	for _, in := range r.old {
+		st.Ending += in.leases
+	}
 	st.History = r.history
 	st.History.Waits, st.History.Waiting = int(r.waits.count.Load()), time.Duration(r.waits.took.Load())
 	switch {
@@ -192,6 +204,8 @@ func (r *resident) describe(m *store.Model, st *Status) {
 		progress := r.loading.progress
 		st.Transition, st.Progress, st.Waiting = TransitionStarting, &progress, r.waiting
 	case r.leaving != nil:
+		st.Transition = TransitionStopping
+	case r.loaded == nil && len(r.old) > 0:
 		st.Transition = TransitionStopping
 	case r.loaded != nil:
 		st.State = StateRunning
@@ -218,10 +232,14 @@ func (r *resident) stamp(seed maphash.Seed) uint64 {
 	now := struct {
 		id            string
 		busy, waiting int
+		ending        int
 		progress      float64
 		expires       int64
 		pinned        bool
 	}{id: r.id, waiting: r.waiting}
+	for _, in := range r.old {
+		now.ending += in.leases
+	}
 	switch {
 	case r.loading != nil:
 		now.progress = r.loading.progress.Fraction

@@ -41,9 +41,11 @@ type Runtime struct {
 	log            hclog.Logger
 	store          *store.Store
 	host           *pluginhost.Host
-	deployments    string     // the folder of deployment files
-	importerFolder string     // the folder of importers' files
-	writing        sync.Mutex // one change of a deployment file by ourselves at a time
+	deployments    string        // the folder of deployment files
+	importerFolder string        // the folder of importers' files
+	writing        sync.Mutex    // one change of a deployment file by ourselves at a time
+	revisions      atomic.Uint64 // of deployments' settings
+	watcher        *watcher
 	limits         atomic.Pointer[Limits]
 	room           *room
 	events         *events
@@ -103,6 +105,7 @@ func Open(c Config) (*Runtime, error) {
 		host.Close()
 		return nil, err
 	}
+	r.watcher = watch(r)
 	models.OnChange(r.noticed)
 	if err := models.Adopt(store.Quiet); err != nil {
 		r.Close()
@@ -126,6 +129,7 @@ const closeTimeout = 5 * time.Second
 // Close unloads every model and stops every plugin; open streams end.
 func (r *Runtime) Close() {
 	r.bar()
+	r.watcher.close()
 	r.stopFollowing()
 	r.following.Wait()
 	r.offers.refreshing.Wait()
@@ -219,7 +223,9 @@ func (r *Runtime) Start(ctx context.Context, id string, ask Ask, settings map[st
 		return r.startRouted(ctx, m, ask, settings)
 	}
 	r.routes.forgive(func(target string) bool { return target == m.ID })
-	r.host.Reset(r.engineOf(m))
+	engine := r.engineOf(m)
+	r.host.Reset(engine)
+	r.heed(ctx, engine)
 	ask.Unqueued, ask.placed = true, true
 	lease, err := r.acquire(ctx, m, ask, settings)
 	if err != nil {

@@ -61,7 +61,8 @@ type trial struct {
 	Trial
 
 	process       *pluginhost.Process
-	refused       error // why the plugin does not take its settings
+	leave         func() // gives the process back
+	refused       error  // why the plugin does not take its settings
 	modelSettings map[string]any
 	lease         *Lease
 	edition       bool // the model was loaded for the trial alone
@@ -88,6 +89,9 @@ func (t *trial) step(ctx context.Context, name string, try func(context.Context)
 
 // release lets go of the model. One that was loaded for the trial alone leaves.
 func (t *trial) release() {
+	if t.leave != nil {
+		t.leave()
+	}
 	if t.lease != nil {
 		t.lease.Release()
 	}
@@ -121,7 +125,12 @@ func (t *trial) plugin(ctx context.Context) (string, error) {
 		return detail, nil
 	}
 	t.runtime.host.Reset(d.ID)
-	t.process, err = t.runtime.host.Connect(ctx, d.Deployment)
+	t.runtime.heed(ctx, d.ID)
+	p, err := t.runtime.connect(ctx, d.ID, "(a trial)")
+	if err == nil {
+		t.process, t.leave = p.process, p.release
+		t.refused = t.runtime.refusal(d.ID)
+	}
 	if sdk.CodeOf(err) == sdk.CodeInvalid {
 		t.refused, err = err, nil
 	}
@@ -165,7 +174,7 @@ func (t *trial) models(ctx context.Context) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, offersTimeout)
 	defer cancel()
-	err := t.runtime.RefreshOffers(ctx, t.deployment.ID)
+	err := t.runtime.refreshOffers(ctx, t.deployment.ID)
 	switch {
 	case sdk.CodeOf(err) == sdk.CodeUnsupported:
 		return Reason(err), errNothingToTry

@@ -22,6 +22,7 @@ type engineInfo struct {
 	Description string   `json:"description,omitempty"`
 	State       string   `json:"state"`
 	Pid         int      `json:"pid,omitempty"`
+	Pids        []int    `json:"pids,omitempty"` // of all its processes, where there are several
 	Since       int64    `json:"since,omitempty"`
 	Restarts    int      `json:"restarts"`
 	Models      []string `json:"models"`
@@ -69,10 +70,15 @@ func infoOf(e core.Engine) engineInfo {
 	info := engineInfo{ID: e.ID, Object: "engine", Plugin: e.Plugin, Version: e.Version, Description: e.Description,
 		State: e.Process.State, Pid: e.Process.Pid, Restarts: e.Process.Restarts, Models: append([]string{}, e.Models...),
 		Requests: e.Requests, Waiting: e.Waiting, Memory: e.Memory, Limits: limitsOf(e.Limits), Usage: e.Usage}
+	if len(e.Process.Pids) > 1 {
+		info.Pids = e.Process.Pids
+	}
 	if !e.Process.Started.IsZero() {
 		info.Since = e.Process.Started.Unix()
 	}
 	switch {
+	case e.Refused != nil:
+		info.Error = core.Reason(e.Refused)
 	case e.Err != nil:
 		info.Error = core.Reason(e.Err)
 	case e.Process.Err != nil:

@@ -23,6 +23,7 @@ type modelStatus struct {
 	Progress   *float64        `json:"progress,omitempty"` // of the transition, 0 to 1; absent where unknown
 	Download   *core.Download  `json:"download,omitempty"`
 	Error      string          `json:"error,omitempty"`
+	Ending     int             `json:"ending,omitempty"` // requests that end on an instance that was replaced
 	Warnings   []string        `json:"warnings,omitempty"`
 	ReadOnly   bool            `json:"read_only,omitempty"` // it lies in a folder that nothing is written into
 	Offer      *offerDetails   `json:"offer,omitempty"`     // of a model that a service has, and that has no file here
@@ -106,7 +107,7 @@ type runningDetails struct {
 func appendModel(b []byte, m core.Model) []byte {
 	manifest := m.JSON()
 	b = append(b, manifest[:len(manifest)-1]...)
-	st := modelStatus{State: m.State, Transition: m.Transition, Download: m.Download, ReadOnly: m.ReadOnly, Offer: offerOf(m.Offer)}
+	st := modelStatus{State: m.State, Transition: m.Transition, Download: m.Download, ReadOnly: m.ReadOnly, Ending: m.Ending, Offer: offerOf(m.Offer)}
 	plain := !m.ReadOnly && m.Offer == nil && m.Transition == "" && m.Download == nil && m.Status.Err == nil && len(m.Warnings) == 0 && m.Route == nil && m.State != core.StateRunning
 	if plain { // nearly all of a long list
 		b = append(b, `,"state":"`...)

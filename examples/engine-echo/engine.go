@@ -21,7 +21,7 @@ type engine struct {
 }
 
 // Configure implements sdk.Configurer.
-func (e *engine) Configure(_ context.Context, c sdk.Configuration) error {
+func (e *engine) Configure(ctx context.Context, c sdk.Configuration) error {
 	s, err := read(c.Settings)
 	if err != nil {
 		return err
@@ -30,6 +30,10 @@ func (e *engine) Configure(_ context.Context, c sdk.Configuration) error {
 		signal.Ignore(syscall.SIGTERM)
 	}
 	crashIf(s.CrashOn == "configure")
+	if s.HangOn == "configure" {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.offers = s.Offers

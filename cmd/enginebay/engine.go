@@ -21,7 +21,7 @@ engine of its own name with default settings.`
   enginebay engine test groq
   enginebay engine set llamacpp-cpu --engine llamacpp devices=cpu limits.max_loaded=1
   enginebay engine show llamacpp-cpu`
-	cmd.AddCommand(newEngineList(c), newEngineShow(c), newEngineSet(c), newEngineTest(c), newEngineRefresh(c), newEngineRm(c))
+	cmd.AddCommand(newEngineList(c), newEngineShow(c), newEngineSet(c), newEngineTest(c), newEngineRestart(c), newEngineRefresh(c), newEngineRm(c))
 	return cmd
 }
 

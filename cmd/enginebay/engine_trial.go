@@ -81,6 +81,32 @@ func (t trial) print(w io.Writer) {
 	}
 }
 
+func newEngineRestart(c *config) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "restart ENGINE",
+		Short: "Start an engine's process anew",
+		Long: `Start the engine's plugin anew, beside the process that runs: new requests go to the
+new one, and the old one ends when its answers are over. One that does not start
+changes nothing. A secret that changed where it is kept counts from then on.`,
+		Example:           `  enginebay engine restart llamacpp`,
+		Args:              oneEngine,
+		ValidArgsFunction: completeEngine(c),
+	}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		data, err := c.client().call(cmd.Context(), http.MethodPost, enginePath(args[0])+"/restart", nil)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return printRaw(cmd.OutOrStdout(), data)
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%s is started anew; what runs ends its answers first\n", args[0])
+		return nil
+	}
+	return cmd
+}
+
 func newEngineRefresh(c *config) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "refresh ENGINE",

@@ -106,6 +106,21 @@ func (s *Server) putEngine(c *fiber.Ctx) error {
 	return s.sendEngine(c, id)
 }
 
+// restartEngine answers POST /v1/engines/{id}/restart: a new process beside the old
+// one, which ends its answers first.
+func (s *Server) restartEngine(c *fiber.Ctx) error {
+	id := engineID(c)
+	ctx, done := clientContext(c.Context().Conn())
+	defer done()
+	if err := s.runtime.RestartDeployment(observed(c).within(ctx), id); err != nil {
+		if _, missing := s.runtime.Engine(id); missing != nil {
+			return engineFaultOf(missing)
+		}
+		return err
+	}
+	return s.sendEngine(c, id)
+}
+
 // refreshEngine answers POST /v1/engines/{id}/refresh with the models that the service
 // has now.
 func (s *Server) refreshEngine(c *fiber.Ctx) error {

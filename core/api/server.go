@@ -104,6 +104,7 @@ func (s *Server) routes() []route {
 		{"PUT", "/v1/engines/:id", keyed, s.putEngine},
 		{"DELETE", "/v1/engines/:id", keyed, s.deleteEngine},
 		{"POST", "/v1/engines/:id/test", keyed, s.testEngine},
+		{"POST", "/v1/engines/:id/restart", keyed, s.restartEngine},
 		{"POST", "/v1/engines/:id/refresh", keyed, s.refreshEngine},
 		{"GET", "/v1/plugins", keyed, s.listPlugins},
 		{"GET", "/v1/plugins/:id", keyed, s.showPlugin},

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -57,5 +58,31 @@ func TestEngineRefresh(t *testing.T) {
 	b.write("engines/far.json", `{"engine": "echo", "settings": {"offers": ["c"]}}`)
 	if _, body := b.do("POST", "/v1/engines/far/refresh", ""); strings.Contains(body, `"far/a"`) || !strings.Contains(body, `"far/c"`) {
 		t.Errorf("after a change: %s", body)
+	}
+}
+
+// TestEngineRestart: a new process, and what was asked of the old one is answered.
+func TestEngineRestart(t *testing.T) {
+	b := newBay(t, map[string]string{"m": `{}`})
+	b.write("engines/wrong.json", `{"engine": "echo", "settings": {"crash_on": "configure"}}`)
+	pid := func() int {
+		t.Helper()
+		_, body := b.do("GET", "/v1/engines/echo", "")
+		var e struct{ Pid int }
+		if err := json.Unmarshal([]byte(body), &e); err != nil {
+			t.Fatalf("%v: %s", err, body)
+		}
+		return e.Pid
+	}
+	b.walk(t, []step{{"use", "POST", "/v1/chat/completions", chat("m", "one"), 200, "", ""}})
+	before := pid()
+	b.walk(t, []step{
+		{"again", "POST", "/v1/engines/echo/restart", "", 200, `"id":"echo","object":"engine"`, ""},
+		{"use it", "POST", "/v1/chat/completions", chat("m", "one"), 200, "", ""},
+		{"one that does not start", "POST", "/v1/engines/wrong/restart", "", 503, "did not start", "unavailable"},
+		{"nobody", "POST", "/v1/engines/nope/restart", "", 404, "There is no engine 'nope'", "engine_not_found"},
+	})
+	if after := pid(); before == 0 || after == 0 || after == before {
+		t.Errorf("the process was %d and is %d", before, after)
 	}
 }

@@ -74,7 +74,7 @@ func slowServer(t *testing.T, home string) string {
 	t.Helper()
 	file := filepath.Join(home, "slow", "llama-server")
 	real := filepath.Join(build, "plugins/engine-llamacpp/llamacpp/bin/llama-server")
-	writeFile(t, file, fmt.Sprintf("#!/bin/sh\nsleep 10\nexec %q \"$@\"\n", real))
+	writeFile(t, file, fmt.Sprintf("#!/bin/sh\ntest \"$1\" = --help || sleep 10\nexec %q \"$@\"\n", real)) // what it can do is asked before
 	if err := os.Chmod(file, 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -112,7 +112,7 @@ func (r *Runtime) written(id string) (d Deployment, fault error) {
 		d.Err = sdk.Errorf(sdk.CodeInvalid, "%q is no engine name", id)
 		return d, nil
 	}
-	d = r.unread(id).read(r.deploymentFile(id), r.log)
+	d = r.unread(id).read(sdk.KindEngine, r.deploymentFile(id), r.log)
 	if d.Err == nil {
 		return r.withAsked(d), nil
 	}

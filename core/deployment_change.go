@@ -160,7 +160,7 @@ func (r *Runtime) completed(ctx context.Context, id string, content, old map[str
 	if len(content) > 0 && schemas.IsFlatDeployment(doc) { // the older form, by which settings would pass by keepByHand
 		return Deployment{}, sdk.Errorf(sdk.CodeInvalid, `The settings of an engine stand under "settings"; beside it there may be %s`, strings.Join(schemas.Deployment().Properties(), ", "))
 	}
-	d := r.unread(id).of(doc, r.log)
+	d := r.unread(id).of(sdk.KindEngine, doc, r.log)
 	if d.Err != nil && !errors.Is(d.Err, ErrSwitchedOff) {
 		return Deployment{}, sdk.Errorf(sdk.CodeInvalid, "The engine could not be used: %v", d.Err)
 	}

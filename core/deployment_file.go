@@ -33,7 +33,7 @@ func Deployments(dir string, plugins []pluginhost.Plugin, log hclog.Logger) []De
 			byID[p.Name] = implicit(p.Name)
 		}
 	}
-	return withFiles(byID, dir, log)
+	return withFiles(sdk.KindEngine, byID, dir, log)
 }
 
 // importerFiles are the same of importers.
@@ -42,11 +42,11 @@ func importerFiles(dir string, plugins map[string]pluginhost.Plugin, log hclog.L
 	for name := range plugins {
 		byID[name] = implicit(name)
 	}
-	return withFiles(byID, dir, log)
+	return withFiles(sdk.KindImporter, byID, dir, log)
 }
 
 // withFiles puts those of a folder's files in the place of implicit ones.
-func withFiles(byID map[string]Deployment, dir string, log hclog.Logger) []Deployment {
+func withFiles(kind sdk.Kind, byID map[string]Deployment, dir string, log hclog.Logger) []Deployment {
 	files, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		log.Warn("deployments not read", "error", err)
@@ -57,26 +57,26 @@ func withFiles(byID map[string]Deployment, dir string, log hclog.Logger) []Deplo
 			if !installed {
 				d = named(id)
 			}
-			byID[id] = d.read(filepath.Join(dir, file.Name()), log)
+			byID[id] = d.read(kind, filepath.Join(dir, file.Name()), log)
 		}
 	}
 	return slices.SortedFunc(maps.Values(byID), func(a, b Deployment) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-// read returns what d becomes by a file.
-func (d Deployment) read(file string, log hclog.Logger) Deployment {
+// read returns what d, of an engine or an importer, becomes by a file.
+func (d Deployment) read(kind sdk.Kind, file string, log hclog.Logger) Deployment {
 	doc, err := store.ReadFile(file, filepath.Base(filepath.Dir(file))+"/"+filepath.Base(file))
 	if err != nil {
 		d.Err = err
 	} else {
-		d = d.of(doc, log)
+		d = d.of(kind, doc, log)
 	}
 	d.File = file
 	return d
 }
 
-// of is what d becomes by the content of a file engines/ID.json.
-func (d Deployment) of(doc *schemas.Document, log hclog.Logger) Deployment {
+// of is what d becomes by the content of a file engines/ID.json, or importers/ID.json.
+func (d Deployment) of(kind sdk.Kind, doc *schemas.Document, log hclog.Logger) Deployment {
 	if schemas.IsFlatDeployment(doc) {
 		return d.flat(doc.Value)
 	}
@@ -103,7 +103,11 @@ func (d Deployment) of(doc *schemas.Document, log hclog.Logger) Deployment {
 	for _, hint := range append(doc.Warnings, doc.Hints(schemas.Deployment())...) {
 		log.Warn("deployment file", "warning", hint.Error())
 	}
-	d.Plugin = cmp.Or(store.EngineName(content.Engine), content.Importer, d.Plugin)
+	if kind == sdk.KindImporter {
+		d.Plugin = cmp.Or(content.Importer, d.Plugin)
+	} else { // and nothing else: ChangeDeployment asks that plugin's schema what is guarded
+		d.Plugin = cmp.Or(store.EngineName(content.Engine), d.Plugin)
+	}
 	d.Description, d.Settings, d.Parameters = content.Description, content.Settings, content.Parameters
 	d.Secrets, d.Err = secrets(content.Secrets)
 	if env, err := withDevices(content.Devices, content.Env); err != nil {

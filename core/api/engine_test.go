@@ -47,6 +47,8 @@ func TestEngineFile(t *testing.T) {
 		{"answers", "POST", "/v1/chat/completions", chat("guarded", "one two"), 200, `"content":"one two"`, ""},
 		{"and goes too", "DELETE", "/v1/models/guarded", "", 200, "", ""},
 		{"the older form, which is all settings", "PUT", "/v1/engines/echo", `{"ignore_sigterm": true}`, 400, "stand under \\\"settings\\\"", "invalid_request"},
+		{"another plugin than its schema's", "PUT", "/v1/engines/shelf", `{"importer": "echo", "settings": {"headers": {"Retry-After": "1"}}}`, 200, `"plugin":"shelf"`, ""},
+		{"which is none", "DELETE", "/v1/engines/shelf", "", 200, "", ""},
 		{"its own name in other letters", "PUT", "/v1/engines/other", `{"engine": "echo", "settings": {"Ignore_Sigterm": true}}`, 403, `says what runs`, "unauthorized"},
 		{"an environment in other letters", "PUT", "/v1/engines/letters", `{"engine": "echo", "Env": {"ENGINE_ECHO_START": "crash"}, "Settings": {"tokens": 7}, "SECRETS": {"x": "file:/etc/passwd"}}`, 400, "did you mean env?", "invalid_request"},
 		{"a misspelt limit", "PUT", "/v1/engines/letters", `{"engine": "echo", "limits": {"keep_alve": "5m"}}`, 400, "did you mean keep_alive?", "invalid_request"},

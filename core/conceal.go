@@ -48,17 +48,30 @@ func hidden(text string, secrets []string) string {
 // concealed is an error of a plugin without the deployment's secrets: a service may
 // say back which key it was shown.
 func (d Deployment) concealed(err error) error {
-	var coded *sdk.Error
-	if !errors.As(err, &coded) {
-		return err
+	if err == nil {
+		return nil
 	}
 	secrets := d.known()
-	if hidden(err.Error(), secrets) == err.Error() {
+	text := hidden(err.Error(), secrets)
+	if text == err.Error() {
 		return err
+	}
+	var coded *sdk.Error
+	if !errors.As(err, &coded) {
+		return errors.New(text)
 	}
 	told := &sdk.Error{Code: coded.Code, Message: hidden(coded.Message, secrets)}
 	if coded.Cause != nil {
 		told.Cause = errors.New(hidden(coded.Cause.Error(), secrets))
 	}
 	return told
+}
+
+// concealed is an error of a deployment's process without the secrets that it has: its
+// last words are in it.
+func (r *Runtime) concealed(id string, err error) error {
+	if d := r.quota(id).deployment(); d != nil {
+		return d.concealed(err)
+	}
+	return err
 }

@@ -84,6 +84,7 @@ func (r *Runtime) Engines() []Engine {
 			e = *busy
 		}
 		e.Deployment, e.Process, e.Usage = d, r.host.Status(d.ID), r.usage(d.ID)
+		e.Process.Err = r.concealed(d.ID, e.Process.Err)
 		plugin, err := r.host.Plugin(d.Plugin)
 		if e.Version = plugin.Version; d.Err == nil {
 			e.Err = err

@@ -100,7 +100,7 @@ func (r *Runtime) ChangeDeployment(ctx context.Context, id string, content map[s
 	defer q.force.changing.Unlock()
 	if !errors.Is(d.Err, ErrSwitchedOff) {
 		if err := r.host.Try(ctx, d.Deployment); err != nil {
-			return err
+			return d.concealed(err)
 		}
 	}
 	if err := r.writeDeployment(id, content); err != nil {

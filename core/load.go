@@ -153,7 +153,7 @@ func (r *Runtime) connect(ctx context.Context, id, model string) (plan, error) {
 			release()
 		case p.outdated() && ctx.Err() == nil: // the error is of settings that went by
 		case err != nil:
-			return plan{}, err
+			return plan{}, d.concealed(err)
 		default:
 			q.force.accepted(d)
 			return p, nil

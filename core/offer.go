@@ -209,7 +209,7 @@ func (r *Runtime) askOffers(ctx context.Context, d Deployment) (Deployment, []sd
 		return d, nil, sdk.Errorf(sdk.CodeUnsupported, "The engine '%s' offers no models of its own: it loads those that have a file", d.ID)
 	}
 	manifests, err := p.process.Models(ctx)
-	return d, manifests, err
+	return d, manifests, d.concealed(err)
 }
 
 // lists says whether a service's model is to be listed.

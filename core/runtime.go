@@ -255,7 +255,7 @@ func (r *Runtime) Stop(ctx context.Context, id string) (Model, error) {
 func (r *Runtime) engineChanged(id string, st pluginhost.Status) {
 	event := Event{Type: EventEngineState, Engine: id, State: st.State}
 	if st.Err != nil {
-		event.Error = Reason(st.Err)
+		event.Error = Reason(r.concealed(id, st.Err))
 	}
 	r.events.emit(event)
 }

@@ -161,6 +161,11 @@ func waits(body io.Reader) bool {
 // readWhole reads an answer, and a byte more where it is too large. Where its
 // length is known, the memory is taken at once.
 func readWhole(resp *http.Response) ([]byte, error) {
+	if b, ok := resp.Body.(*begun); ok {
+		if r, ok := b.ReadCloser.(*read); ok { // it may be large: once is enough
+			return r.whole, nil
+		}
+	}
 	size := min(max(resp.ContentLength, 0), maxAnswer)
 	body := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead)) // room to see the end
 	_, err := body.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1))

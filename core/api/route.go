@@ -76,7 +76,7 @@ func (s *Server) try(ctx context.Context, seen *observation, op operation, req r
 	}
 	clock()
 	cancel(nil)
-	if context.Cause(ctx) == errTooSlow {
+	if err == nil || context.Cause(ctx) == errTooSlow { // without an error the clock ran out just now, though the client may have left before
 		err = fault(http.StatusGatewayTimeout, fmt.Sprintf("The model '%s' did not begin to answer within %v", route.Target(), limit.Round(time.Millisecond)), "", "timeout")
 	}
 	return nil, nil, err
@@ -115,9 +115,18 @@ func begin(ctx context.Context, op operation, lease *core.Lease, resp *http.Resp
 		return broken(ctx, lease, err)
 	}
 	resp.Body.Close()
-	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(whole)), int64(len(whole))
+	resp.Body, resp.ContentLength = &read{bytes.NewReader(whole), whole}, int64(len(whole))
 	return nil
 }
+
+// read is an answer that is here already, all of it.
+type read struct {
+	*bytes.Reader
+	whole []byte
+}
+
+// Close implements io.Closer.
+func (*read) Close() error { return nil }
 
 // maxFirst bounds what is read of a stream before it goes on to the client.
 const maxFirst = 64 << 10

@@ -1,5 +1,10 @@
 package core
 
+import (
+	"context"
+	"time"
+)
+
 // Counts are what a runtime holds at one moment.
 type Counts struct {
 	Leases, Busy, Waiting    int // of what is loaded, at its gate, at the gate or for a load
@@ -71,4 +76,9 @@ func (r *Runtime) RanOut(id string) {
 	in := res.loaded
 	res.mu.Unlock()
 	res.expire(in)
+}
+
+// LookAtOffers is what happens every minute.
+func (r *Runtime) LookAtOffers() {
+	r.lookAtOffers(context.Background(), map[string]time.Time{})
 }

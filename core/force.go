@@ -68,6 +68,15 @@ func (f *force) proven() bool {
 	return f.worked
 }
 
+// inForce is a deployment as it works: its file may be refused, or not be looked at yet.
+func (r *Runtime) inForce(written Deployment) Deployment {
+	q := r.quota(written.ID)
+	if now := q.deployment(); now != nil && q.force.proven() {
+		return *now
+	}
+	return written
+}
+
 // gone says that nothing is in force that could work.
 func (f *force) gone() {
 	f.mu.Lock()

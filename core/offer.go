@@ -32,6 +32,8 @@ type offers struct {
 	seen atomic.Pointer[offered]
 	look chan struct{} // the deployments have changed
 
+	asking map[string]chan struct{} // by deployment; holds one while its service is asked
+
 	refreshing sync.WaitGroup
 }
 
@@ -59,15 +61,49 @@ type offered struct {
 }
 
 func newOffers() *offers {
-	o := &offers{of: map[string]*offer{}, look: make(chan struct{}, 1)}
+	o := &offers{of: map[string]*offer{}, asking: map[string]chan struct{}{}, look: make(chan struct{}, 1)}
 	o.seen.Store(&offered{})
 	return o
+}
+
+// ask waits until nobody else asks a deployment's service. done lets the next one.
+func (o *offers) ask(ctx context.Context, deployment string) (done func(), err error) {
+	o.mu.Lock()
+	one := o.asking[deployment]
+	if one == nil {
+		one = make(chan struct{}, 1)
+		o.asking[deployment] = one
+	}
+	o.mu.Unlock()
+	select {
+	case one <- struct{}{}:
+		return func() { <-one }, nil
+	case <-ctx.Done():
+		return nil, callerLeft(ctx)
+	}
 }
 
 // put makes a list the one of a deployment; nil removes it.
 func (o *offers) put(deployment string, list *offer) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.set(deployment, list)
+}
+
+// replace is put, where the list is still the one that was seen; ok is false where it
+// is another one by now.
+func (o *offers) replace(deployment string, seen, list *offer) (ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.of[deployment] != seen {
+		return false
+	}
+	o.set(deployment, list)
+	return true
+}
+
+// set is put with mu held.
+func (o *offers) set(deployment string, list *offer) {
 	if list == nil {
 		delete(o.of, deployment)
 	} else {
@@ -155,9 +191,19 @@ func (r *Runtime) RefreshOffers(ctx context.Context, id string) error {
 
 // refreshOffers is RefreshOffers of a deployment that is there.
 func (r *Runtime) refreshOffers(ctx context.Context, id string) error {
-	d, err := r.Deployment(id)
+	done, err := r.offers.ask(ctx, id)
 	if err != nil {
 		return err
+	}
+	defer done()
+	return r.fetchOffers(ctx, id)
+}
+
+// fetchOffers is refreshOffers while nobody else asks.
+func (r *Runtime) fetchOffers(ctx context.Context, id string) error {
+	d, _ := r.written(id)
+	if d = r.inForce(d); d.Err != nil {
+		return d.Err
 	}
 	d, manifests, err := r.askOffers(ctx, d)
 	if err != nil {
@@ -175,8 +221,10 @@ func (r *Runtime) refreshOffers(ctx context.Context, id string) error {
 // listOf is a deployment's list of those models that are to be listed.
 func listOf(d Deployment, manifests []sdk.Manifest, fetched time.Time) *offer {
 	list := &offer{settings: settingsKey(d), fetched: fetched}
+	seen := map[string]bool{}
 	for _, m := range manifests {
-		if isOfferName(m.ID) && d.lists(m.ID) && len(list.models) < maxOffers {
+		if isOfferName(m.ID) && !seen[m.ID] && d.lists(m.ID) && len(list.models) < maxOffers {
+			seen[m.ID] = true
 			list.models = append(list.models, offeredModel(d.ID, m))
 		}
 	}

@@ -43,14 +43,18 @@ func (r *Runtime) followOffers(ctx context.Context) {
 
 // lookAtOffers asks those services whose list is old, all at once.
 func (r *Runtime) lookAtOffers(ctx context.Context, tried map[string]time.Time) {
-	there := map[string]bool{}
+	there, lists := map[string]bool{}, r.offers.seen.Load().lists // before: a new one may come meanwhile
 	for _, d := range r.offering() {
 		there[d.ID] = true
 		list := r.offers.list(d.ID)
 		if list == nil || list.settings != settingsKey(d) {
-			list = r.savedOffers(d)
-			r.offers.put(d.ID, list)
+			saved := r.savedOffers(d)
 			delete(tried, d.ID)
+			if !r.offers.replace(d.ID, list, saved) { // somebody has just asked
+				r.wakeOffers()
+				continue
+			}
+			list = saved
 		}
 		if list != nil && list.err == nil && time.Since(list.fetched) < offersLast || time.Since(tried[d.ID]) < offersRetry {
 			continue
@@ -59,21 +63,29 @@ func (r *Runtime) lookAtOffers(ctx context.Context, tried map[string]time.Time) 
 		r.offers.refreshing.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, offersTimeout)
 			defer cancel()
-			_ = r.refreshOffers(ctx, d.ID) // it is logged, and the list says so
+			done, err := r.offers.ask(ctx, d.ID)
+			if err != nil {
+				return
+			}
+			defer done()
+			if r.offers.list(d.ID) == list { // else it has come meanwhile
+				_ = r.fetchOffers(ctx, d.ID) // it is logged, and the list says so
+			}
 		})
 	}
-	for id := range r.offers.seen.Load().lists {
+	for id, list := range lists {
 		if !there[id] {
-			r.offers.put(id, nil)
+			r.offers.replace(id, list, nil)
 		}
 	}
 }
 
-// offering are the deployments that may offer models: those with a file, whose plugin
-// says that it can.
+// offering are the deployments, as they are in force, that may offer models: those with
+// a file, whose plugin says that it can.
 func (r *Runtime) offering() (all []Deployment) {
 	plugins := r.host.Plugins()
 	for _, d := range Deployments(r.deployments, plugins, r.log) {
+		d = r.inForce(d)
 		for _, p := range plugins {
 			if p.Name == d.Plugin && p.Err == nil && d.File != "" && d.Err == nil && slices.Contains(p.Capabilities, sdk.CapabilityModels) {
 				all = append(all, d)

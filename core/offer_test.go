@@ -2,9 +2,11 @@ package core_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/enginebay/enginebay/core"
@@ -129,4 +131,58 @@ func TestOffersAreFoundAtTheStart(t *testing.T) {
 	h.write("engines/off.json", `{"engine": "echo", "enabled": false, "settings": {"offers": ["b"]}}`)
 	h.reopen()
 	h.until("the list is there", func() bool { return h.names() == "far/a" })
+}
+
+// TestOffersOfARefusedFile: the list goes on as the deployment does, and a name that a
+// service says twice is one model.
+func TestOffersOfARefusedFile(t *testing.T) {
+	for name, wrong := range map[string]string{"a setting": `{"engine": "echo", "settings": {"tokens": "many"}}`, "no JSON": `{`} {
+		t.Run(name, func(t *testing.T) {
+			h := open(t, core.Limits{}, nil)
+			h.write("engines/far.json", `{"engine": "echo", "settings": {"offers": ["a", "b", "a"]}}`)
+			if err := h.RefreshOffers(t.Context(), "far"); err != nil {
+				t.Fatal(err)
+			}
+			h.use("far/a")
+			asked := h.log.count("models of a service listed")
+			if e := h.edit("far", wrong); e.Error == "" {
+				t.Fatal("it is not refused")
+			}
+			h.LookAtOffers()
+			h.use("far/b")
+			if got := h.names(); got != "far/a far/b" {
+				t.Errorf("listed are %s", got)
+			}
+			if n := h.log.count("models of a service listed"); n != asked {
+				t.Errorf("the service was asked %d times more", n-asked)
+			}
+			if err := h.RefreshOffers(t.Context(), "far"); err != nil {
+				t.Errorf("asked by hand: %v", err)
+			}
+		})
+	}
+}
+
+// TestOffersAreAskedOnce for by who follows them, whoever else has asked just now.
+func TestOffersAreAskedOnce(t *testing.T) {
+	h := open(t, core.Limits{}, nil)
+	for i := range 5 {
+		id := fmt.Sprint("far", i)
+		h.write("engines/"+id+".json", `{"engine": "echo", "settings": {"offers": ["a"]}}`)
+		var wait sync.WaitGroup
+		wait.Go(h.LookAtOffers)
+		wait.Go(func() {
+			if err := h.RefreshOffers(t.Context(), id); err != nil {
+				t.Error(err)
+			}
+		})
+		wait.Wait()
+		h.LookAtOffers()
+		if m, err := h.Model(id + "/a"); err != nil || m.Offer == nil || m.Offer.Stale {
+			t.Errorf("%s: %v, %+v", id, err, m.Offer)
+		}
+	}
+	if n := h.log.count("models of a service listed"); n > 10 {
+		t.Errorf("five services were asked %d times", n)
+	}
 }

@@ -126,17 +126,22 @@ func (d Deployment) of(kind sdk.Kind, doc *schemas.Document, log hclog.Logger) D
 // flat reads the older form of a file: nothing but settings, an API key among them.
 func (d Deployment) flat(values map[string]any) Deployment {
 	d.Settings = maps.Clone(values)
-	for name, value := range store.Redacted(values) {
-		if value != store.Hidden {
+	refs, shown := map[string]string{}, store.Redacted(values)
+	for _, name := range slices.Sorted(maps.Keys(shown)) {
+		if shown[name] != store.Hidden {
 			continue
 		}
 		delete(d.Settings, name)
 		switch ref, _ := values[name].(string); {
 		case isReference(ref):
-			d.Secrets, d.Err = secrets(map[string]string{name: ref})
+			refs[name] = ref
 		case ref != "":
 			d.Err = fmt.Errorf(`%q is a secret that is written down; name it in its place, as in %q`, name, "env:MY_KEY")
 		}
+	}
+	var err error
+	if d.Secrets, err = secrets(refs); d.Err == nil {
+		d.Err = err
 	}
 	return d
 }

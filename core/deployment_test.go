@@ -15,6 +15,8 @@ func TestOlderFiles(t *testing.T) {
 	h.write("engines/nitro.json", `{"ctx_len": 2048, "ngl": 100}`)
 	h.write("engines/groq.json", `{"full_url": "https://api.groq.com/openai/v1/chat/completions", "api_key": "env:ENGINEBAY_TEST_KEY"}`)
 	h.write("engines/openai.json", `{"full_url": "https://api.openai.com/v1/chat/completions", "api_key": "sk-written-down"}`)
+	h.write("engines/two.json", `{"full_url": "https://a.example", "api_key": "env:ENGINEBAY_TEST_KEY", "other_token": "env:ENGINEBAY_TEST_KEY"}`)
+	h.write("engines/absent.json", `{"full_url": "https://a.example", "a_token": "env:ENGINEBAY_TEST_NONE", "other_token": "env:ENGINEBAY_TEST_KEY", "z_token": "env:ENGINEBAY_TEST_KEY"}`)
 	h.write("engines/empty.json", `{"engine": "triton_trtllm"}`)
 	for id, want := range map[string]string{"nitro": "llamacpp", "groq": "api", "empty": "tensorrt", "echo": "echo"} {
 		d, err := h.Deployment(id)
@@ -25,6 +27,12 @@ func TestOlderFiles(t *testing.T) {
 	groq, _ := h.Deployment("groq")
 	if groq.Secrets["api_key"] != "a-secret" || groq.Settings["api_key"] != nil || groq.Settings["full_url"] == nil {
 		t.Errorf("the flat file of groq became %v with %d secrets", groq.Settings, len(groq.Secrets))
+	}
+	if two, err := h.Deployment("two"); err != nil || two.Secrets["api_key"] != "a-secret" || two.Secrets["other_token"] != "a-secret" {
+		t.Errorf("of two secrets there are %d, %v", len(two.Secrets), err)
+	}
+	if _, err := h.Deployment("absent"); err == nil || !strings.Contains(err.Error(), "ENGINEBAY_TEST_NONE") {
+		t.Errorf("of three secrets the first is not there: %v", err)
 	}
 	if _, err := h.Deployment("openai"); err == nil || !strings.Contains(err.Error(), "written down") || strings.Contains(err.Error(), "sk-") {
 		t.Errorf("a key that is written down: %v", err)

@@ -21,6 +21,7 @@ type account struct {
 	settings
 	id      string
 	secrets map[string]string
+	hide    *strings.Replacer // puts something else in the place of the secrets
 	log     hclog.Logger
 	row     provider // that the deployment itself names; the zero value where it names none
 	named   []string // origins that the operator named: they may be in a private network
@@ -44,13 +45,14 @@ func newAccount(c sdk.Configuration) (*account, error) {
 		}
 		a.secrets[name] = value
 	}
+	a.hide = hiding(a.secrets)
 	a.row = a.ownRow()
 	for _, address := range a.addresses() {
 		if u, err := url.Parse(address); err == nil && web.Origin(u) != "" {
 			a.named = append(a.named, web.Origin(u))
 		}
 	}
-	a.entra = entra{token: a.secrets["entra_token"], secret: a.secrets["client_secret"], settings: a.settings}
+	a.entra = entra{turn: make(chan struct{}, 1), token: a.secrets["entra_token"], secret: a.secrets["client_secret"], settings: a.settings}
 	return a, nil
 }
 

@@ -22,6 +22,7 @@ type entra struct {
 	token    string   // given
 	secret   string   // of the client
 
+	turn  chan struct{} // holds one while a token is fetched: who waits for it may leave
 	mu    sync.Mutex
 	had   string
 	until time.Time
@@ -42,6 +43,19 @@ func (e *entra) possible() bool {
 	return e.token != "" || e.secret != "" && e.tenant() != "" && e.client() != ""
 }
 
+// tokens are those that a service was told and may repeat.
+func (e *entra) tokens() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var all []string
+	for _, token := range []string{e.token, e.had} {
+		if token != "" {
+			all = append(all, token)
+		}
+	}
+	return all
+}
+
 // missing says what to set for a token, and where.
 func (e *entra) missing(deployment string) error {
 	return sdk.Errorf(sdk.CodeUnauthorized, "a token of Entra is missing; set AZURE_OPENAI_AD_TOKEN for the server, or tenant and client_id in engines/%s.json with the secret client_secret", deployment)
@@ -55,8 +69,12 @@ func (e *entra) bearer(ctx context.Context, deployment string) (string, error) {
 	if !e.possible() {
 		return "", e.missing(deployment)
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	select {
+	case e.turn <- struct{}{}:
+		defer func() { <-e.turn }()
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 	if time.Now().Before(e.until) {
 		return e.had, nil
 	}
@@ -70,6 +88,8 @@ func (e *entra) bearer(ctx context.Context, deployment string) (string, error) {
 	if answer.AccessToken == "" || strings.ContainsFunc(answer.AccessToken, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return "", sdk.Errorf(sdk.CodeUnavailable, "Entra at %s answers without a token; check authority in engines/%s.json", e.authority(), deployment)
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.had = answer.AccessToken
 	e.until = time.Now().Add(time.Duration(min(answer.ExpiresIn, 1<<20))*time.Second - early)
 	return e.had, nil

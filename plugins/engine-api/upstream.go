@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"net/url"
@@ -31,6 +32,8 @@ type upstream struct {
 	dated      bool     // Azure: it wants a deployment's path and an api-version
 	operations []sdk.Operation
 	log        hclog.Logger
+	told       []string // secrets that the service is told
+	veil       *veil
 
 	// client sends requests to the origin of base and to no other, with the headers
 	// that say who asks, with retries and with time-outs. It follows no redirect. An
@@ -54,6 +57,7 @@ func (u *upstream) connect() error {
 	if err != nil {
 		return err
 	}
+	u.veil = newVeil(u.told)
 	next := client.Transport
 	if l, ok := u.row.language().(listener); ok {
 		next = l.listen(next)
@@ -118,7 +122,7 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	defer context.AfterFunc(u.context, cancel)()
 	op := sdk.Operation(strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v1"), "/"))
-	out := &reply{ResponseWriter: w, op: op}
+	out := &reply{ResponseWriter: w, op: op, curtain: u.curtain}
 	r = r.WithContext(ctx)
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if !slices.Contains(u.operations, op) {
@@ -127,24 +131,50 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := u.row.language().serve(u, op, out, r); err != nil {
 		out.fail(ctx, u.broken(err))
+		return
 	}
+	_, _ = out.ResponseWriter.Write(out.held) // where the client has left, nobody misses it
 }
 
-// reply is an answer on its way. It knows whether it has begun.
+// curtain hides what the service was told with this request. A token of Entra is known
+// when it has answered.
+func (u *upstream) curtain() *veil {
+	if u.entra() {
+		return newVeil(append(slices.Clone(u.told), u.account.entra.tokens()...))
+	}
+	return u.veil
+}
+
+// reply is an answer on its way. It knows whether it has begun, and lets no secret
+// through.
 type reply struct {
 	http.ResponseWriter
-	op    sdk.Operation
-	begun bool
+	op      sdk.Operation
+	curtain func() *veil
+	veil    *veil // from the head on
+	begun   bool
+	held    []byte // that may be the beginning of a secret
 }
 
 func (a *reply) WriteHeader(status int) {
-	a.begun = true
+	a.begun, a.veil = true, a.curtain()
+	a.veil.overHeader(a.Header())
 	a.ResponseWriter.WriteHeader(status)
 }
 
 func (a *reply) Write(p []byte) (int, error) {
-	a.begun = true
-	return a.ResponseWriter.Write(p)
+	if !a.begun {
+		a.WriteHeader(http.StatusOK)
+	}
+	text := p
+	if len(a.held) > 0 {
+		text = append(a.held, p...)
+	}
+	text = a.veil.over(text)
+	end := len(text) - a.veil.begun(text)
+	_, err := a.ResponseWriter.Write(text[:end])
+	a.held = bytes.Clone(text[end:])
+	return len(p), err
 }
 
 // Unwrap is for http.ResponseController.

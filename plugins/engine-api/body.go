@@ -15,6 +15,9 @@ type body []field
 
 type field struct{ name, value string }
 
+// maxFields bounds a request's top level: its fields are looked for one by one.
+const maxFields = 1000
+
 // readBody reads a request's JSON.
 func readBody(r *http.Request) (body, error) {
 	var text bytes.Buffer
@@ -34,8 +37,11 @@ func readBody(r *http.Request) (body, error) {
 	var b body
 	root.ForEach(func(key, value gjson.Result) bool {
 		b = append(b, field{key.String(), value.Raw})
-		return true
+		return len(b) <= maxFields
 	})
+	if len(b) > maxFields {
+		return nil, refuse("", "invalid_json", "The body has more than %d fields", maxFields)
+	}
 	return b, nil
 }
 

@@ -121,7 +121,7 @@ func (u *upstream) broken(err error) *fault {
 // unreachable is a service that cannot be called, or that broke off. The error
 // itself names addresses and is for the log.
 func (u *upstream) unreachable(err error) *fault {
-	u.log.Warn("service not reached", "provider", u.row.name, "model", u.id, "error", u.account.scrub(err.Error()))
+	u.log.Warn("service not reached", "provider", u.row.name, "model", u.id, "error", u.tidy(err.Error()))
 	var slow interface{ Timeout() bool }
 	if errors.As(err, &slow) && slow.Timeout() {
 		return failed(http.StatusGatewayTimeout, "upstream_timeout", "%s at %s cannot be reached in time; check the network, and the proxy where there is one", u.row.name, web.Origin(u.base))

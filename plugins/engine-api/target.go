@@ -190,9 +190,10 @@ func (u *upstream) nameOf(m sdk.Model) string {
 	return name
 }
 
-// isName bounds what is sent as a name: it comes from files and from lists.
+// isName bounds what is sent as a name: it comes from files and from lists, and may
+// become a part of a path.
 func isName(text string) bool {
-	return text != "" && len(text) <= 256 && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f })
+	return text != "" && text != "." && text != ".." && len(text) <= 256 && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f })
 }
 
 func names() []string {

@@ -93,7 +93,7 @@ func claudeClient(u *upstream) *anthropic.Client {
 		option.WithMiddleware(func(r *http.Request, next option.MiddlewareNext) (*http.Response, error) {
 			resp, err := next(r)
 			if err == nil {
-				resp.Body = bounded(resp.Body)
+				resp.Body = bounded(resp.Body, maxEvent)
 			}
 			return resp, err
 		}))

@@ -57,7 +57,7 @@ func (cohere) chat(u *upstream, w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	said := cohereAnswer{completion: newCompletion(w, u, c), upstream: u, requestID: requestID(resp.Header)}
-	if err := events(bounded(resp.Body), said.take); err != nil {
+	if err := events(bounded(resp.Body, maxEvent), said.take); err != nil {
 		return err
 	}
 	return said.end()
@@ -136,7 +136,7 @@ func cohereRead(u *upstream, w http.ResponseWriter, r *http.Request, operation s
 		return err
 	}
 	defer resp.Body.Close()
-	if err := json.NewDecoder(bounded(resp.Body)).Decode(into); err != nil {
+	if err := json.NewDecoder(atOnce(resp.Body, maxAnswer)).Decode(into); err != nil {
 		if garbled(err) {
 			return u.nonsense()
 		}

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 )
@@ -23,7 +22,8 @@ type completion struct {
 	content, reasoning, refusal []byte // of a whole answer
 	size                        int    // of it, with the calls
 	calls                       []toolCall
-	argued                      bool // the last call has arguments
+	arguments                   []byte // of the last call
+	argued                      bool   // it has some
 }
 
 // spent is what an answer took, in tokens. Details that the service does not tell
@@ -38,6 +38,10 @@ type spent struct {
 const maxAnswer = 64 << 20
 
 const maxCalls = 1024
+
+func tooManyCalls() error {
+	return failed(http.StatusBadGateway, "upstream_broken", "The answer calls more than %d tools", maxCalls)
+}
 
 func newCompletion(w http.ResponseWriter, u *upstream, c *chat) *completion {
 	return &completion{w: w, stream: c.Stream, tell: c.StreamOptions.IncludeUsage, id: "chatcmpl-" + rand.Text(), model: u.id, created: time.Now().Unix()}
@@ -94,7 +98,10 @@ func (c *completion) call(id, name string) error {
 	}
 	call := toolCall{ID: id, Type: "function", Function: functionCall{Name: name}}
 	if c.calls = append(c.calls, call); len(c.calls) > maxCalls {
-		return failed(http.StatusBadGateway, "upstream_broken", "The answer calls more than %d tools", maxCalls)
+		return tooManyCalls()
+	}
+	if err := c.grow(len(id) + len(name)); err != nil {
+		return err
 	}
 	return c.delta(map[string]any{"tool_calls": []any{map[string]any{"index": len(c.calls) - 1, "id": id, "type": "function", "function": call.Function}}})
 }
@@ -106,7 +113,7 @@ func (c *completion) argue(piece string) error {
 	}
 	c.argued = true
 	if !c.stream {
-		c.calls[len(c.calls)-1].Function.Arguments += piece
+		c.arguments = append(c.arguments, piece...)
 		return c.grow(len(piece))
 	}
 	return c.delta(map[string]any{"tool_calls": []any{map[string]any{"index": len(c.calls) - 1, "function": map[string]any{"arguments": piece}}}})
@@ -115,10 +122,17 @@ func (c *completion) argue(piece string) error {
 // settle ends the last call: without arguments it has an empty object, as OpenAI
 // has it, for clients read it as JSON.
 func (c *completion) settle() error {
-	if len(c.calls) == 0 || c.argued {
+	if len(c.calls) == 0 {
 		return nil
 	}
-	return c.argue("{}")
+	if !c.argued {
+		if err := c.argue("{}"); err != nil {
+			return err
+		}
+	}
+	c.calls[len(c.calls)-1].Function.Arguments += string(c.arguments)
+	c.arguments = nil
+	return nil
 }
 
 // finish ends the answer.
@@ -220,22 +234,4 @@ func (s spent) told() map[string]any {
 		told["completion_tokens_details"] = map[string]any{"reasoning_tokens": *s.reasoning}
 	}
 	return told
-}
-
-// bounded ends a body that is larger than an answer can be with an error.
-func bounded(body io.ReadCloser) io.ReadCloser { return &bound{body, 4 * maxAnswer} } // events say little in many bytes
-
-type bound struct {
-	io.ReadCloser
-	left int
-}
-
-// Read implements io.Reader.
-func (b *bound) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		return 0, failed(http.StatusBadGateway, "upstream_broken", "The answer is larger than %d MiB", 4*maxAnswer>>20)
-	}
-	n, err := b.ReadCloser.Read(p[:min(len(p), b.left)])
-	b.left -= n
-	return n, err
 }

@@ -76,13 +76,20 @@ func (a *googleAnswer) add(index int, candidate *genai.Candidate) error {
 		choice.finish = candidate.FinishReason
 	}
 	if candidate.Content != nil {
+		texts := map[string][]byte{}
 		for _, p := range candidate.Content.Parts {
-			if err := a.part(choice, delta, p); err != nil {
+			if err := a.part(choice, delta, texts, p); err != nil {
 				return err
 			}
 		}
+		for name, text := range texts {
+			delta[name] = string(text)
+		}
 	}
 	likelihoods := googleTokens(candidate.LogprobsResult)
+	if err := a.grow(likelihoodSize * len(likelihoods)); err != nil {
+		return err
+	}
 	choice.said = choice.said || len(delta) > 0
 	if a.stream {
 		if len(delta) == 0 && len(likelihoods) == 0 {
@@ -94,8 +101,11 @@ func (a *googleAnswer) add(index int, candidate *genai.Candidate) error {
 	return nil
 }
 
-// part puts one into a delta.
-func (a *googleAnswer) part(choice *googleChoice, delta map[string]any, p *genai.Part) error {
+// likelihoodSize is about what one takes in memory, in bytes.
+const likelihoodSize = 512
+
+// part puts one into a delta, and its text into texts.
+func (a *googleAnswer) part(choice *googleChoice, delta map[string]any, texts map[string][]byte, p *genai.Part) error {
 	switch {
 	case p == nil:
 		return nil
@@ -103,11 +113,14 @@ func (a *googleAnswer) part(choice *googleChoice, delta map[string]any, p *genai
 		if a.one && choice.calls > 0 {
 			return nil
 		}
+		if choice.calls >= maxCalls {
+			return tooManyCalls()
+		}
 		call := a.called(choice.calls, p)
 		choice.calls++
 		list, _ := delta["tool_calls"].([]any)
 		delta["tool_calls"] = append(list, call)
-		return a.grow(len(p.ThoughtSignature) + len(call["function"].(functionCall).Arguments))
+		return a.grow(len(p.ThoughtSignature) + len(p.FunctionCall.Name) + len(call["function"].(functionCall).Arguments))
 	case p.InlineData != nil && len(p.InlineData.Data) > 0: // of models that draw, as other services have it
 		address := "data:" + p.InlineData.MIMEType + ";base64," + base64.StdEncoding.EncodeToString(p.InlineData.Data)
 		list, _ := delta["images"].([]any)
@@ -118,8 +131,7 @@ func (a *googleAnswer) part(choice *googleChoice, delta map[string]any, p *genai
 		if p.Thought {
 			name = "reasoning_content"
 		}
-		before, _ := delta[name].(string)
-		delta[name] = before + p.Text
+		texts[name] = append(texts[name], p.Text...)
 		return a.grow(len(p.Text))
 	}
 	return nil

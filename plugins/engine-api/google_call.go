@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,21 +52,22 @@ func (c *googleCall) RoundTrip(r *http.Request) (*http.Response, error) {
 		resp.Body.Close()
 		return nil, err
 	}
-	c.body = &googleBody{ReadCloser: resp.Body, left: googleAnswerMax}
+	measured := atOnce(resp.Body, maxAnswer)
+	if strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
+		measured = bounded(resp.Body, googleEvent)
+	}
+	c.body = &googleBody{ReadCloser: measured}
 	resp.Body = c.body
 	return resp, nil
 }
 
-const (
-	googleAnswerMax = 4 * maxAnswer // bytes; events say little in many
-	googleEventMax  = 32 << 20      // bytes of one event
-)
+// googleEvent bounds an event, in bytes: it may have a drawn image.
+const googleEvent = 32 << 20
 
 // googleBody ends where its reading fails, and keeps the error.
 type googleBody struct {
 	io.ReadCloser
-	left, line int
-	err        error
+	err error
 }
 
 // Read implements io.Reader.
@@ -76,14 +76,6 @@ func (b *googleBody) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n, err := b.ReadCloser.Read(p)
-	b.left -= n
-	b.line += n
-	if at := bytes.LastIndexByte(p[:n], '\n'); at >= 0 {
-		b.line = n - at - 1
-	}
-	if b.left < 0 || b.line > googleEventMax {
-		err = failed(http.StatusBadGateway, "upstream_broken", "The answer is larger than an answer can be")
-	}
 	if err != nil && err != io.EOF {
 		b.err, err = err, io.EOF
 	}
@@ -129,7 +121,10 @@ func (c *googleCall) fault(err error) error {
 	case errors.As(err, &sent):
 		return sent
 	}
-	c.upstream.log.Debug("the answer cannot be read", "provider", c.upstream.row.name, "model", c.upstream.id, "error", c.upstream.tidy(err.Error()))
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner // the client puts questions and answers around it
+	}
+	c.upstream.log.Debug("the answer cannot be read", "provider", c.upstream.row.name, "model", c.upstream.id, "error", fmt.Sprintf("%T", err))
 	return failed(http.StatusBadGateway, "upstream_broken", "%s answers with something that is none of the Gemini API; check base_url in engines/%s.json", c.upstream.row.name, c.upstream.account.id)
 }
 

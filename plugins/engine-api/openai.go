@@ -151,10 +151,7 @@ func (u *upstream) get(ctx context.Context, address string) ([]byte, error) {
 		return nil, u.listing(ctx, err)
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxList+1))
-	if err == nil && len(text) > maxList {
-		err = fmt.Errorf("it is larger than %d MiB", maxList>>20)
-	}
+	text, err := io.ReadAll(atOnce(resp.Body, maxList))
 	if err != nil {
 		return nil, u.listing(ctx, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 
@@ -46,7 +45,7 @@ func (d tei) serve(u *upstream, op sdk.Operation, w http.ResponseWriter, r *http
 	}
 	defer resp.Body.Close()
 	var ranks []rank
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxList)).Decode(&ranks); err != nil {
+	if err := json.NewDecoder(atOnce(resp.Body, maxList)).Decode(&ranks); err != nil {
 		return fmt.Errorf("read the ranks: %w", err)
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -25,7 +25,7 @@ type account struct {
 	log     hclog.Logger
 	row     provider // that the deployment itself names; the zero value where it names none
 	named   []string // origins that the operator named: they may be in a private network
-	entra   entra
+	entra   *web.Entra
 
 	mu      sync.Mutex
 	clients map[time.Duration]*http.Client // by the time-out of a connection
@@ -52,7 +52,8 @@ func newAccount(c sdk.Configuration) (*account, error) {
 			a.named = append(a.named, web.Origin(u))
 		}
 	}
-	a.entra = entra{turn: make(chan struct{}, 1), token: a.secrets["entra_token"], secret: a.secrets["client_secret"], settings: a.settings}
+	a.entra = &web.Entra{Token: a.secrets["entra_token"], Secret: a.secrets["client_secret"], Tenant: a.Tenant, Client: a.ClientID, Authority: a.Authority,
+		Scope: a.Scope, File: "engines/" + a.id + ".json", UserAgent: "enginebay-engine-api"}
 	return a, nil
 }
 

@@ -33,8 +33,8 @@ func (u *upstream) headers() (http.Header, error) {
 		templates[http.CanonicalHeaderKey(name)] = template
 	}
 	switch {
-	case u.entra() && !u.account.entra.possible():
-		return nil, u.account.entra.missing(u.account.id)
+	case u.entra() && !u.account.entra.Possible():
+		return nil, u.account.entra.Missing()
 	case u.entra() && !u.account.belongs(u.base, u.row):
 		return nil, sdk.Errorf(sdk.CodeUnauthorized, "tokens of Entra do not go to %s; set base_url in engines/%s.json to it", web.Origin(u.base), u.account.id)
 	case len(u.Headers) == 0 && key == "" && u.row.wantsKey() && !u.entra():
@@ -104,14 +104,14 @@ func (u *upstream) entra() bool {
 	if u.row.name != "azure" || u.Auth == "key" {
 		return false
 	}
-	return u.Auth == "entra" || u.account.key(u.base, u.row) == "" && u.account.entra.possible()
+	return u.Auth == "entra" || u.account.key(u.base, u.row) == "" && u.account.entra.Possible()
 }
 
 // scrub takes secrets out of a text of the service's: some repeat keys, or parts of
 // them, in their errors.
 func (a *account) scrub(text string) string {
 	text = a.hide.Replace(text)
-	for _, token := range a.entra.tokens() {
+	for _, token := range a.entra.Tokens() {
 		text = strings.ReplaceAll(text, token, "…")
 	}
 	return keyLike.ReplaceAllString(text, "…")

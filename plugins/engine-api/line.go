@@ -32,7 +32,7 @@ func (l *line) RoundTrip(r *http.Request) (*http.Response, error) {
 		header[name] = values
 	}
 	if l.upstream.entra() {
-		token, err := l.upstream.account.entra.bearer(r.Context(), l.upstream.account.id)
+		token, err := l.upstream.account.entra.Bearer(r.Context())
 		if err != nil {
 			closeBody(r)
 			return nil, err

@@ -140,7 +140,7 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // when it has answered.
 func (u *upstream) curtain() *veil {
 	if u.entra() {
-		return newVeil(append(slices.Clone(u.told), u.account.entra.tokens()...))
+		return newVeil(append(slices.Clone(u.told), u.account.entra.Tokens()...))
 	}
 	return u.veil
 }

@@ -19,7 +19,12 @@ import (
 type account struct {
 	settings
 	key   string
-	entra entra
+	entra *web.Entra
+}
+
+func entra(s settings, secrets map[string]string) *web.Entra {
+	return &web.Entra{Token: secrets["entra_token"], Secret: secrets["client_secret"], Tenant: s.Tenant, Client: s.ClientID, Authority: s.Authority,
+		Scope: s.Scope, File: "importers/azure.json", UserAgent: "enginebay-importer-azure"}
 }
 
 // listing is the version of the API that lists deployments. Those after it leave
@@ -48,7 +53,7 @@ func (a *account) catalogue(ctx context.Context, r resource) (*web.Catalogue, er
 		}
 		return c, nil
 	}
-	token, err := a.entra.bearer(ctx, a.settings)
+	token, err := a.entra.Bearer(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ func (i *importer) Configure(_ context.Context, c sdk.Configuration) error {
 	if err != nil {
 		return err
 	}
-	i.account.Store(&account{settings: s, key: c.Secrets["api_key"], entra: entra{token: c.Secrets["entra_token"], secret: c.Secrets["client_secret"]}})
+	i.account.Store(&account{settings: s, key: c.Secrets["api_key"], entra: entra(s, c.Secrets)})
 	return nil
 }
 

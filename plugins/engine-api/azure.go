@@ -132,7 +132,7 @@ func (azure) models(ctx context.Context, u *upstream) ([]sdk.Manifest, error) {
 		if !isName(d.ID) || slices.ContainsFunc(offered, func(m sdk.Manifest) bool { return m.ID == d.ID }) {
 			continue
 		}
-		m := u.offer(d.ID, kindOf(d.Model))
+		m := u.offer(d.ID, sdk.ModelType(d.Model))
 		m.Created, m.OwnedBy = max(0, d.Created), "azure_openai"
 		if d.Model != "" {
 			m.Metadata["model"] = u.tidy(d.Model)

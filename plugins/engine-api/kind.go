@@ -1,40 +1,10 @@
 package main
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/enginebay/enginebay/sdk"
 )
-
-// kinds are what the names of models say surely; the first that matches counts.
-// importer-openai has the same.
-var kinds = []struct {
-	kind string
-	name *regexp.Regexp
-}{
-	{"rerank", regexp.MustCompile(`rerank`)},
-	{"embedding", regexp.MustCompile(`embed|^(bge|e5|gte)-`)},
-	{"moderation", regexp.MustCompile(`moderation`)},
-	{"image", regexp.MustCompile(`^dall-e|(^|-)image(-|$)|^flux|^stable-diffusion`)},
-	{"video", regexp.MustCompile(`^sora`)},
-	{"audio", regexp.MustCompile(`^whisper|(^|-)(tts|transcribe|realtime)(-|$)|^distil-whisper`)},
-	{"completion", regexp.MustCompile(`^(babbage|davinci)-002|^gpt-3\.?5-turbo-instruct`)},
-	{"chat", regexp.MustCompile(`^(chat)?gpt-(3|4|5|oss)|^o[1-9](-|$)|^claude-|^gemini-\d|^command-|-(chat|instruct|it)(-|:|$)`)},
-}
-
-// kindOf is what a model is for: "chat", "embedding" and so on; empty where its
-// name does not say. A fine-tuned model does what its base does.
-func kindOf(id string) string {
-	name := strings.ToLower(strings.TrimPrefix(id, "ft:"))
-	name = name[strings.LastIndexByte(name, '/')+1:]
-	for _, k := range kinds {
-		if k.name.MatchString(name) {
-			return k.kind
-		}
-	}
-	return ""
-}
 
 // ofKind are the operations of those kinds of models that one operation is for, or
 // a few; nil for chats and for what is not known.
@@ -69,7 +39,7 @@ func (u *upstream) offer(name, kind string) sdk.Manifest {
 	m := sdk.Manifest{ID: name, Object: "model", Name: name, OwnedBy: u.row.name, Format: "api",
 		Settings: map[string]any{"model": name}, Metadata: map[string]any{"provider": u.row.name}}
 	if kind == "" {
-		kind = kindOf(name)
+		kind = sdk.ModelType(name)
 	}
 	if kind != "" {
 		m.Metadata["type"] = kind

@@ -28,7 +28,7 @@ func (a *account) open(m sdk.Model, s settings) (*upstream, error) {
 	if u.name = u.nameOf(m); !isName(u.name) {
 		return nil, sdk.Errorf(sdk.CodeInvalid, "it does not say its name at %s; set model in its settings", u.row.name)
 	}
-	u.kind = cmp.Or(u.kind, kindOf(cmp.Or(text(m.Manifest.Metadata["model"]), u.name)))
+	u.kind = cmp.Or(u.kind, sdk.ModelType(cmp.Or(text(m.Manifest.Metadata["model"]), u.name)))
 	u.operations = u.answers()
 	return u, u.connect()
 }

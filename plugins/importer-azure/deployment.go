@@ -1,8 +1,7 @@
 package main
 
 import (
-	"regexp"
-	"strings"
+	"cmp"
 
 	"github.com/enginebay/enginebay/sdk"
 )
@@ -50,30 +49,9 @@ func (a *account) plan(r resource, d deployment) sdk.Plan {
 	return sdk.Plan{Manifest: manifest}
 }
 
-// kinds are what the names of models at Azure say surely; the first that matches
-// counts. A deployment's own name says nothing.
-var kinds = []struct {
-	kind string
-	name *regexp.Regexp
-}{
-	{"embedding", regexp.MustCompile(`embed`)},
-	{"image", regexp.MustCompile(`^dall-e|(^|-)image(-|$)`)},
-	{"video", regexp.MustCompile(`^sora`)},
-	{"audio", regexp.MustCompile(`^whisper|(^|-)(tts|transcribe|realtime)(-|$)`)},
-	{"completion", regexp.MustCompile(`^(babbage|davinci)-002|^gpt-35-turbo-instruct`)},
-	{"chat", regexp.MustCompile(`^gpt-[345]|^o[1-9](-|$)`)},
-}
-
 // kindOf is what a deployment is for: "chat", "embedding" and so on; empty where
-// it is not known.
-func (d deployment) kindOf() string {
-	for _, k := range kinds {
-		if k.name.MatchString(strings.ToLower(d.Model)) {
-			return k.kind
-		}
-	}
-	return d.kind
-}
+// it is not known. A deployment's own name says nothing.
+func (d deployment) kindOf() string { return cmp.Or(sdk.ModelType(d.Model), d.kind) }
 
 // rank puts what people ask for first.
 func rank(d deployment) int {

@@ -119,7 +119,7 @@ func (i *importer) Search(ctx context.Context, words string, limit int) ([]sdk.H
 }
 
 func describe(provider string, m model) string {
-	if kind := kindOf(m.ID); kind != "" {
+	if kind := sdk.ModelType(m.ID); kind != "" {
 		return kind + " model at " + provider
 	}
 	return "model at " + provider

@@ -209,25 +209,6 @@ func TestAccountHeaders(t *testing.T) {
 	}
 }
 
-func TestKinds(t *testing.T) {
-	for kind, ids := range map[string]string{
-		"chat":       "gpt-4o gpt-4.1-mini gpt-5 gpt-3.5-turbo o1 o3-mini o4-mini-2025-04-16 chatgpt-4o-latest ft:gpt-4o-mini:acme::x meta-llama/Llama-3-8B-Instruct qwen-7b-chat gemma-2-9b-it",
-		"embedding":  "text-embedding-3-large text-embedding-ada-002 nomic-embed-text bge-m3",
-		"image":      "dall-e-3 gpt-image-1",
-		"audio":      "whisper-1 tts-1-hd gpt-4o-mini-tts gpt-4o-transcribe gpt-4o-realtime-preview",
-		"moderation": "omni-moderation-latest",
-		"completion": "davinci-002 gpt-3.5-turbo-instruct",
-		"video":      "sora-2",
-		"":           "llama-3-8b mixtral-8x7b orca o-1 kobold",
-	} {
-		for id := range strings.FieldsSeq(ids) {
-			if got := kindOf(id); got != kind {
-				t.Errorf("%s: %q, want %q", id, got, kind)
-			}
-		}
-	}
-}
-
 // TestSearchWithoutAnAccount calls nobody.
 func TestSearchWithoutAnAccount(t *testing.T) {
 	t.Setenv("OPENAI_BASE_URL", "")

@@ -35,7 +35,7 @@ func (s settings) plan(m model) sdk.Plan {
 	if manifest.OwnedBy == "" {
 		manifest.OwnedBy = s.Provider
 	}
-	if kind := kindOf(m.ID); kind != "" {
+	if kind := sdk.ModelType(m.ID); kind != "" {
 		manifest.Metadata["type"] = kind
 		if kind == "embedding" {
 			manifest.Settings["embedding"] = true
@@ -66,36 +66,9 @@ func distinct(models []model) []model {
 	return models
 }
 
-// kinds are what the names of models say surely; the first that matches counts.
-var kinds = []struct {
-	kind string
-	name *regexp.Regexp
-}{
-	{"embedding", regexp.MustCompile(`embed|^(bge|e5|gte)-`)},
-	{"moderation", regexp.MustCompile(`moderation`)},
-	{"image", regexp.MustCompile(`^dall-e|(^|-)image(-|$)`)},
-	{"video", regexp.MustCompile(`^sora`)},
-	{"audio", regexp.MustCompile(`^whisper|(^|-)(tts|transcribe|realtime)(-|$)`)},
-	{"completion", regexp.MustCompile(`^(babbage|davinci)-002|^gpt-3\.5-turbo-instruct`)},
-	{"chat", regexp.MustCompile(`^(chat)?gpt-[345]|^o[1-9](-|$)|-(chat|instruct|it)(-|:|$)`)},
-}
-
-// kindOf is what a model is for: "chat", "embedding" and so on; empty where its
-// name does not say. A fine-tuned model does what its base does.
-func kindOf(id string) string {
-	name := strings.ToLower(strings.TrimPrefix(id, "ft:"))
-	name = name[strings.LastIndexByte(name, '/')+1:]
-	for _, k := range kinds {
-		if k.name.MatchString(name) {
-			return k.kind
-		}
-	}
-	return ""
-}
-
 // rank puts what people ask for first.
 func rank(m model) int {
-	switch kindOf(m.ID) {
+	switch sdk.ModelType(m.ID) {
 	case "chat":
 		return 0
 	case "":

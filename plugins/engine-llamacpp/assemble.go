@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/enginebay/enginebay/sdk"
 )
 
 // assembly is the answer of a chat or a completion in the making, of the events of
@@ -24,7 +26,9 @@ func newAssembly(object string, b body) assembly {
 func (a *assembly) over(data []byte) bool { return string(data) == "[DONE]" }
 
 // fail implements editor.
-func (a *assembly) fail(out *bytes.Buffer, r *refusal) { send(out, encode(map[string]any{"error": r})) }
+func (a *assembly) fail(out *bytes.Buffer, r *sdk.Refusal) {
+	send(out, encode(map[string]any{"error": r}))
+}
 
 // add implements editor.
 func (a *assembly) add(data []byte) error {

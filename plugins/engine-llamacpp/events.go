@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+
+	"github.com/enginebay/enginebay/sdk"
 )
 
 // An editor changes the events of a stream, and makes an answer of them.
@@ -15,7 +17,7 @@ type editor interface {
 	edit(out *bytes.Buffer, data []byte) error
 
 	// fail writes an event for an error.
-	fail(out *bytes.Buffer, r *refusal)
+	fail(out *bytes.Buffer, r *sdk.Refusal)
 
 	// add takes an event for the answer.
 	add(data []byte) error
@@ -63,7 +65,7 @@ func change(e editor, out *bytes.Buffer, data []byte) error {
 	if string(data) == "null" {
 		return nil
 	}
-	var said *refusal
+	var said *sdk.Refusal
 	if errors.As(failure(data), &said) {
 		e.fail(out, said)
 		return nil

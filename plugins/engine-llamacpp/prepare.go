@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"github.com/enginebay/enginebay/sdk"
 )
 
 // body is a request, by its top level fields.
@@ -116,7 +118,7 @@ func forResponse(b body) error {
 	case "json_schema":
 		b.set("response_format", map[string]any{"type": kind, "json_schema": text.Format})
 	default:
-		return refuse("text.format.type", "invalid_value", "Invalid 'text.format.type': %q is none of the supported values: 'text', 'json_object', 'json_schema'", kind)
+		return sdk.Refuse("text.format.type", "invalid_value", "Invalid 'text.format.type': %q is none of the supported values: 'text', 'json_object', 'json_schema'", kind)
 	}
 	return nil
 }
@@ -156,7 +158,7 @@ func (t traits) onlyData(b body) error {
 		var value any
 		b.read(field, &value)
 		if address := remote(value); address != "" {
-			return refuse(field, "unsupported_content", "Images and sound are taken as data: URLs alone, not from %.60q", address)
+			return sdk.Refuse(field, "unsupported_content", "Images and sound are taken as data: URLs alone, not from %.60q", address)
 		}
 	}
 	return nil

@@ -2,12 +2,15 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/enginebay/enginebay/sdk"
 )
 
 // responses is the editor of /v1/responses: llama-server (b11669) numbers nothing
@@ -134,12 +137,12 @@ func (r *responses) send(out *bytes.Buffer, kind, place string, data []byte) {
 }
 
 // fail implements editor.
-func (r *responses) fail(out *bytes.Buffer, f *refusal) {
-	code := "server_error"
-	if f.Code != nil {
-		code = *f.Code
+func (r *responses) fail(out *bytes.Buffer, f *sdk.Refusal) {
+	var param any
+	if f.Param != "" {
+		param = f.Param
 	}
-	r.send(out, "error", "", encode(map[string]any{"type": "error", "code": code, "message": f.Message, "param": f.Param}))
+	r.send(out, "error", "", encode(map[string]any{"type": "error", "code": cmp.Or(f.Code, "server_error"), "message": f.Message, "param": param}))
 }
 
 // add implements editor.

@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"slices"
+
+	"github.com/enginebay/enginebay/sdk"
 )
 
 // narrow does what an object tool_choice asks for: llama-server (b11669) reads one
@@ -26,7 +28,7 @@ func (t traits) narrow(b body) error {
 	for _, name := range choice.names {
 		i := slices.IndexFunc(tools, func(tool json.RawMessage) bool { return nameOf(tool) == name })
 		if i < 0 {
-			return refuse("tool_choice", "invalid_value", "Invalid 'tool_choice': there is no tool '%s' in 'tools'", name)
+			return sdk.Refuse("tool_choice", "invalid_value", "Invalid 'tool_choice': there is no tool '%s' in 'tools'", name)
 		}
 		chosen = append(chosen, tools[i])
 	}

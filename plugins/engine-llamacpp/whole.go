@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+
+	"github.com/enginebay/enginebay/sdk"
 )
 
 // maxError bounds what is read of a refusal, in bytes.
@@ -39,10 +41,10 @@ func newWhole(socket string) *whole {
 // as llama-server's own would be: the core tells that from an answer.
 func (h *whole) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	err := h.serve(w, r)
-	var refused *refusal
+	var refused *sdk.Refusal
 	switch {
 	case errors.As(err, &refused):
-		refused.write(w)
+		refused.Write(w)
 	case err != nil:
 		panic(http.ErrAbortHandler)
 	}
@@ -51,7 +53,7 @@ func (h *whole) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *whole) serve(w http.ResponseWriter, r *http.Request) error {
 	var b body
 	if err := json.NewDecoder(r.Body).Decode(&b); err != nil || b == nil { // the core has bounded it
-		return refuse("", "invalid_json", "the body must be a JSON object")
+		return sdk.Refuse("", "invalid_json", "the body must be a JSON object")
 	}
 	var stream bool
 	b.read("stream", &stream)

@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"strings"
+
+	"github.com/enginebay/enginebay/sdk"
 )
 
 // wishing is a wish with what its client decides upon.
@@ -31,7 +33,7 @@ func (h *tritonHandler) wishOf(b body) (wishing, error) {
 	}
 	for _, field := range []string{"max_tokens", "max_completion_tokens"} { // the newer name counts
 		if b.has(field) && (!b.read(field, &w.limit) || w.limit < 1) {
-			return w, refuse(field, "invalid_value", "'%s' must be a whole number above 0", field)
+			return w, sdk.Refuse(field, "invalid_value", "'%s' must be a whole number above 0", field)
 		}
 	}
 	w.parameters["max_tokens"] = w.limit
@@ -65,7 +67,7 @@ func (h *tritonHandler) number(b body, field string, into map[string]any) error 
 	}
 	var n float64
 	if !b.read(field, &n) {
-		return refuse(field, "invalid_type", "'%s' must be a number", field)
+		return sdk.Refuse(field, "invalid_type", "'%s' must be a number", field)
 	}
 	if !h.dialect.takes(h.there, field) {
 		if n == idle[field] || field == "temperature" || field == "top_p" {
@@ -114,7 +116,7 @@ func (h *tritonHandler) guide(b body, into map[string]any) error {
 	case "json_schema":
 		into["guide_type"], into["guide"] = "json_schema", string(format.Schema.Schema)
 	default:
-		return refuse("response_format", "invalid_value", "'response_format' of the type '%s' is not known", format.Type)
+		return sdk.Refuse("response_format", "invalid_value", "'response_format' of the type '%s' is not known", format.Type)
 	}
 	return nil
 }
@@ -166,7 +168,7 @@ func (b body) stops() ([]string, error) {
 	case b.read("stop", &one):
 		all = []string{one}
 	case !b.read("stop", &all):
-		return nil, refuse("stop", "invalid_type", "'stop' must be a text or a list of texts")
+		return nil, sdk.Refuse("stop", "invalid_type", "'stop' must be a text or a list of texts")
 	}
 	var stops []string
 	for _, s := range all {
@@ -183,26 +185,26 @@ func (b body) texts(field string) ([]string, error) {
 	var all []string
 	switch {
 	case !b.has(field):
-		return nil, refuse(field, "missing_required_parameter", "Missing required parameter: '%s'", field)
+		return nil, sdk.Refuse(field, "missing_required_parameter", "Missing required parameter: '%s'", field)
 	case b.read(field, &one):
 		return []string{one}, nil
 	case b.read(field, &all) && len(all) > 0:
 		return all, nil
 	}
-	return nil, refuse(field, "invalid_type", "'%s' must be a text or a list of texts; lists of tokens are not supported with this model", field)
+	return nil, sdk.Refuse(field, "invalid_type", "'%s' must be a text or a list of texts; lists of tokens are not supported with this model", field)
 }
 
 // messages are those of a chat, with their contents as texts: templates know no other.
 func (b body) messages() ([]any, error) {
 	var all []map[string]any
 	if !b.read("messages", &all) || len(all) == 0 {
-		return nil, refuse("messages", "missing_required_parameter", "Missing required parameter: 'messages'")
+		return nil, sdk.Refuse("messages", "missing_required_parameter", "Missing required parameter: 'messages'")
 	}
 	var list []any
 	for _, m := range all {
 		role, _ := m["role"].(string)
 		if role == "" {
-			return nil, refuse("messages", "invalid_value", "Each of 'messages' needs a 'role'")
+			return nil, sdk.Refuse("messages", "invalid_value", "Each of 'messages' needs a 'role'")
 		}
 		if role == "developer" { // the newer name, which no template knows
 			m["role"] = "system"
@@ -229,11 +231,16 @@ func content(v any) (string, error) {
 			p, _ := part.(map[string]any)
 			text, ok := p["text"].(string)
 			if p["type"] != "text" || !ok {
-				return "", refuse("messages", "unsupported_content", "This model takes text alone")
+				return "", sdk.Refuse("messages", "unsupported_content", "This model takes text alone")
 			}
 			b.WriteString(text)
 		}
 		return b.String(), nil
 	}
-	return "", refuse("messages", "invalid_type", "The 'content' of a message must be a text or a list of parts")
+	return "", sdk.Refuse("messages", "invalid_type", "The 'content' of a message must be a text or a list of parts")
+}
+
+// unsupported is a field that OpenAI has and a Triton's model has not.
+func unsupported(param string) *sdk.Refusal {
+	return sdk.Refuse(param, "unsupported_parameter", "'%s' is not supported with this model", param)
 }

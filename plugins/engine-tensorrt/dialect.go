@@ -151,16 +151,13 @@ var wrong = regexp.MustCompile(`(?i)^(?:unexpected|expected|invalid|unable to pa
 
 // tritonRefusal is the answer to a request that Triton has refused. Errors within a
 // stream have no status: then the words say whose fault it was.
-func tritonRefusal(status int, words string) *refusal {
+func tritonRefusal(status int, words string) *sdk.Refusal {
 	if tooLong.MatchString(words) {
-		return refuse("", "context_length_exceeded", "%s. Shorten the request, or ask for fewer tokens", words)
+		return sdk.Refuse("", "context_length_exceeded", "%s. Shorten the request, or ask for fewer tokens", words)
 	}
-	r := refuse("", "", "%s", words)
-	if status >= http.StatusInternalServerError && !wrong.MatchString(words) {
-		r.status, r.Type = status, "server_error"
-	}
-	if status == http.StatusNotFound {
-		r.status = status
+	r := sdk.Refuse("", "", "%s", words)
+	if status == http.StatusNotFound || status >= http.StatusInternalServerError && !wrong.MatchString(words) {
+		r.Status = status
 	}
 	return r
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"math"
 	"net/http"
+
+	"github.com/enginebay/enginebay/sdk"
 )
 
 // maxInputs bounds the texts of a request, as OpenAI does.
@@ -21,11 +23,11 @@ func (h *tritonHandler) embed(w http.ResponseWriter, r *http.Request, b body) er
 	format := "float"
 	switch b.read("encoding_format", &format); {
 	case len(texts) > maxInputs:
-		return refuse("input", "invalid_value", "'input' has %d texts; there may be %d", len(texts), maxInputs)
+		return sdk.Refuse("input", "invalid_value", "'input' has %d texts; there may be %d", len(texts), maxInputs)
 	case b.has("dimensions"):
 		return unsupported("dimensions")
 	case format != "float" && format != "base64":
-		return refuse("encoding_format", "invalid_value", "'encoding_format' must be float or base64")
+		return sdk.Refuse("encoding_format", "invalid_value", "'encoding_format' must be float or base64")
 	}
 	data, tokens := []any{}, 0
 	for i, text := range texts {

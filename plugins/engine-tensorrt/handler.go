@@ -57,7 +57,7 @@ func (h *tritonHandler) close() {
 func (h *tritonHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b, refused := readBody(w, r)
 	if refused != nil {
-		refused.write(w)
+		refused.Write(w)
 		return
 	}
 	var err error
@@ -69,10 +69,10 @@ func (h *tritonHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case op == sdk.OpCompletion && h.dialect.kind == "chat":
 		err = h.complete(w, r, b)
 	default:
-		err = &refusal{status: http.StatusNotFound, Message: "This model does not answer " + r.URL.Path, Type: "invalid_request_error"}
+		err = &sdk.Refusal{Status: http.StatusNotFound, Message: "This model does not answer " + r.URL.Path}
 	}
 	if err != nil && !errors.Is(err, context.Canceled) { // a client that left needs no answer
-		failure(err).write(w)
+		failure(err).Write(w)
 	}
 }
 

@@ -38,18 +38,18 @@ const maxBody = 64 << 20
 func (h *relay) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, refused := readBody(w, r)
 	if refused != nil {
-		refused.write(w)
+		refused.Write(w)
 		return
 	}
 	body["model"] = quoted(h.there)
 	text, err := json.Marshal(body)
 	if err != nil {
-		refuse("", "", "%v", err).write(w)
+		sdk.Refuse("", "", "%v", err).Write(w)
 		return
 	}
 	resp, err := h.server.send(r.Context(), http.MethodPost, r.URL.Path, bytes.NewReader(text))
 	if err != nil {
-		failure(err).write(w)
+		failure(err).Write(w)
 		return
 	}
 	defer resp.Body.Close()
@@ -71,23 +71,19 @@ func (h *relay) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *relay) refuse(w http.ResponseWriter, resp *http.Response) {
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20)) // what is there says enough
 	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
-		failure(h.server.refused(resp.StatusCode, nil)).write(w)
+		failure(h.server.refused(resp.StatusCode, nil)).Write(w)
 		return
 	}
 	if resp.StatusCode < http.StatusBadRequest {
 		resp.StatusCode = http.StatusBadGateway // a redirect, with our key, to who knows where
 	}
-	answer := refuse("", "", "%s", said(resp.StatusCode, text))
-	if answer.status = resp.StatusCode; answer.status >= http.StatusInternalServerError {
-		answer.Type = "server_error"
-	}
-	answer.write(w)
+	(&sdk.Refusal{Status: resp.StatusCode, Message: said(resp.StatusCode, text)}).Write(w)
 }
 
 func (h *relay) whole(w http.ResponseWriter, resp *http.Response) {
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		failure(h.server.away(err)).write(w)
+		failure(h.server.away(err)).Write(w)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -177,14 +173,14 @@ func quoted(s string) json.RawMessage {
 // body is a request, by its top level fields.
 type body map[string]json.RawMessage
 
-func readBody(w http.ResponseWriter, r *http.Request) (body, *refusal) {
+func readBody(w http.ResponseWriter, r *http.Request) (body, *sdk.Refusal) {
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		return nil, refuse("", "", "The request could not be read, or is larger than %d MiB", maxBody>>20)
+		return nil, sdk.Refuse("", "", "The request could not be read, or is larger than %d MiB", maxBody>>20)
 	}
 	var b body
 	if json.Unmarshal(text, &b) != nil || b == nil {
-		return nil, refuse("", "invalid_json", "The body is no JSON object")
+		return nil, sdk.Refuse("", "invalid_json", "The body is no JSON object")
 	}
 	return b, nil
 }
@@ -196,22 +192,18 @@ var statuses = map[sdk.Code]int{
 }
 
 // failure is the answer to a request that the server behind did not answer.
-func failure(err error) *refusal {
-	var own *refusal
+func failure(err error) *sdk.Refusal {
+	var own *sdk.Refusal
 	if errors.As(err, &own) {
 		return own
 	}
-	r := refuse("", "", "%s", "The server behind this model failed")
-	r.status = http.StatusInternalServerError
+	r := &sdk.Refusal{Status: http.StatusInternalServerError, Message: "The server behind this model failed"}
 	var coded *sdk.Error
 	if errors.As(err, &coded) {
 		r.Message = coded.Message
 		if status, ok := statuses[coded.Code]; ok {
-			r.status = status
+			r.Status = status
 		}
-	}
-	if r.status >= http.StatusInternalServerError {
-		r.Type = "server_error"
 	}
 	return r
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/enginebay/enginebay/core/pluginhost"
+	"github.com/enginebay/enginebay/core/secret"
 	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/schemas"
 	"github.com/enginebay/enginebay/sdk"
@@ -84,7 +85,7 @@ func inTheClear(values map[string]any, above, instead string) schemas.Problems {
 	var all schemas.Problems
 	for name, shown := range store.Redacted(values) {
 		text, _ := values[name].(string)
-		if shown == store.Hidden && text != "" && !isReference(text) {
+		if shown == store.Hidden && text != "" && !secret.IsReference(text) {
 			all = append(all, schemas.Problem{Pointer: above + schemas.Pointer(name), Expected: "a reference such as " + instead, Got: "a secret that is written down"})
 		}
 	}

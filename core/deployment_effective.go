@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/enginebay/enginebay/core/secret"
 	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/schemas"
 )
@@ -72,7 +73,7 @@ func (r *Runtime) secretStates(d Deployment, content map[string]any) map[string]
 	refs, _ := content["secrets"].(map[string]any)
 	for name, ref := range refs {
 		text, _ := ref.(string)
-		value, err := secret(text)
+		value, err := secret.Resolve(text)
 		if err == nil && value == "" {
 			err = errors.New("it is empty where " + text + " leads to")
 		}

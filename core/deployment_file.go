@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/enginebay/enginebay/core/pluginhost"
+	"github.com/enginebay/enginebay/core/secret"
 	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/schemas"
 	"github.com/enginebay/enginebay/sdk"
@@ -133,7 +134,7 @@ func (d Deployment) flat(values map[string]any) Deployment {
 		}
 		delete(d.Settings, name)
 		switch ref, _ := values[name].(string); {
-		case isReference(ref):
+		case secret.IsReference(ref):
 			refs[name] = ref
 		case ref != "":
 			d.Err = fmt.Errorf(`%q is a secret that is written down; name it in its place, as in %q`, name, "env:MY_KEY")
@@ -175,7 +176,7 @@ func secrets(refs map[string]string) (map[string]string, error) {
 	resolved := map[string]string{}
 	var absent []string
 	for _, name := range slices.Sorted(maps.Keys(refs)) {
-		value, err := secret(refs[name])
+		value, err := secret.Resolve(refs[name])
 		if err != nil {
 			absent = append(absent, fmt.Sprintf("secret %q: %v", name, err))
 		}
@@ -191,3 +192,21 @@ func secrets(refs map[string]string) (map[string]string, error) {
 type SecretsError struct{ why string }
 
 func (e *SecretsError) Error() string { return e.why }
+
+// askedFor are the secrets of a deployment's file, and of the others that its plugin
+// asks for those that are there.
+func askedFor(plugin pluginhost.Plugin, given map[string]string) map[string]string {
+	all := maps.Clone(given)
+	for name, asked := range plugin.Secrets {
+		if _, there := all[name]; there {
+			continue
+		}
+		if value, ok := secret.First(asked.From); ok {
+			if all == nil {
+				all = map[string]string{}
+			}
+			all[name] = value
+		}
+	}
+	return all
+}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/enginebay/enginebay/core/download"
+	"github.com/enginebay/enginebay/core/secret"
 	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/core/system"
 	"github.com/enginebay/enginebay/sdk"
@@ -56,7 +57,7 @@ func (d Downloads) models() int {
 func (r *Runtime) downloadConfig(d Downloads) download.Config {
 	tokens, private := map[string]string{}, slices.Clone(d.Private)
 	add := func(origin, token string, err error) {
-		if err == nil && !isToken(token) {
+		if err == nil && !secret.IsToken(token) {
 			err = errors.New("it has characters that no token has; look at where it is kept")
 		}
 		if err != nil {
@@ -72,7 +73,7 @@ func (r *Runtime) downloadConfig(d Downloads) download.Config {
 		}
 	}
 	for origin, ref := range d.Tokens {
-		token, err := secret(ref)
+		token, err := secret.Resolve(ref)
 		add(strings.TrimSuffix(origin, "/"), token, err)
 	}
 	return download.Config{

@@ -18,7 +18,7 @@ var floors = []struct {
 }{
 	{"schemas", 0}, {"sdk/proto/generate", 11}, {"sdk/proto", 0}, {"sdk/gguf", 0},
 	{"sdk/process", 2}, {"sdk/web", 2}, {"sdk/llamaserver", 3}, {"sdk/sdktest", 3}, {"sdk", 1},
-	{"core/api", 8}, {"core/metrics", 7}, {"core/local", 5}, {"core/archive", 4}, {"core/traces", 3}, {"core/catalogue", 0}, {"core/store", 3}, {"core/keys", 3}, {"core/download", 3}, {"core/pluginhost", 3}, {"core/system", 2}, {"core/wire", 3}, {"core", 6},
+	{"core/api", 8}, {"core/metrics", 7}, {"core/local", 5}, {"core/archive", 4}, {"core/traces", 3}, {"core/catalogue", 0}, {"core/store", 3}, {"core/keys", 3}, {"core/secret", 4}, {"core/download", 3}, {"core/pluginhost", 3}, {"core/system", 2}, {"core/wire", 3}, {"core", 6},
 	{"plugins/engine-tensorrt/kserve", 0},
 	{"cmd/", 9}, {"plugins/", 9}, {"examples/", 9},
 }
@@ -43,6 +43,7 @@ var homes = []struct{ library, home, why string }{
 	{"github.com/shirou/gopsutil/v4/disk", "core/system", "the others ask it about the machine"},
 	{"github.com/shirou/gopsutil/v4/mem", "core/system", "the others ask it about the machine"},
 	{"github.com/santhosh-tekuri/jsonschema", "schemas", "its traps are cured in one place"},
+	{"github.com/zalando/go-keyring", "core/secret", "the others only have references"},
 	{"github.com/enginebay/enginebay/sdk/proto", "sdk", "nobody else sees protobuf"},
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/enginebay/enginebay/core/pluginhost"
+	"github.com/enginebay/enginebay/core/secret"
 	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/sdk"
 	"github.com/enginebay/enginebay/sdk/web"
@@ -61,7 +62,7 @@ func (in importer) tokens() map[string]string {
 // where downloads do not take it along.
 func (in importer) origin(asked pluginhost.Secret) (origin string, byOperator bool) {
 	for _, text := range asked.Origin {
-		address, ok := expand(text)
+		address, ok := secret.Expand(text)
 		if setting, isSetting := strings.CutPrefix(text, "setting:"); isSetting {
 			address, ok = in.Settings[setting].(string)
 		}

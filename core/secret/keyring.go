@@ -1,4 +1,4 @@
-package core
+package secret
 
 import (
 	"errors"
@@ -38,7 +38,7 @@ var lookups = struct {
 
 // fromKeyring is what the keyring of the person who runs the server holds under
 // SERVICE/NAME: that of the desktop on Linux, the keychain of a Mac, the credentials
-// of Windows. No error of it holds anything of that.
+// of Windows.
 func fromKeyring(ref string) (string, error) {
 	service, name, _ := strings.Cut(ref, "/")
 	if service == "" || name == "" {

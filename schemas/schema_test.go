@@ -2,9 +2,12 @@ package schemas_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -219,4 +222,67 @@ func TestIsFlatDeployment(t *testing.T) {
 			}
 		})
 	}
+}
+
+// examples are the files of deployments that people are shown: those to copy, and those
+// in a README whose first words name an engine.
+func examples(t *testing.T) map[string][]byte {
+	t.Helper()
+	all := map[string][]byte{}
+	for _, pattern := range []string{"../examples/engines/*.json", "../README.md", "../plugins/*/README.md"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %v, %v", pattern, files, err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if filepath.Ext(file) == ".json" {
+				all[file] = text
+				continue
+			}
+			for i, block := range regexp.MustCompile("(?s)```json\n(\\{\\s*\"engine\".*?)```").FindAllSubmatch(text, -1) {
+				all[fmt.Sprintf("%s #%d", file, i)] = block[1]
+			}
+		}
+	}
+	return all
+}
+
+// TestExamples: what people copy is valid, by the schema of deployments and by that of
+// the plugin's settings.
+func TestExamples(t *testing.T) {
+	all := examples(t)
+	if len(all) < 5 {
+		t.Errorf("only %d examples were found", len(all))
+	}
+	for name, text := range all {
+		doc, err := schemas.Parse(name, text)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		settings, _ := doc.Value["settings"].(map[string]any)
+		compiled := compiledSettings(t, fmt.Sprintf("../plugins/engine-%s/settings.schema.json", doc.Value["engine"]))
+		problems := append(doc.Validate(schemas.Deployment()), doc.Hints(schemas.Deployment())...)
+		problems = append(problems, append(compiled.Validate(settings), compiled.Hints(settings)...)...)
+		if err := append(problems, doc.Warnings...).Err(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func compiledSettings(t *testing.T, file string) *schemas.Schema {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := schemas.Compile(text)
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return compiled
 }

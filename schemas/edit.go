@@ -65,12 +65,10 @@ func (c Change) patch(content map[string]any) ([]byte, error) {
 	}
 	var all []operation
 	for i := 1; i < len(c.Path); i++ {
-		switch above, there := Lookup(content, Pointer(c.Path[:i]...)); above.(type) {
+		switch above, _ := Lookup(content, Pointer(c.Path[:i]...)); above.(type) {
 		case map[string]any:
-		case nil:
-			if !there || above == nil {
-				all = append(all, operation{"add", Pointer(c.Path[:i]...), map[string]any{}})
-			}
+		case nil: // it is not there, or null
+			all = append(all, operation{"add", Pointer(c.Path[:i]...), map[string]any{}})
 		default:
 			return nil, fmt.Errorf("%s is %s, which has no members", Pointer(c.Path[:i]...), show(above))
 		}

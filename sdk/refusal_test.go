@@ -11,7 +11,7 @@ import (
 func TestRefusal(t *testing.T) {
 	for want, r := range map[string]*sdk.Refusal{
 		`{"error":{"message":"no 'n'","type":"invalid_request_error","param":"n","code":"unsupported_parameter"}}`: sdk.Refuse("n", "unsupported_parameter", "no '%s'", "n"),
-		`{"error":{"message":"it broke","type":"server_error","param":null,"code":null}}`:                         {Status: http.StatusBadGateway, Message: "it broke"},
+		`{"error":{"message":"it broke","type":"server_error","param":null,"code":null}}`:                          {Status: http.StatusBadGateway, Message: "it broke"},
 	} {
 		w := httptest.NewRecorder()
 		r.Write(w)

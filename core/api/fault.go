@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,20 +14,20 @@ import (
 
 	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/web"
 )
 
 // engineFault puts an engine's refusal into OpenAI's form.
 func engineFault(lease *core.Lease, resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorAnswer))
 	answer := engineSaid(lease.Model(), resp.StatusCode, body)
-	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil {
-		answer.after = time.Duration(max(0, min(seconds, maxRetryAfter))) * time.Second
-	}
+	wait, _ := web.RetryAfter(resp.Header)
+	answer.after = min(wait, maxRetryAfter)
 	return answer
 }
 
-// maxRetryAfter bounds what an engine may tell a client to wait, in seconds.
-const maxRetryAfter = 24 * 60 * 60
+// maxRetryAfter bounds what an engine may tell a client to wait.
+const maxRetryAfter = 24 * time.Hour
 
 // upstreamID tells the client the id that a remote service gave its request.
 func upstreamID(c *fiber.Ctx, resp *http.Response) {

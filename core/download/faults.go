@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/enginebay/enginebay/core/system"
@@ -61,14 +60,8 @@ func refused(resp *http.Response, address string) error {
 
 // retryAfter is how long a server wants not to be asked, as far as that is bearable.
 func retryAfter(h http.Header) time.Duration {
-	text := h.Get("Retry-After")
-	wait := time.Duration(0)
-	if seconds, err := strconv.Atoi(text); err == nil {
-		wait = time.Duration(min(seconds, 3600)) * time.Second
-	} else if at, err := http.ParseTime(text); err == nil {
-		wait = time.Until(at)
-	}
-	return min(max(wait, 0), 2*time.Minute)
+	wait, _ := web.RetryAfter(h)
+	return min(wait, 2*time.Minute)
 }
 
 // unanswered is a call that led to no answer.

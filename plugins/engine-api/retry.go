@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -41,7 +40,7 @@ func (p *pause) next(r *http.Request, resp *http.Response, err error) (time.Dura
 	p.left--
 	wait := p.growth.NextBackOff()
 	if resp != nil {
-		if asked, ok := retryAfter(resp.Header); ok {
+		if asked, ok := web.RetryAfter(resp.Header); ok {
 			wait = asked
 		}
 	}
@@ -58,21 +57,4 @@ func mayPass(err error) bool {
 	var refused *web.Error
 	var said *fault
 	return !errors.Is(err, errFirstByte) && !errors.Is(err, context.Canceled) && !errors.As(err, &refused) && !errors.As(err, &said)
-}
-
-// retryAfter reads how long a service wants to be left alone: seconds or a date, or
-// milliseconds as OpenAI and Azure have it.
-func retryAfter(h http.Header) (time.Duration, bool) {
-	if ms, err := strconv.ParseFloat(h.Get("Retry-After-Ms"), 64); err == nil && ms >= 0 && ms < 1e9 {
-		return time.Duration(ms * float64(time.Millisecond)), true
-	}
-	value := h.Get("Retry-After")
-	if seconds, err := strconv.ParseFloat(value, 64); err == nil && seconds >= 0 {
-		return time.Duration(min(seconds, 1e6) * float64(time.Second)), true
-	}
-	date, err := http.ParseTime(value)
-	if err != nil {
-		return 0, false
-	}
-	return min(max(0, time.Until(date)), 1e6*time.Second), true
 }

@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
+
+	"github.com/enginebay/enginebay/sdk/web"
 )
 
 const (
@@ -21,7 +23,7 @@ const (
 func (u *upstream) said(status int, header http.Header, body []byte) *fault {
 	message, code, param := u.words(body)
 	f := &fault{status: status, requestID: requestID(header), Message: message, Code: orNil(code), Param: orNil(param)}
-	f.after, _ = retryAfter(header)
+	f.after, _ = web.RetryAfter(header)
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusProxyAuthRequired:
 		return u.unauthorized(f, status)

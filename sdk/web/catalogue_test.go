@@ -214,3 +214,29 @@ func TestPost(t *testing.T) {
 		}
 	}
 }
+
+func TestRetryAfter(t *testing.T) {
+	in := func(wait time.Duration) string { return time.Now().Add(wait).UTC().Format(http.TimeFormat) }
+	for _, test := range []struct {
+		name, value string
+		least, most time.Duration
+		ok          bool
+	}{
+		{"Retry-After", "", 0, 0, false},
+		{"Retry-After", "soon", 0, 0, false},
+		{"Retry-After", "-1", 0, 0, false},
+		{"Retry-After", "NaN", 0, 0, false},
+		{"Retry-After", "0", 0, 0, true},
+		{"Retry-After", "7", 7 * time.Second, 7 * time.Second, true},
+		{"Retry-After", "0.5", time.Second / 2, time.Second / 2, true},
+		{"Retry-After", "1e300", 1e6 * time.Second, 1e6 * time.Second, true},
+		{"Retry-After", in(time.Minute), 30 * time.Second, time.Minute, true},
+		{"Retry-After", in(-time.Minute), 0, 0, true},
+		{"Retry-After-Ms", "1500", 1500 * time.Millisecond, 1500 * time.Millisecond, true},
+	} {
+		wait, ok := web.RetryAfter(http.Header{test.name: {test.value}})
+		if ok != test.ok || wait < test.least || wait > test.most {
+			t.Errorf("%s %s: %v %v", test.name, test.value, wait, ok)
+		}
+	}
+}

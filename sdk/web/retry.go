@@ -88,7 +88,7 @@ func again(ctx context.Context, err error) error {
 		if status.Status != http.StatusTooManyRequests && status.Status < 500 || status.Status == http.StatusNotImplemented {
 			return backoff.Permanent(err)
 		}
-		pause, ok := retryAfter(status.Header.Get("Retry-After"))
+		pause, ok := RetryAfter(status.Header)
 		switch {
 		case ok && pause > longestPause:
 			return backoff.Permanent(err)
@@ -101,11 +101,21 @@ func again(ctx context.Context, err error) error {
 	return err
 }
 
-// retryAfter reads seconds, or a date.
-func retryAfter(value string) (time.Duration, bool) {
-	if seconds, err := strconv.Atoi(value); err == nil && seconds >= 0 {
-		return time.Duration(min(seconds, 1<<30)) * time.Second, true
+// RetryAfter reads how long a service wants to be left alone: seconds, with a fraction
+// too, or a date; or milliseconds, as OpenAI and Azure have it. ok is false where it
+// does not say.
+func RetryAfter(h http.Header) (wait time.Duration, ok bool) {
+	const longest = 1e6 // seconds
+	if ms, err := strconv.ParseFloat(h.Get("Retry-After-Ms"), 64); err == nil && ms >= 0 {
+		return time.Duration(min(ms/1e3, longest) * float64(time.Second)), true
+	}
+	value := h.Get("Retry-After")
+	if seconds, err := strconv.ParseFloat(value, 64); err == nil && seconds >= 0 {
+		return time.Duration(min(seconds, longest) * float64(time.Second)), true
 	}
 	date, err := http.ParseTime(value)
-	return max(0, time.Until(date)), err == nil
+	if err != nil {
+		return 0, false
+	}
+	return min(max(0, time.Until(date)), longest*time.Second), true
 }

@@ -312,6 +312,9 @@ func TestWrongFileOfWhatDoesNotRun(t *testing.T) {
 	if err := h.once("m", core.Ask{}); sdk.CodeOf(err) != sdk.CodeInvalid || !strings.Contains(err.Error(), "tokens") {
 		t.Errorf("got %v", err)
 	}
+	if e := h.engine("echo"); e.Refused == nil {
+		t.Error("after a load nothing is said of it")
+	}
 	h.edit("echo", `{"settings": {"tokens": 3}}`)
 	if n := h.answers("m"); n != 3 {
 		t.Errorf("mended, %d tokens", n)

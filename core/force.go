@@ -153,7 +153,9 @@ func (r *Runtime) consider(ctx context.Context, q *quota, changed bool) {
 	proven := q.force.proven()
 	var refused error
 	switch alike := now != nil && d.runsLike(*now) && same(d.Err, now.Err); {
-	case alike && (proven || !changed): // there is nothing to try
+	case alike && !proven && !changed: // a load finds out itself what stands against it
+		refused, _ = q.force.known(d)
+	case alike && proven: // there is nothing to try
 	case proven && fault != nil:
 		refused = fault
 	case d.Err == nil && (proven || changed):

@@ -75,12 +75,13 @@ func TestDenied(t *testing.T) {
 			}
 		}
 	}
-	for _, args := range [][]string{{"disaggregated"}, {"--"}, {"--max_beam_width", "serve"}} {
+	for _, args := range [][]string{{"disaggregated"}, {"--"}, {"--max_beam_width", "serve"}, {"--extra_llm_api"}, {"--extra-llm-api-options=/x"}, {"--HOST", "0.0.0.0"}, {"--hos=0.0.0.0"},
+		{"--extra_visual_gen_options", "/x"}, {"--draft_model_path=/x"}, {"-c", "/x"}, {"-p80"}} {
 		if err := checkExtraArgs(args); sdk.CodeOf(err) != sdk.CodeInvalid {
 			t.Errorf("%q: got %v", args, err)
 		}
 	}
-	for _, args := range [][]string{nil, {"--kv_cache_dtype", "fp8"}, {"--reasoning_parser", "qwen3"}, {"--enable_attention_dp"}, {"--max_beam_width", "4"}, {"--tool_parser", "auto"}} {
+	for _, args := range [][]string{nil, {"--kv_cache_dtype", "fp8"}, {"--reasoning_parser", "qwen3"}, {"--enable_attention_dp"}, {"--max_beam_width", "4"}, {"--tool_parser", "auto"}, {"--max_beam_width", "-1.5"}, {"--media_io_kwargs", "{}"}} {
 		if err := checkExtraArgs(args); err != nil {
 			t.Errorf("%q: %v", args, err)
 		}
@@ -102,6 +103,15 @@ func TestDeniedOptions(t *testing.T) {
 		`{"lora_config": {"lora_dir": ["/tmp/x"]}}`:                                  false,
 		`{"list": [{"deep": {"Path": "/x"}}]}`:                                       false,
 		`{"speculative_config": {"speculative_model_dir": "/x"}}`:                    false,
+		`{"env_overrides": {"LD_PRELOAD": "x.so"}}`:                                  false,
+		`{"moe_config": {"load_balancer": "x.yaml"}}`:                                false,
+		`{"orchestrator_type": "ray"}`:                                               false,
+		`{"ray_worker_extension_cls": "os"}`:                                         false,
+		`{"calib_config": {"calib_dataset": "cnn"}}`:                                 false,
+		`{"enable_build_cache": {"cache_root": "x"}}`:                                false,
+		`{"anything": "../x"}`:                                                       false,
+		`{"anything": ["evil.module.Class"]}`:                                        false,
+		`{"kv_cache_config": {"dtype": "fp8", "free_gpu_memory_fraction": "0.9"}, "guided_decoding_backend": "xgrammar"}`: true,
 	} {
 		var o map[string]any
 		if err := json.Unmarshal([]byte(options), &o); err != nil {

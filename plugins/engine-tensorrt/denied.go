@@ -2,6 +2,7 @@ package main
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -42,7 +43,7 @@ var subcommands = []string{"serve", "disaggregated", "disaggregated_mpi_worker",
 func checkExtraArgs(args []string) error {
 	for _, arg := range args {
 		name, _, _ := strings.Cut(arg, "=")
-		switch reason := deniedArgs[name]; {
+		switch reason := denies(name); {
 		case reason != "":
 			return sdk.Errorf(sdk.CodeInvalid, "extra_args: %s is not allowed: %s", name, reason)
 		case name == "--" || slices.Contains(subcommands, name):
@@ -52,11 +53,40 @@ func checkExtraArgs(args []string) error {
 	return nil
 }
 
+// denies is why an argument is denied. Its name may be shortened, or have a - in the
+// place of a _: some readers of arguments take that for the same. One that is not in
+// the list, and that a later program may have, is known by the parts of its name.
+func denies(name string) string {
+	long, isLong := strings.CutPrefix(name, "--")
+	if !isLong {
+		if len(name) > 1 && name[0] == '-' && strings.Trim(name[1:], "0123456789.e+-") != "" {
+			return "arguments of one letter are not told apart here; write its long form"
+		}
+		return ""
+	}
+	if long == "" {
+		return ""
+	}
+	plain := func(name string) string { return strings.ReplaceAll(strings.ToLower(name), "-", "_") }
+	for denied, reason := range deniedArgs {
+		if strings.HasPrefix(plain(denied), "__"+plain(long)) {
+			return reason
+		}
+	}
+	for _, part := range append([]string{"extra_", "config_file", "options"}, deniedOptions...) {
+		if strings.Contains(plain(long), part) {
+			return "it may open files or the network, or run code"
+		}
+	}
+	return ""
+}
+
 // deniedOptions are the members of the file of --config that would do as denied
 // arguments do. They are looked for at each depth, as parts of a name: that file is
 // TensorRT-LLM's own configuration, and grows.
 var deniedOptions = []string{"trust_remote_code", "tokenizer", "module", "middleware", "hook", "_dir", "path", "url", "uri", "addr", "endpoint", "connector", "class", "mpi_session", "telemetry", "revision",
-	"speculative_model", "checkpoint_loader", "transceiver"}
+	"speculative_model", "checkpoint_loader", "transceiver", "env_", "environment", "_cls", "ray_", "orchestrator", "executor_worker", "_file", "filename", "cache_root",
+	"workspace", "dataset", "load_balancer", "nsight"}
 
 // allowedOptions have one of those in their name, and do no harm.
 var allowedOptions = []string{"tokens_per_block", "cuda_graph_config", "skip_tokenizer_init"}
@@ -74,8 +104,15 @@ func checkExtraOptions(options map[string]any) error {
 	return nil
 }
 
+// dotted is the name of something in a Python module.
+var dotted = regexp.MustCompile(`^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$`)
+
 func checkInner(value any) error {
 	switch v := value.(type) {
+	case string: // where a member of another name takes a place or a name of code
+		if strings.ContainsAny(v, `/\~$`) || dotted.MatchString(v) {
+			return sdk.Errorf(sdk.CodeInvalid, "extra_options: the value %.60q is not allowed: it may be the place of a file, or the name of code", v)
+		}
 	case map[string]any:
 		return checkExtraOptions(v)
 	case []any:

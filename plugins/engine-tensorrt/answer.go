@@ -66,6 +66,9 @@ func (a *answer) one(ctx context.Context, index int, w wishing) error {
 	err := a.h.triton.generate(ctx, a.h.there.name, a.h.dialect.inputs(a.h.there, w.wish), func(o outputs) error {
 		t.read(o)
 		say(s.add(o.text(a.h.dialect.answer)))
+		if len(s.whole) > maxAnswer {
+			return tooLarge(a.h.triton.host())
+		}
 		if s.stopped {
 			return errEnough
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -71,7 +70,7 @@ func (h *tritonHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		err = &sdk.Refusal{Status: http.StatusNotFound, Message: "This model does not answer " + r.URL.Path}
 	}
-	if err != nil && !errors.Is(err, context.Canceled) { // a client that left needs no answer
+	if err != nil && r.Context().Err() == nil { // a client that left needs no answer
 		failure(err).Write(w)
 	}
 }

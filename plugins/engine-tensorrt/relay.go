@@ -81,7 +81,11 @@ func (h *relay) refuse(w http.ResponseWriter, resp *http.Response) {
 }
 
 func (h *relay) whole(w http.ResponseWriter, resp *http.Response) {
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err == nil && len(text) > maxAnswer {
+		failure(tooLarge(h.server.host())).Write(w)
+		return
+	}
 	if err != nil {
 		failure(h.server.away(err)).Write(w)
 		return
@@ -126,7 +130,7 @@ func (h *relay) stream(w http.ResponseWriter, resp *http.Response, kind string) 
 	flush := http.NewResponseController(w)
 	lines := bufio.NewReader(resp.Body)
 	for {
-		line, err := lines.ReadBytes('\n')
+		line, err := readLine(lines)
 		if data, ok := bytes.CutPrefix(line, []byte("data: {")); ok {
 			data = append([]byte("{"), data...)
 			line = append(append([]byte("data: "), h.renamed(bytes.TrimSpace(data))...), '\n')
@@ -143,6 +147,23 @@ func (h *relay) stream(w http.ResponseWriter, resp *http.Response, kind string) 
 			panic(http.ErrAbortHandler) // half a stream must not look like a whole one
 		}
 	}
+}
+
+// readLine reads a line with its end, which must come within maxEvent.
+func readLine(from *bufio.Reader) ([]byte, error) {
+	var line []byte
+	for {
+		piece, err := from.ReadSlice('\n')
+		line = append(line, piece...)
+		if !errors.Is(err, bufio.ErrBufferFull) || len(line) > maxEvent {
+			return line, err
+		}
+	}
+}
+
+// tooLarge is an answer that is more than there is memory for.
+func tooLarge(host string) error {
+	return sdk.Errorf(sdk.CodeUnavailable, "the server at %s answers with more than %d MiB", host, maxAnswer>>20)
 }
 
 // renamed gives an answer the model's name of here, where it has one.

@@ -132,6 +132,9 @@ func (r *renderer) render(ctx context.Context, values map[string]any) (string, e
 func (r *renderer) do(ctx context.Context, j job) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if ctx.Err() != nil { // it left while it waited: the process is not to be killed for that
+		return "", ctx.Err()
+	}
 	if err := r.start(); err != nil {
 		return "", err
 	}

@@ -14,9 +14,10 @@ type speech struct {
 	stops       []string
 
 	whole   string // of the pieces
-	sent    int    // bytes of the text that were given out
-	stopped bool   // by a stop word
-	pieces  int    // that had text in them
+	built   strings.Builder
+	sent    int  // bytes of the text that were given out
+	stopped bool // by a stop word
+	pieces  int  // that had text in them
 }
 
 // add takes a piece, and returns what can be given out.
@@ -27,7 +28,8 @@ func (s *speech) add(piece string) string {
 	if s.accumulated {
 		s.whole = piece
 	} else {
-		s.whole += piece
+		s.built.WriteString(piece)
+		s.whole = s.built.String() // no copy: a long answer has many pieces
 	}
 	return s.next(false)
 }

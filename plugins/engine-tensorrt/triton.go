@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/enginebay/enginebay/sdk"
@@ -79,12 +79,20 @@ func (o outputs) number(name string) (n int, ok bool) {
 	}
 	switch v := v.(type) {
 	case float64:
-		return int(v), true
+		return countOf(v), true
 	case string:
-		_, err := fmt.Sscan(v, &n)
-		return n, err == nil
+		f, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
+		return countOf(f), err == nil
 	}
 	return 0, false
+}
+
+// countOf is a number of tokens, as far as there can be so many.
+func countOf(n float64) int {
+	if n > 0 {
+		return int(min(n, 1e12))
+	}
+	return 0
 }
 
 func (o outputs) numbers(name string) []float64 {

@@ -299,6 +299,9 @@ var widths = map[string]struct {
 	"FP64":   {8, func(b []byte) any { return math.Float64frombits(binary.LittleEndian.Uint64(b)) }},
 }
 
+// maxValues bounds a tensor: each value takes several times its bytes here.
+const maxValues = 1 << 20
+
 func raw(datatype string, b []byte) ([]any, error) {
 	var values []any
 	if datatype == "BYTES" {
@@ -307,7 +310,9 @@ func raw(datatype string, b []byte) ([]any, error) {
 				return nil, errors.New("a text is cut off")
 			}
 			n := binary.LittleEndian.Uint32(b)
-			values = append(values, string(b[4:4+n]))
+			if values = append(values, string(b[4:4+n])); len(values) > maxValues {
+				return nil, errors.New("it has too many texts")
+			}
 			b = b[4+n:]
 		}
 		return values, nil
@@ -315,6 +320,9 @@ func raw(datatype string, b []byte) ([]any, error) {
 	width, ok := widths[datatype]
 	if !ok {
 		return nil, nil // of numbers that nothing here reads, such as logits of 16 bits
+	}
+	if len(b)/width.size > maxValues {
+		return nil, errors.New("it has too many numbers")
 	}
 	for ; len(b) >= width.size; b = b[width.size:] {
 		values = append(values, width.read(b))

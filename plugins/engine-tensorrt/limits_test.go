@@ -1,0 +1,54 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// TestAnswersWithoutEnd are broken off, and not kept.
+func TestAnswersWithoutEnd(t *testing.T) {
+	for kind, want := range map[string]int{"text/event-stream": http.StatusOK, "application/json": http.StatusBadGateway} {
+		t.Run(kind, func(t *testing.T) {
+			sent := make(chan int, 1)
+			behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", kind)
+				n, piece := 0, []byte(strings.Repeat("x", 1<<20))
+				for ; n < 200; n++ {
+					if _, err := w.Write(piece); err != nil {
+						break
+					}
+				}
+				sent <- n
+			}))
+			defer behind.Close()
+			front := httptest.NewServer(&relay{server: &remote{base: behind.URL, client: newClient()}, there: "m", here: "m"})
+			defer front.Close()
+			resp, err := http.Post(front.URL+"/v1/chat/completions", "application/json", strings.NewReader(`{}`))
+			if err == nil {
+				defer resp.Body.Close()
+				if resp.StatusCode != want {
+					t.Errorf("status %d", resp.StatusCode)
+				}
+				_, err = io.Copy(io.Discard, resp.Body)
+			}
+			if kind == "text/event-stream" && err == nil {
+				t.Error("half a line looks like a whole answer")
+			}
+			if n := <-sent; n > 150 {
+				t.Errorf("%d MiB were taken", n)
+			}
+		})
+	}
+}
+
+// TestNumbersOfTokens may be anything that a server says.
+func TestNumbersOfTokens(t *testing.T) {
+	for value, want := range map[any]int{3.0: 3, -7.0: 0, 1e300: 1e12, "12": 12, "-3": 0, "x": 0, "NaN": 0} {
+		if got, _ := (outputs{"n": value}).number("n"); got != want {
+			t.Errorf("%v: %d", value, got)
+		}
+	}
+}

@@ -122,7 +122,7 @@ func hiding(secrets map[string]string) *strings.Replacer {
 	var all []string
 	for _, secret := range secrets {
 		if len(secret) >= 4 {
-			all = append(all, forms(secret)...)
+			all = append(all, web.Forms(secret)...)
 		}
 	}
 	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) }) // one may be a part of another

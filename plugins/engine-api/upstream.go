@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"net/http"
 	"net/url"
@@ -13,6 +12,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/web"
 )
 
 // maxBody bounds a request, in bytes.
@@ -33,7 +33,7 @@ type upstream struct {
 	operations []sdk.Operation
 	log        hclog.Logger
 	told       []string // secrets that the service is told
-	veil       *veil
+	veil       *web.Veil
 
 	// client sends requests to the origin of base and to no other, with the headers
 	// that say who asks, with retries and with time-outs. It follows no redirect. An
@@ -57,7 +57,7 @@ func (u *upstream) connect() error {
 	if err != nil {
 		return err
 	}
-	u.veil = newVeil(u.told)
+	u.veil = web.NewVeil(u.told...)
 	next := client.Transport
 	if l, ok := u.row.language().(listener); ok {
 		next = l.listen(next)
@@ -122,7 +122,7 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	defer context.AfterFunc(u.context, cancel)()
 	op := sdk.Operation(strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v1"), "/"))
-	out := &reply{ResponseWriter: w, op: op, curtain: u.curtain}
+	out := &reply{Cover: &web.Cover{ResponseWriter: w, Veil: u.curtain}, op: op}
 	r = r.WithContext(ctx)
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if !slices.Contains(u.operations, op) {
@@ -133,52 +133,37 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		out.fail(ctx, u.broken(err))
 		return
 	}
-	_, _ = out.ResponseWriter.Write(out.held) // where the client has left, nobody misses it
+	out.Finish()
 }
 
 // curtain hides what the service was told with this request. A token of Entra is known
 // when it has answered.
-func (u *upstream) curtain() *veil {
+func (u *upstream) curtain() *web.Veil {
 	if u.entra() {
-		return newVeil(append(slices.Clone(u.told), u.account.entra.Tokens()...))
+		return web.NewVeil(append(slices.Clone(u.told), u.account.entra.Tokens()...)...)
 	}
 	return u.veil
 }
 
-// reply is an answer on its way. It knows whether it has begun, and lets no secret
-// through.
+// reply is an answer on its way. It knows whether it has begun.
 type reply struct {
-	http.ResponseWriter
-	op      sdk.Operation
-	curtain func() *veil
-	veil    *veil // from the head on
-	begun   bool
-	held    []byte // that may be the beginning of a secret
+	*web.Cover
+	op    sdk.Operation
+	begun bool
 }
 
 func (a *reply) WriteHeader(status int) {
-	a.begun, a.veil = true, a.curtain()
-	a.veil.overHeader(a.Header())
-	a.ResponseWriter.WriteHeader(status)
+	a.begun = true
+	a.Cover.WriteHeader(status)
 }
 
 func (a *reply) Write(p []byte) (int, error) {
-	if !a.begun {
-		a.WriteHeader(http.StatusOK)
-	}
-	text := p
-	if len(a.held) > 0 {
-		text = append(a.held, p...)
-	}
-	text = a.veil.over(text)
-	end := len(text) - a.veil.begun(text)
-	_, err := a.ResponseWriter.Write(text[:end])
-	a.held = bytes.Clone(text[end:])
-	return len(p), err
+	a.begun = true
+	return a.Cover.Write(p)
 }
 
 // Unwrap is for http.ResponseController.
-func (a *reply) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+func (a *reply) Unwrap() http.ResponseWriter { return a.Cover }
 
 // fail ends the answer with an error: as a whole one, as the last event of a
 // stream, or by breaking it off, which nobody takes for its end.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 
 	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/web"
 )
 
 // server is one that runs elsewhere.
@@ -71,7 +73,23 @@ func (e *engine) attach(ctx context.Context, req sdk.LoadRequest, s settings, pr
 		return nil, calledOff(ctx, err)
 	}
 	inst.endpoint.Parallel = s.NParallel
+	if key := e.configuration().Secrets["api_key"]; key != "" {
+		inst.endpoint.Handler = covered(inst.endpoint.Handler, key)
+	}
 	return inst, nil
+}
+
+// covered is a handler whose answers have no key in them, whatever a server says.
+func covered(h http.Handler, key string) http.Handler {
+	if h == nil {
+		return nil
+	}
+	veil := web.NewVeil(key)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &web.Cover{ResponseWriter: w, Veil: func() *web.Veil { return veil }}
+		h.ServeHTTP(c, r)
+		c.Finish()
+	})
 }
 
 // calledOff is the error of a load whose caller has left, whatever that broke.

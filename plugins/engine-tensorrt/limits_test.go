@@ -1,11 +1,16 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/enginebay/enginebay/sdk"
 )
 
 // TestAnswersWithoutEnd are broken off, and not kept.
@@ -49,6 +54,40 @@ func TestNumbersOfTokens(t *testing.T) {
 	for value, want := range map[any]int{3.0: 3, -7.0: 0, 1e300: 1e12, "12": 12, "-3": 0, "x": 0, "NaN": 0} {
 		if got, _ := (outputs{"n": value}).number("n"); got != want {
 			t.Errorf("%v: %d", value, got)
+		}
+	}
+}
+
+// TestKeysStay: a server that repeats its key tells it to nobody who may chat.
+func TestKeysStay(t *testing.T) {
+	const key = "secret-0123456789abcdef"
+	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/health":
+		case "/v1/models":
+			fmt.Fprint(w, `{"data":[{"id":"m"}]}`)
+		case "/v1/chat/completions":
+			w.Header().Set("Content-Type", "text/event-stream")
+			fmt.Fprintf(w, "data: {}\n\ndata: {\"error\":%q}\n\n", r.Header.Get("Authorization"))
+		case "/v1/completions":
+			http.Error(w, `{"message":"`+r.Header.Get("Authorization")+` is wrong"}`, http.StatusBadRequest)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	defer behind.Close()
+	e := newEngine()
+	if err := e.Configure(t.Context(), sdk.Configuration{Secrets: map[string]string{"api_key": key}}); err != nil {
+		t.Fatal(err)
+	}
+	inst, err := e.Load(t.Context(), sdk.LoadRequest{Model: sdk.Model{ID: "m"}, Settings: fmt.Appendf(nil, `{"base_url": %q}`, behind.URL), Log: hclog.NewNullLogger()}, func(sdk.Progress) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inst.Close(t.Context())
+	for path, want := range map[string]string{"chat/completions": `"Bearer ***`, "completions": "is wrong"} {
+		if w := post(t, inst, path, `{}`); !strings.Contains(w.Body.String(), want) || strings.Contains(w.Body.String(), key) {
+			t.Errorf("%s: %s", path, w.Body)
 		}
 	}
 }

@@ -49,8 +49,10 @@ var (
 )
 
 // providers are the services that are known. Whatever else speaks as OpenAI does
-// needs a base_url, and no row. What is refused and what is renamed was read in
-// each service's reference of November 2026.
+// needs a base_url, and no row. The rows were written from what is known of the
+// services and from copies of their documents; none was tried against a live service,
+// of which none could be reached. Where a row is wrong, the settings go before it:
+// base_url, headers, allow_parameters, drop_parameters, rename_parameters, stream_usage.
 var providers = []provider{
 	{name: "openai", base: "https://api.openai.com/v1", variable: "OPENAI_API_KEY", headers: bearer,
 		has: []sdk.Operation{sdk.OpResponses}, usage: true, drop: sampling},

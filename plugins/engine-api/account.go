@@ -148,6 +148,9 @@ func (a *account) belongs(u *url.URL, p provider) bool {
 	return p.at(u) || a.owns(u) && a.row.name == p.name
 }
 
+// maxClients is how many clients are kept, each with the connections of its own.
+const maxClients = 16
+
 // client calls what the account trusts. Its connections are shared by all that has
 // the same time-out, and so by nearly all models.
 func (a *account) client(connect time.Duration) (*http.Client, error) {
@@ -160,7 +163,9 @@ func (a *account) client(connect time.Duration) (*http.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.clients[connect] = c
+	if len(a.clients) < maxClients { // start requests name time-outs too
+		a.clients[connect] = c
+	}
 	return c, nil
 }
 

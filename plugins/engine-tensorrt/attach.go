@@ -65,12 +65,12 @@ func (e *engine) attach(ctx context.Context, req sdk.LoadRequest, s settings, pr
 	progress(sdk.Progress{Fraction: -1, Note: "asking the server"})
 	there, err := e.reach(ctx, s)
 	if err != nil {
-		return nil, calledOff(ctx, err)
+		return nil, calledOff(ctx, e.unkeyed(err))
 	}
 	inst, err := there.attach(ctx, e, req, s)
 	if err != nil {
 		there.close()
-		return nil, calledOff(ctx, err)
+		return nil, calledOff(ctx, e.unkeyed(err))
 	}
 	inst.endpoint.Parallel = s.NParallel
 	if key := e.configuration().Secrets["api_key"]; key != "" {
@@ -92,6 +92,21 @@ func covered(h http.Handler, key string) http.Handler {
 	})
 }
 
+// unkeyed is an error without the key, which a server may have repeated in its words.
+func (e *engine) unkeyed(err error) error {
+	key := e.configuration().Secrets["api_key"]
+	text := err.Error()
+	for _, form := range web.Forms(key) {
+		if len(key) >= 4 {
+			text = strings.ReplaceAll(text, form, "…")
+		}
+	}
+	if text == err.Error() {
+		return err
+	}
+	return sdk.Errorf(sdk.CodeOf(err), "%s", text)
+}
+
 // calledOff is the error of a load whose caller has left, whatever that broke.
 func calledOff(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
@@ -104,12 +119,12 @@ func calledOff(ctx context.Context, err error) error {
 func (e *engine) inspectThere(ctx context.Context, req sdk.LoadRequest, s settings) sdk.Inspection {
 	there, err := e.reach(ctx, s)
 	if err != nil {
-		return sdk.Inspection{Reasons: []string{err.Error()}}
+		return sdk.Inspection{Reasons: []string{e.unkeyed(err).Error()}}
 	}
 	defer there.close()
 	ops, err := there.inspect(ctx, s.nameThere(req.Model))
 	if err != nil {
-		return sdk.Inspection{Reasons: []string{err.Error()}}
+		return sdk.Inspection{Reasons: []string{e.unkeyed(err).Error()}}
 	}
 	return sdk.Inspection{Operations: ops, ContextLength: s.MaxSeqLen}
 }

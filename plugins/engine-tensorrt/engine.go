@@ -94,8 +94,12 @@ func (e *engine) Models(ctx context.Context) ([]sdk.Manifest, error) {
 	}
 	there, err := e.reach(ctx, s)
 	if err != nil {
-		return nil, err
+		return nil, e.unkeyed(err)
 	}
 	defer there.close()
-	return there.offers(ctx)
+	list, err := there.offers(ctx)
+	if err != nil {
+		return nil, e.unkeyed(err)
+	}
+	return list, nil
 }

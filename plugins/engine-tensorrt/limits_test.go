@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/hashicorp/go-hclog"
@@ -61,10 +62,15 @@ func TestNumbersOfTokens(t *testing.T) {
 // TestKeysStay: a server that repeats its key tells it to nobody who may chat.
 func TestKeysStay(t *testing.T) {
 	const key = "secret-0123456789abcdef"
+	var broken atomic.Bool
 	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/health":
 		case "/v1/models":
+			if broken.Load() {
+				http.Error(w, `{"message":"`+r.Header.Get("Authorization")+` is wrong"}`, http.StatusBadRequest)
+				return
+			}
 			fmt.Fprint(w, `{"data":[{"id":"m"}]}`)
 		case "/v1/chat/completions":
 			w.Header().Set("Content-Type", "text/event-stream")
@@ -89,5 +95,13 @@ func TestKeysStay(t *testing.T) {
 		if w := post(t, inst, path, `{}`); !strings.Contains(w.Body.String(), want) || strings.Contains(w.Body.String(), key) {
 			t.Errorf("%s: %s", path, w.Body)
 		}
+	}
+	broken.Store(true)
+	req := sdk.LoadRequest{Model: sdk.Model{ID: "m"}, Settings: fmt.Appendf(nil, `{"base_url": %q}`, behind.URL), Log: hclog.NewNullLogger()}
+	if _, err := e.Load(t.Context(), req, func(sdk.Progress) {}); err == nil || strings.Contains(err.Error(), key) || !strings.Contains(err.Error(), "is wrong") {
+		t.Errorf("load: %v", err)
+	}
+	if i, err := e.Inspect(t.Context(), req); err != nil || strings.Contains(fmt.Sprint(i.Reasons), key) || !strings.Contains(fmt.Sprint(i.Reasons), "is wrong") {
+		t.Errorf("inspect: %v %v", i, err)
 	}
 }

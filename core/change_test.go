@@ -553,3 +553,29 @@ func TestCloseInAChange(t *testing.T) {
 		t.Error("restarted after the end")
 	}
 }
+
+// TestTheEndDuringATrial: nothing is waited for that hangs, and nothing stays.
+func TestTheEndDuringATrial(t *testing.T) {
+	h := open(t, core.Limits{}, map[string]string{"m": ""})
+	h.start("m")
+	tried := make(chan error, 1)
+	go func() {
+		tried <- h.ChangeDeployment(t.Context(), "echo", map[string]any{"settings": map[string]any{"hang_on": "configure"}})
+	}()
+	h.until("it is tried", func() bool {
+		here, _ := filepath.Glob(filepath.Join(h.home, "run", "p[0-9]*"))
+		away, _ := filepath.Glob(filepath.Join(h.home, "run", "away", "p[0-9]*"))
+		return len(here)+len(away) > 1
+	})
+	began := time.Now()
+	h.Close()
+	if took := time.Since(began); took > 8*time.Second {
+		t.Errorf("the end took %v", took)
+	}
+	if err := come(t, tried); sdk.CodeOf(err) != sdk.CodeUnavailable {
+		t.Errorf("what was tried: %v", err)
+	}
+	if err := h.ChangeDeployment(t.Context(), "echo", map[string]any{"settings": map[string]any{"tokens": 1}}); sdk.CodeOf(err) != sdk.CodeUnavailable {
+		t.Errorf("after the end: %v", err)
+	}
+}

@@ -129,6 +129,7 @@ const closeTimeout = 5 * time.Second
 // Close unloads every model and stops every plugin; open streams end.
 func (r *Runtime) Close() {
 	r.bar()
+	r.host.Quiet() // who waits for the end of a trial would wait long
 	r.watcher.close()
 	r.stopFollowing()
 	r.following.Wait()

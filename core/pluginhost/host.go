@@ -32,6 +32,8 @@ type Host struct {
 	bounds  bounds
 	run     *runFolder
 	closing chan struct{}
+	quiet   chan struct{}  // closed when nothing is tried any more
+	trials  sync.WaitGroup // processes beside those of the deployments
 
 	mu          sync.Mutex
 	deployments map[place]*supervised
@@ -49,7 +51,7 @@ func New(c Config) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{config: c, bounds: usual, run: run, closing: make(chan struct{}), deployments: map[place]*supervised{}, least: map[string]uint64{}, schemas: map[string]known{}}
+	h := &Host{config: c, bounds: usual, run: run, closing: make(chan struct{}), quiet: make(chan struct{}), deployments: map[place]*supervised{}, least: map[string]uint64{}, schemas: map[string]known{}}
 	return h, nil
 }
 
@@ -172,9 +174,43 @@ func (h *Host) Stop(id string) {
 	wait.Wait()
 }
 
+// Quiet breaks off what is tried, and has nothing be tried any more: what runs goes on.
+func (h *Host) Quiet() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	select {
+	case <-h.quiet:
+	default:
+		close(h.quiet)
+	}
+}
+
+// trial is the context of a process beside those of the deployments. done is to be
+// called when it is gone.
+func (h *Host) trial(ctx context.Context) (context.Context, func(), error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	select {
+	case <-h.quiet:
+		return nil, nil, sdk.Errorf(sdk.CodeUnavailable, "the server is shutting down")
+	default:
+	}
+	h.trials.Add(1)
+	ctx, cancel := context.WithTimeout(ctx, h.bounds.start)
+	go func() {
+		select {
+		case <-h.quiet:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(); h.trials.Done() }, nil
+}
+
 // Close stops every plugin, all at once, and gives the run folder back. It takes
 // some ten seconds at most.
 func (h *Host) Close() {
+	h.Quiet()
 	h.mu.Lock()
 	select {
 	case <-h.closing:
@@ -190,5 +226,6 @@ func (h *Host) Close() {
 		wait.Go(s.close)
 	}
 	wait.Wait()
+	h.trials.Wait()
 	h.run.close()
 }

@@ -47,8 +47,11 @@ func (h *Host) Schema(ctx context.Context, name string) (*schemas.Schema, error)
 }
 
 func (h *Host) askSchema(ctx context.Context, plugin Plugin) (*schemas.Schema, error) {
-	ctx, cancel := context.WithTimeout(ctx, h.bounds.start)
-	defer cancel()
+	ctx, done, err := h.trial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	p, sink, err := h.exec(ctx, plugin, Deployment{ID: plugin.Name}, h.config.Log.Named(plugin.Name))
 	if err != nil {
 		return nil, err
@@ -67,8 +70,11 @@ func (h *Host) Try(ctx context.Context, d Deployment) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, h.bounds.start)
-	defer cancel()
+	ctx, done, err := h.trial(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	p, err := h.launch(ctx, plugin, d, h.config.Log.Named(d.ID))
 	if err != nil {
 		return err

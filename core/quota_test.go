@@ -133,3 +133,24 @@ func TestUsage(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
+
+// TestNobodyLeavesInVain: neither for a deployment whose own models are all in use, nor
+// where one that leaves makes room for two.
+func TestNobodyLeavesInVain(t *testing.T) {
+	h := open(t, core.Limits{MaxLoaded: 2}, map[string]string{"other": ""})
+	h.write("engines/own.json", `{"engine": "echo", "limits": {"max_loaded": 1}}`)
+	h.on("own", "a", "b")
+	lease := h.acquire("a", core.Ask{})
+	h.use("other")
+	b := h.ask(t.Context(), "b", core.Ask{})
+	h.until("b waits for its room", func() bool { return h.Counts().RoomWaiting == 1 })
+	h.SetLimits(core.Limits{MaxLoaded: 2}) // has it try again
+	if !h.is("other", core.StateRunning) {
+		t.Error("a model left for one that does not fit beside its deployment's own")
+	}
+	lease.Release()
+	come(t, b).lease.Release()
+	if got := strings.Join(h.loaded(), " "); got != "b other" {
+		t.Errorf("loaded are %s", got)
+	}
+}

@@ -68,7 +68,7 @@ func (rm *room) try(n need) (c *claim, changed <-chan struct{}, err error) {
 	if rm.closed {
 		return nil, nil, shuttingDown()
 	}
-	limits, fits := rm.limits.Load(), true
+	limits, tight := rm.limits.Load(), []scope(nil)
 	for _, s := range n.scopes(limits) {
 		if err := s.tooLarge(n); err != nil {
 			return nil, nil, err
@@ -79,10 +79,10 @@ func (rm *room) try(n need) (c *claim, changed <-chan struct{}, err error) {
 		if !s.fits(rm.sum(s, isPinned(limits)), n.memory) {
 			return nil, nil, s.pinnedOut(n, rm.pinned(s, limits))
 		}
-		rm.evict(s, limits, n.memory, false)
-		fits = false
+		tight = append(tight, s)
 	}
-	if !fits {
+	if len(tight) > 0 {
+		rm.makeRoom(tight, limits, n.memory)
 		return nil, rm.changed, nil
 	}
 	c = &claim{need: n}
@@ -117,17 +117,29 @@ func (rm *room) pinned(s scope, limits *Limits) []string {
 	return ids
 }
 
-// evict tells models of a scope that nobody uses to leave until memory will fit, the one
-// that is missed least first. Where those in use leave no place, all stay, unless
-// vain is set: none should leave in vain. Called with mu held.
-func (rm *room) evict(s scope, limits *Limits, memory uint64, vain bool) {
+// makeRoom tells models that nobody uses to leave until memory will fit into all scopes.
+// Where those in use leave no place in one of them, all stay: none should leave in vain.
+// Called with mu held.
+func (rm *room) makeRoom(scopes []scope, limits *Limits, memory uint64) {
+	out := map[*claim]bool{}
+	for _, s := range slices.Backward(scopes) { // who leaves the deployment's leaves the server's too
+		if !rm.choose(s, limits, memory, out) {
+			return
+		}
+	}
+	evict(out)
+}
+
+// choose adds to out models of a scope that nobody uses until memory will fit, the one
+// that is missed least first, and says whether it will. Called with mu held.
+func (rm *room) choose(s scope, limits *Limits, memory uint64, out map[*claim]bool) (enough bool) {
 	type candidate struct {
 		*claim
 		worth float64
 	}
 	var idle []candidate
 	for c := range rm.claims {
-		if !s.has(c) || c.in == nil || c.leaving.Load() || c.resident.pinned(c.in, limits) {
+		if !s.has(c) || out[c] || c.in == nil || c.leaving.Load() || c.resident.pinned(c.in, limits) {
 			continue
 		}
 		if since, ok := c.resident.idleSince(c.in); ok {
@@ -135,20 +147,20 @@ func (rm *room) evict(s scope, limits *Limits, memory uint64, vain bool) {
 		}
 	}
 	slices.SortFunc(idle, func(a, b candidate) int { return cmp.Compare(a.worth, b.worth) })
-	left := rm.sum(s, stays)
-	var out []*claim
+	left := rm.sum(s, func(c *claim) bool { return stays(c) && !out[c] })
 	for _, c := range idle {
 		if s.fits(left, memory) {
 			break
 		}
 		left.models--
 		left.memory -= c.memory
-		out = append(out, c.claim)
+		out[c.claim] = true
 	}
-	if !vain && !s.fits(left, memory) {
-		return
-	}
-	for _, c := range out {
+	return s.fits(left, memory)
+}
+
+func evict(out map[*claim]bool) {
+	for c := range out {
 		c.resident.evict(c.in) // unless somebody came to use it just now
 	}
 }
@@ -226,7 +238,9 @@ func (rm *room) trim() {
 		}
 	}
 	for s := range scopes {
-		rm.evict(s, limits, 0, true)
+		out := map[*claim]bool{}
+		rm.choose(s, limits, 0, out)
+		evict(out)
 		over = over || !s.fits(rm.sum(s, stays), 0)
 	}
 	rm.over.Store(over)

@@ -125,10 +125,10 @@ func (r *Runtime) written(id string) (d Deployment, fault error) {
 		return d, fault
 	}
 	d = implicit(id)
-	switch _, err := r.host.Plugin(id); {
-	case err == nil:
+	switch plugin, err := r.host.Plugin(id); {
+	case err == nil && plugin.Is(sdk.KindEngine):
 		d = r.withAsked(d)
-	case sdk.CodeOf(err) == sdk.CodeNotFound:
+	case err == nil || sdk.CodeOf(err) == sdk.CodeNotFound:
 		d.Err = sdk.Errorf(sdk.CodeUnavailable, "there is no engine %q; %s", id, r.installedEngines())
 	default:
 		d.Err = sdk.Errorf(sdk.CodeUnavailable, "there is no engine %q: %v", id, err)
@@ -138,10 +138,17 @@ func (r *Runtime) written(id string) (d Deployment, fault error) {
 
 // unread is a deployment before its file is read.
 func (r *Runtime) unread(id string) Deployment {
-	if _, err := r.host.Plugin(id); err == nil {
+	if isEnginePlugin(r.host, id) {
 		return implicit(id)
 	}
 	return named(id)
+}
+
+// isEnginePlugin says whether an engine plugin has this name: an importer may have that
+// of a service, too, as openai has.
+func isEnginePlugin(host *pluginhost.Host, name string) bool {
+	plugin, err := host.Plugin(name)
+	return err == nil && plugin.Is(sdk.KindEngine)
 }
 
 // withAsked is d with the secrets that its plugin asks for.

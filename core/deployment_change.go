@@ -221,7 +221,7 @@ func (r *Runtime) RemoveDeployment(id string) error {
 // needed is the error of a deployment that would be no more without its file, and has
 // models loaded.
 func (r *Runtime) needed(id string) error {
-	if _, err := r.host.Plugin(id); err == nil {
+	if isEnginePlugin(r.host, id) {
 		return nil
 	}
 	for m := range r.EachLoadable {

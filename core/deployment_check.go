@@ -22,7 +22,7 @@ func PluginOf(host *pluginhost.Host, kind sdk.Kind, id string, doc *schemas.Docu
 	if kind == sdk.KindImporter {
 		return cmp.Or(name, id)
 	}
-	if _, err := host.Plugin(id); name == "" && err == nil {
+	if name == "" && isEnginePlugin(host, id) {
 		return id
 	}
 	return store.EngineName(cmp.Or(name, id))

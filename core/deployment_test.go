@@ -39,6 +39,24 @@ func TestOlderFiles(t *testing.T) {
 	}
 }
 
+// TestNameOfAnImporter: engines/openai.json is of the engine api, also where an importer
+// has that name.
+func TestNameOfAnImporter(t *testing.T) {
+	h := open(t, core.Limits{}, map[string]string{"m": ""})
+	h.write("plugins/openai/plugin.json", `{"name": "test/openai", "version": "1.0.0", "kinds": ["importer"], "protocol": [1], "entry": "openai", "schemes": ["openai"]}`)
+	h.write("plugins/openai/openai", "")
+	if err := os.Chmod(h.home+"/plugins/openai/openai", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := h.Deployment("openai"); err == nil || !strings.Contains(err.Error(), `there is no engine "openai"; installed are echo`) {
+		t.Errorf("without a file: %q, %v", d.Plugin, err)
+	}
+	h.write("engines/openai.json", `{"settings": {"provider": "openai"}}`)
+	if d, err := h.Deployment("openai"); err != nil || d.Plugin != "api" {
+		t.Errorf("with a file: %q, %v", d.Plugin, err)
+	}
+}
+
 // TestProviderOfTheModel: a model whose engine was a provider once is loaded by the
 // deployment of that name, where there is one.
 func TestProviderOfTheModel(t *testing.T) {

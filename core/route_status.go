@@ -222,8 +222,7 @@ func (r *Runtime) hasEngine(id string) bool {
 	if !isEngineID(id) {
 		return false
 	}
-	plugin, err := r.host.Plugin(id)
-	return r.hasFile(id) || err == nil && plugin.Is(sdk.KindEngine)
+	return r.hasFile(id) || isEnginePlugin(r.host, id)
 }
 
 func (r *Runtime) engineIDs() []string {

@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -73,6 +74,28 @@ func TestProviderOfTheModel(t *testing.T) {
 		if m, err := h.Model(model); err != nil || m.Deployment != deployment {
 			t.Errorf("%s is loaded by %q, %v", model, m.Deployment, err)
 		}
+	}
+}
+
+// TestSecretsThatAreNotThere: why, and neither a secret nor where it is kept.
+func TestSecretsThatAreNotThere(t *testing.T) {
+	h := open(t, core.Limits{}, nil)
+	h.write("folder/key", "a-secret")
+	for ref, want := range map[string]string{
+		"env:ENGINEBAY_TEST_NONE":  "the environment variable ENGINEBAY_TEST_NONE is not set",
+		"file:" + h.home + "/none": "its file is not there",
+		"file:none":                "its file is not there; name it by its whole path",
+		"file:" + h.home:           "its file is no regular file",
+	} {
+		h.write("engines/one.json", fmt.Sprintf(`{"engine": "echo", "secrets": {"api_key": %q}}`, ref))
+		if _, err := h.Deployment("one"); err == nil || !strings.HasSuffix(err.Error(), `secret "api_key": `+want) {
+			t.Errorf("%s: %v", ref, err)
+		}
+	}
+	h.write("engines/one.json", `{"engine": "echo", "secrets": {"api_key": "sk-written-down"}}`)
+	effective, err := h.EffectiveEngine(t.Context(), "one")
+	if told := fmt.Sprint(effective.Secrets["api_key"], effective.Err, err); !strings.Contains(told, "no reference") || strings.Contains(told, "sk-") {
+		t.Errorf("of a key that is written down: %s", told)
 	}
 }
 

@@ -4,8 +4,10 @@
 package secret
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,22 +67,46 @@ func Resolve(ref string) (string, error) {
 	case "file":
 		value, err := fromFile(rest)
 		if err != nil {
-			return "", fmt.Errorf("its file cannot be read")
+			return "", errors.New(unreadable(err, rest))
 		}
 		return value, nil
 	case "keyring":
 		return fromKeyring(rest)
 	}
-	return "", fmt.Errorf("%.20q references are not supported; use env:NAME, file:PATH or keyring:SERVICE/NAME", scheme)
+	return "", errors.New("it is no reference such as env:NAME, file:PATH or keyring:SERVICE/NAME") // but perhaps the secret itself
 }
+
+// unreadable is why the file of a secret cannot be read, without its path: messages are
+// shown to everybody.
+func unreadable(err error, name string) string {
+	why := "its file cannot be read"
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		why = "its file is not there"
+	case errors.Is(err, fs.ErrPermission):
+		why = "its file may not be read by the user of the server"
+	case errors.Is(err, errNotRegular):
+		why = "its file is no regular file"
+	}
+	if !filepath.IsAbs(name) && !strings.HasPrefix(name, "~") {
+		why += "; name it by its whole path"
+	}
+	return why
+}
+
+var errNotRegular = errors.New("it is no regular file")
 
 func fromFile(name string) (string, error) {
 	path, err := store.ExpandHome(name)
 	if err != nil {
 		return "", err
 	}
-	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-		return "", fmt.Errorf("it is no regular file")
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errNotRegular
+	}
+	if err != nil {
+		return "", err
 	}
 	f, err := os.Open(filepath.Clean(path))
 	if err != nil {

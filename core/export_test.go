@@ -27,6 +27,9 @@ func (r *Runtime) Counts() Counts {
 	return c
 }
 
+// Gate are the requests that hold the slots of a deployment, and that wait for them.
+func (r *Runtime) Gate(engine string) (busy, waiting int) { return r.quota(engine).gate.counts() }
+
 // Waiting are the requests that wait for the concurrency of a deployment.
 func (r *Runtime) Waiting(engine string) int {
 	r.mu.Lock()

@@ -47,6 +47,8 @@ var steps = []step{
 	{4, false, (*machine).limit},
 	{1, true, (*machine).murder},
 	{1, false, (*machine).reconfigure},
+	{2, false, (*machine).ration},
+	{10, false, (*machine).route},
 	{2, true, (*machine).remove},
 	{4, false, (*machine).look},
 	{2, false, (*machine).listen},
@@ -69,6 +71,8 @@ func TestMachine(t *testing.T) {
 			for _, id := range m.models {
 				m.create(id)
 			}
+			m.write("models/routed/model.json", `{"targets": [{"model": "a"}, {"model": "b"}, {"model": "inner"}], "routing": "spread", "cool_down": "1ms"}`)
+			m.write("models/inner/model.json", `{"targets": [{"model": "c"}, {"model": "d"}], "cool_down": "1ms"}`)
 			m.house.start("a") // from now on a file that is refused changes nothing
 			history := m.house.listen(0)
 			if kind == "cut short" {
@@ -135,6 +139,9 @@ func (m *machine) step(random *rand.Rand) error {
 // settle sets things right, and looks whether they are.
 func (m *machine) settle() {
 	m.SetLimits(core.Limits{})
+	m.until("the engine has no limits", func() bool {
+		return m.ChangeDeployment(m.t.Context(), "echo", map[string]any{"limits": map[string]any{"concurrency": 9}}) == nil
+	})
 	for _, id := range m.models {
 		m.until(id+" can be loaded", func() bool {
 			_, err := m.Start(m.t.Context(), id, core.Ask{KeepAlive: forever()}, nil) // a request may have said how long
@@ -147,6 +154,20 @@ func (m *machine) settle() {
 		want.Memory += model.Memory
 	}
 	m.until(fmt.Sprintf("all is given back: %+v", want), func() bool { return m.Counts() == want })
+	if busy, waiting := m.Gate("echo"); busy != 0 || waiting != 0 {
+		m.t.Errorf("of the engine's slots %d are taken, and %d wait", busy, waiting)
+	}
+	for _, id := range []string{"routed", "inner"} {
+		model, err := m.Model(id)
+		for _, target := range model.Route {
+			if target.Requests != 0 {
+				m.t.Errorf("%s has %d requests at %s", id, target.Requests, target.ID)
+			}
+		}
+		if err != nil || len(model.Route) == 0 {
+			m.t.Errorf("%s: %v", id, err)
+		}
+	}
 }
 
 func (m *machine) create(id string) {
@@ -282,6 +303,66 @@ func (m *machine) reconfigure(random *rand.Rand) error {
 		return nil
 	}
 	return err
+}
+
+// ration changes the engine's limits by hand, and nothing else.
+func (m *machine) ration(random *rand.Rand) error {
+	m.folders.Lock()
+	defer m.folders.Unlock()
+	file := filepath.Join(m.home, "engines", "echo.json")
+	content := map[string]any{}
+	if text, err := os.ReadFile(file); err == nil {
+		_ = json.Unmarshal(text, &content)
+	}
+	delete(content, "limits")
+	limits := map[string]any{}
+	for name, most := range map[string]int{"concurrency": 3, "queue": 4, "max_loaded": 4} {
+		if random.IntN(2) == 0 {
+			limits[name] = 1 + random.IntN(most)
+		}
+	}
+	if random.IntN(8) == 0 {
+		limits["requests_per_minute"] = 5
+	}
+	if len(limits) > 0 {
+		content["limits"] = limits
+	} else {
+		content["description"] = "without limits"
+	}
+	text, err := json.Marshal(content)
+	m.write("engines/echo.json", string(text))
+	return err
+}
+
+// route sends a request to a routed model, some of whose targets are said to fail.
+func (m *machine) route(random *rand.Rand) error {
+	ctx, cancel := patience(random)
+	defer cancel()
+	route, err := m.Route("routed")
+	if err != nil || route == nil {
+		return m.allowed(ctx, err)
+	}
+	defer route.Leave()
+	for route.Next() {
+		lease, err := route.Acquire(ctx, core.Ask{Caller: fmt.Sprint(random.IntN(3))})
+		switch {
+		case err == nil && random.IntN(3) == 0:
+			route.Failed(errors.New("it is said to fail"), time.Duration(random.IntN(2))*time.Millisecond)
+			lease.Release()
+		case err == nil:
+			route.Answered(lease)
+			lease.Release()
+			return nil
+		case ctx.Err() != nil || m.Closed():
+			return m.allowed(ctx, err)
+		default:
+			if err := m.allowed(ctx, err); err != nil {
+				return err
+			}
+			route.Failed(err, 0)
+		}
+	}
+	return nil
 }
 
 // remove removes a model's folder, and makes it again.

@@ -40,8 +40,8 @@ func TestResolve(t *testing.T) {
 		t.Errorf("the first that leads anywhere: %q %v", got, ok)
 	}
 	refused(t, "env:ENGINEBAY_TEST_NONE", "ENGINEBAY_TEST_NONE is not set")
-	refused(t, "file:"+filepath.Dir(file), "its file cannot be read")
-	refused(t, "vault:x", "use env:NAME, file:PATH or keyring:SERVICE/NAME")
+	refused(t, "file:"+filepath.Dir(file), "its file is no regular file")
+	refused(t, "vault:x", "no reference such as env:NAME, file:PATH or keyring:SERVICE/NAME")
 	if secret.IsReference("sk-1234") {
 		t.Error("a key is taken for a reference")
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -54,7 +55,8 @@ func (r *Runtime) Engine(id string) (Engine, error) {
 	return Engine{}, sdk.Errorf(sdk.CodeNotFound, "There is no engine '%.100s'; GET /v1/engines lists those that there are", id)
 }
 
-// content reads engines/ID.json; nil where there is none.
+// content reads engines/ID.json; nil where there is none. The older form comes as the
+// newer one.
 func (r *Runtime) content(id string) (map[string]any, error) {
 	doc, err := store.ReadFile(r.deploymentFile(id), "engines/"+id+".json")
 	switch {
@@ -63,9 +65,25 @@ func (r *Runtime) content(id string) (map[string]any, error) {
 	case err != nil:
 		return nil, sdk.Errorf(sdk.CodeInvalid, "The file of the engine cannot be read: %v", err)
 	case schemas.IsFlatDeployment(doc):
-		return map[string]any{"settings": doc.Value}, nil
+		return unflat(doc.Value), nil
 	}
 	return doc.Value, nil
+}
+
+// unflat is the content of a file of the older form as one of the newer.
+func unflat(values map[string]any) map[string]any {
+	settings, refs := maps.Clone(values), map[string]any{}
+	for name, shown := range store.Redacted(values) {
+		if ref, _ := values[name].(string); shown == store.Hidden && isReference(ref) {
+			delete(settings, name)
+			refs[name] = ref
+		}
+	}
+	content := map[string]any{"settings": settings}
+	if len(refs) > 0 {
+		content["secrets"] = refs
+	}
+	return content
 }
 
 func (r *Runtime) deploymentFile(id string) string { return filepath.Join(r.deployments, id+".json") }

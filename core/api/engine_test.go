@@ -76,6 +76,13 @@ func TestEngineFile(t *testing.T) {
 		{"a secret more", "PUT", "/v1/engines/second", `{"secrets": {"api_key": "(hidden)", "b": "env:HOME"}}`, 403, `\"secrets\" says`, "unauthorized"},
 	})
 	b.write("engines/second.json", byHand)
+	b.write("engines/echo.json", `{"tokens": 4, "api_key": "env:ENGINEBAY_TEST_KEY"}`)
+	b.walk(t, []step{
+		{"an older file", "GET", "/v1/engines/echo", "", 200, `"file":{"secrets":{"api_key":"(hidden)"},"settings":{"tokens":4}}`, ""},
+		{"keeps its secret", "PUT", "/v1/engines/echo", `{"settings": {"tokens": 5}}`, 200, `"file":{"secrets":{"api_key":"(hidden)"},"settings":{"tokens":5}}`, ""},
+		{"which is still a person's", "PUT", "/v1/engines/echo", `{"secrets": {"api_key": "env:HOME"}}`, 403, `\"secrets\" says`, "unauthorized"},
+		{"and goes", "DELETE", "/v1/engines/echo", "", 200, "", ""},
+	})
 	_, shown := b.do("GET", "/v1/engines/second", "")
 	if status, body := b.do("PUT", "/v1/engines/second", shown); status != 200 {
 		t.Errorf("what was got cannot be sent back: %d %s", status, body)

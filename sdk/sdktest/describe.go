@@ -2,6 +2,9 @@ package sdktest
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
 	"regexp"
 	"slices"
 	"testing"
@@ -41,6 +44,33 @@ func (s Subject) describe(t *testing.T, kind sdk.Kind, capabilities ...string) {
 	}
 	if len(d.Settings) > 0 {
 		schema(t, d.Settings)
+	}
+	manifest(t, d)
+}
+
+// manifest: plugin.json, where there is one in the folder of the test, says of the plugin
+// what it says itself. The core goes by the file before it has started the program.
+func manifest(t *testing.T, d sdk.Description) {
+	t.Helper()
+	text, err := os.ReadFile("plugin.json")
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	var said struct {
+		Version      string
+		Capabilities []string
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &said)
+	}
+	if err != nil {
+		t.Fatalf("plugin.json: %v", err)
+	}
+	if said.Version != d.Version {
+		t.Errorf("plugin.json says version %q, and the plugin %q", said.Version, d.Version)
+	}
+	if slices.Sort(said.Capabilities); !slices.Equal(said.Capabilities, slices.Sorted(slices.Values(d.Capabilities))) {
+		t.Errorf("plugin.json says the capabilities %q, and the plugin %q", said.Capabilities, d.Capabilities)
 	}
 }
 

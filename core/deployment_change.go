@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/enginebay/enginebay/core/secret"
 	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/schemas"
 	"github.com/enginebay/enginebay/sdk"
@@ -74,7 +75,7 @@ func (r *Runtime) content(id string) (map[string]any, error) {
 func unflat(values map[string]any) map[string]any {
 	settings, refs := maps.Clone(values), map[string]any{}
 	for name, shown := range store.Redacted(values) {
-		if ref, _ := values[name].(string); shown == store.Hidden && isReference(ref) {
+		if ref, _ := values[name].(string); shown == store.Hidden && secret.IsReference(ref) {
 			delete(settings, name)
 			refs[name] = ref
 		}

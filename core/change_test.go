@@ -271,6 +271,9 @@ func TestChangeThatIsRefused(t *testing.T) {
 			if e.Process.Pid != before || len(e.Process.Pids) != 1 || e.Process.Crashes != 0 || lease.Stopped() {
 				t.Errorf("it runs as %+v", e.Process)
 			}
+			if e.Plugin != "none" && e.Plugin != "echo" || e.Version == "" && e.Plugin == "echo" {
+				t.Errorf("of plugin %q %q", e.Plugin, e.Version)
+			}
 			if e.Refused == nil || !strings.Contains(e.Refused.Error(), test.says) {
 				t.Errorf("of the engine is said %v", e.Refused)
 			}

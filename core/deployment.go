@@ -83,13 +83,15 @@ func (r *Runtime) Engines() []Engine {
 		if busy := at[d.ID]; busy != nil {
 			e = *busy
 		}
+		if e.Refused = r.refusal(d.ID); e.Refused != nil {
+			d.Plugin = r.inForce(d).Plugin // of a file that cannot be read none is known
+		}
 		e.Deployment, e.Process, e.Usage = d, r.host.Status(d.ID), r.usage(d.ID)
 		e.Process.Err = r.concealed(d.ID, e.Process.Err)
 		plugin, err := r.host.Plugin(d.Plugin)
 		if e.Version = plugin.Version; d.Err == nil {
 			e.Err = err
 		}
-		e.Refused = r.refusal(d.ID)
 		engines = append(engines, e)
 	}
 	return engines

@@ -66,6 +66,7 @@ type trial struct {
 	modelSettings map[string]any
 	lease         *Lease
 	edition       bool // the model was loaded for the trial alone
+	service       bool // the engine asks a service, which has no list, or an empty one
 }
 
 // errNothingToTry ends a step that does not apply; the trial goes on.
@@ -149,6 +150,8 @@ func (t *trial) settings(context.Context) (string, error) {
 	switch {
 	case d.Err == ErrSwitchedOff:
 		return "", sdk.Errorf(sdk.CodeInvalid, `The engine %s is switched off; take "enabled": false out of engines/%s.json`, d.ID, d.ID)
+	case errors.As(d.Err, new(*SecretsError)):
+		return "", sdk.Errorf(sdk.CodeInvalid, "%s; the server looks where it runs, and at the variables that it was started with: start it anew with those, or name another place in engines/%s.json", Reason(d.Err), d.ID)
 	case d.Err != nil:
 		return "", sdk.Errorf(sdk.CodeInvalid, "%s; mend engines/%s.json", Reason(d.Err), d.ID)
 	case t.refused != nil:
@@ -177,10 +180,14 @@ func (t *trial) models(ctx context.Context) (string, error) {
 	err := t.runtime.refreshOffers(ctx, t.deployment.ID)
 	switch {
 	case sdk.CodeOf(err) == sdk.CodeUnsupported:
+		t.service = len(t.deployment.Settings) > 0 // else it names none
 		return Reason(err), errNothingToTry
+	case ctx.Err() == context.DeadlineExceeded:
+		return "", sdk.Errorf(sdk.CodeUnavailable, "The service has not told its models within %v; check its address, and the network", offersTimeout)
 	case err != nil:
 		return "", err
 	}
+	t.service = true
 	return fmt.Sprintf("the service has %s", counted(len(t.runtime.offers.list(t.deployment.ID).models), "model")), nil
 }
 

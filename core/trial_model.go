@@ -53,6 +53,9 @@ func (t *trial) choose() (*store.Model, error) {
 	case lent.Model != nil:
 		return t.editionOf(lent.Model), nil
 	}
+	if t.service {
+		return nil, sdk.Errorf(sdk.CodeNotFound, "No model is known to try; name one as the service calls it, as in: enginebay engine test %s --model NAME", t.deployment.ID)
+	}
 	return nil, sdk.Errorf(sdk.CodeNotFound, `No model that is ready names this engine; write "engine": "%s" into a model's file, and try again`, t.deployment.ID)
 }
 
@@ -154,5 +157,8 @@ func (t *trial) given() (*store.Model, error) {
 
 // answers says whether a model is loaded by the deployment.
 func (t *trial) answers(m Model) bool {
+	if m.State == StateRunning && m.Deployment != t.deployment.ID { // its engine has got its file since
+		return false
+	}
 	return !m.Manifest.Routed() && t.runtime.engineOf(m.Model) == t.deployment.ID
 }

@@ -47,6 +47,7 @@ func TestTrials(t *testing.T) {
 		"dying":   `{"engine": "echo"}`,
 		"offers":  `{"engine": "echo", "settings": {"offers": [""]}}`,
 		"service": `{"engine": "echo", "settings": {"offers": ["b", "a"]}}`,
+		"empty":   `{"engine": "echo", "settings": {"offers": []}}`,
 		"alone":   `{"engine": "echo"}`,
 		"absent":  `{"engine": "zork"}`,
 		"misspelt": `{"engine": "echo",
@@ -75,10 +76,11 @@ func TestTrials(t *testing.T) {
 		{"a service", "service", "", true, []string{"models the service has 2 models | load service/a | answer "}},
 		{"its own name", "service", "b", true, []string{"| load service/b | answer "}},
 		{"what it has not", "service", "c", false, []string{"load! There is no model 'c'"}},
+		{"a service without a list", "empty", "", false, []string{"(models) | load! No model is known to try; name one as the service calls it, as in: enginebay engine test empty --model NAME"}},
 		{"no model", "alone", "", false, []string{"load! No model that is ready names this engine; write \"engine\": \"alone\""}},
 		{"no plugin", "absent", "", false, []string{`plugin! There is no plugin "zork"; installed are echo`, "| (settings) | (models) | (load) | (answer)"}},
 		{"misspelt", "misspelt", "", false, []string{"plugin echo 0.1.0 | settings! ", "did you mean tokens?", "; mend engines/misspelt.json"}},
-		{"no secret", "unset", "", false, []string{`settings! secret "api_key": the environment variable NOT_SET_ANYWHERE is not set; mend`}},
+		{"no secret", "unset", "", false, []string{`settings! secret "api_key": the environment variable NOT_SET_ANYWHERE is not set; the server looks where it runs`, "name another place in engines/unset.json"}},
 		{"off", "off", "", false, []string{"settings! The engine off is switched off"}},
 		{"no start", "crashes", "", false, []string{"plugin! ", "did not start"}},
 		{"a wrong file", "broken", "", false, []string{"settings! engines/broken.json:1:31: /enabled: expected"}},
@@ -109,6 +111,10 @@ func TestTrials(t *testing.T) {
 	h.until("the model is there", func() bool { return h.is("weights", core.StateReady) })
 	if trial, err := h.TestDeployment(t.Context(), "lends", ""); err != nil || !trial.OK || trial.Model != "weights@lends" {
 		t.Errorf("with a model of the same plugin: %v %s", err, said(trial))
+	}
+	h.use("weights") // by echo
+	if trial, err := h.TestDeployment(t.Context(), "lends", "weights"); err != nil || !trial.OK || trial.Model != "weights@lends" {
+		t.Errorf("with one that another has loaded: %v %s", err, said(trial))
 	}
 	for _, e := range h.Engines() {
 		if e.ID == "lends" && len(e.Models) > 0 {

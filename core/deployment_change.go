@@ -118,8 +118,8 @@ func (r *Runtime) ChangeDeployment(ctx context.Context, id string, content map[s
 	q.force.changing.Lock()
 	defer q.force.changing.Unlock()
 	if !errors.Is(d.Err, ErrSwitchedOff) {
-		if err := r.host.Try(ctx, d.Deployment); err != nil {
-			return d.concealed(err)
+		if err := r.starts(ctx, d); err != nil {
+			return err
 		}
 	}
 	if err := r.writeDeployment(id, content); err != nil {

@@ -198,6 +198,11 @@ func (r *Runtime) try(ctx context.Context, q *quota, d Deployment) error {
 		return refused
 	}
 	r.log.Debug("engine's file is tried", "engine", q.id)
+	return r.starts(ctx, d)
+}
+
+// starts says whether a plugin starts with settings, beside what runs.
+func (r *Runtime) starts(ctx context.Context, d Deployment) error {
 	return d.concealed(r.host.Try(ctx, d.Deployment))
 }
 
@@ -259,8 +264,8 @@ func (r *Runtime) RestartDeployment(ctx context.Context, id string) error {
 	if d.Err != nil {
 		return d.Err
 	}
-	if err := r.host.Try(ctx, d.Deployment); err != nil {
-		return d.concealed(err)
+	if err := r.starts(ctx, d); err != nil {
+		return err
 	}
 	q.force.seen = seen
 	q.force.forgive()

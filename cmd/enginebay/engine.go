@@ -30,6 +30,7 @@ type engine struct {
 	ID, Plugin, Version, Description, State, Error string
 	Models                                         []string
 	Pid, Restarts                                  int
+	Pids                                           []int
 	Since                                          int64
 	Requests, Waiting                              int
 	Memory                                         float64

@@ -150,12 +150,17 @@ func (a *assignment) path(key string, unset bool) ([]string, error) {
 	case part == "settings" && dotted:
 		return a.settingPath(rest, unset)
 	case part == "prices" && dotted:
-		if at := strings.LastIndexByte(rest, '.'); at > 0 {
+		if at := strings.LastIndexByte(rest, '.'); at > 0 && (unset || slices.Contains([]string{"input", "output"}, rest[at+1:])) {
 			return []string{part, rest[:at], rest[at+1:]}, nil
 		}
 		return nil, fmt.Errorf("%s: write prices.PATTERN.input or prices.PATTERN.output, as in prices.*.input=0.15", key)
 	case slices.Contains(fileParts, part) && dotted && rest != "":
 		return a.partPath(part, rest, unset)
+	case unset, a.schema == nil, a.schema.Knows("", part):
+	case dotted && schemas.Nearest(part, fileParts) != "":
+		return nil, fmt.Errorf("there is no %q; did you mean %s.%s?", key, schemas.Nearest(part, fileParts), rest)
+	case store.Redacted(map[string]any{key: "x"})[key] == store.Hidden:
+		return nil, fmt.Errorf("%s is a secret: say where it is kept, as in secrets.%s=env:MY_KEY, file:PATH or keyring:SERVICE/NAME", key, key)
 	}
 	return a.settingPath(key, unset)
 }

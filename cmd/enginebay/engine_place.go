@@ -19,6 +19,7 @@ import (
 	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/pluginhost"
 	"github.com/enginebay/enginebay/core/store"
+	"github.com/enginebay/enginebay/core/system"
 	"github.com/enginebay/enginebay/schemas"
 	"github.com/enginebay/enginebay/sdk"
 )
@@ -111,8 +112,13 @@ func (o *ownEngines) check(id string, text []byte) (warnings []string, err error
 	switch {
 	case err != nil, errors.Is(d.Err, core.ErrSwitchedOff):
 		return warnings, err
-	case d.Err != nil: // the server may have what this shell has not
-		return append(warnings, fmt.Sprintf("%v here; the server needs it", d.Err)), nil
+	case errors.As(d.Err, new(*core.SecretsError)): // the server may have what this shell has not
+		return append(warnings, fmt.Sprintf("%v (so it is here; the server needs it)", d.Err)), nil
+	case d.Err != nil:
+		return warnings, d.Err
+	}
+	if len(d.Devices) > 0 {
+		warnings = append(warnings, d.MissingDevices(system.Read(o.config.home).GPUs)...)
 	}
 	return warnings, o.host.Try(o.ctx, d.Deployment)
 }

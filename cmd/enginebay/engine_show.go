@@ -89,6 +89,9 @@ func printEngine(w io.Writer, e engine, running []model) {
 	if e.Effective.Error != e.Error {
 		add("settings", e.Effective.Error)
 	}
+	if e.Pid == 0 && len(e.Pids) > 0 {
+		add("ending", strings.Trim(fmt.Sprint(e.Pids), "[]")+", when their answers are over")
+	}
 	for _, name := range []string{"devices", "isolation", "models"} {
 		if value, there := e.File[name]; there {
 			add(name, strings.Trim(plainJSON(value), `"`))
@@ -98,6 +101,7 @@ func printEngine(w io.Writer, e engine, running []model) {
 	e.printModels(w, running)
 	e.printLimits(w)
 	e.printUsage(w)
+	e.printPrices(w)
 	engineValues(w, "SETTING", e.Effective.Settings)
 	engineValues(w, "PARAMETER", e.Effective.Parameters)
 	e.printSecrets(w)
@@ -149,6 +153,28 @@ func (e engine) printUsage(w io.Writer) {
 	fmt.Fprintln(w)
 	table(w, []string{"REQUESTS", "FAILED", "TOKENS IN", "TOKENS OUT", "COST"},
 		[][]string{{fmt.Sprint(u.Requests), fmt.Sprint(u.Failures), fmt.Sprint(u.Input), fmt.Sprint(u.Output), cost}})
+}
+
+// printPrices prints what a million tokens cost, by patterns of models.
+func (e engine) printPrices(w io.Writer) {
+	prices, _ := e.File["prices"].(map[string]any)
+	var rows [][]string
+	for _, pattern := range slices.Sorted(maps.Keys(prices)) {
+		price, _ := prices[pattern].(map[string]any)
+		rows = append(rows, []string{pattern, money(price["input"]), money(price["output"])})
+	}
+	if len(rows) > 0 {
+		fmt.Fprintln(w)
+		table(w, []string{"PRICE OF A MILLION TOKENS", "IN", "OUT"}, rows)
+	}
+}
+
+// money is a price; one that the file does not name is none.
+func money(price any) string {
+	if price == nil {
+		return "0"
+	}
+	return plainJSON(price)
 }
 
 // engineValues prints values, and whether the engine's file has them.

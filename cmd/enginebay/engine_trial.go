@@ -85,9 +85,9 @@ func newEngineRestart(c *config) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "restart ENGINE",
 		Short: "Start an engine's process anew",
-		Long: `Start the engine's plugin anew, beside the process that runs: new requests go to the
-new one, and the old one ends when its answers are over. One that does not start
-changes nothing. A secret that changed where it is kept counts from then on.`,
+		Long: `Start the engine's plugin anew: it is tried once, new requests go to a new process,
+and the old one ends when its answers are over. One that does not start changes
+nothing. A secret that changed where it is kept counts from then on.`,
 		Example:           `  enginebay engine restart llamacpp`,
 		Args:              oneEngine,
 		ValidArgsFunction: completeEngine(c),
@@ -101,7 +101,7 @@ changes nothing. A secret that changed where it is kept counts from then on.`,
 		if *asJSON {
 			return printRaw(cmd.OutOrStdout(), data)
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s is started anew; what runs ends its answers first\n", args[0])
+		fmt.Fprintf(cmd.OutOrStdout(), "%s starts anew with its next request; what runs ends its answers first\n", args[0])
 		return nil
 	}
 	return cmd
@@ -135,7 +135,7 @@ engine's file says which of them are listed.`,
 		for _, m := range list.Data {
 			fmt.Fprintln(cmd.OutOrStdout(), m.ID)
 		}
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s has %d models\n", args[0], len(list.Data))
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s has %s\n", args[0], counted(len(list.Data), "model", "models"))
 		return nil
 	}
 	return cmd

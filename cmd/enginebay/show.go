@@ -54,6 +54,12 @@ func printModel(w io.Writer, m model) {
 	add("engine", m.Engine)
 	add("format", m.Format)
 	add("version", m.Version)
+	if m.Offer != nil && m.Offer.Fetched > 0 {
+		add("listed", ago(m.Offer.Fetched)+" ago by the service")
+	}
+	if m.Offer != nil && m.Offer.Stale {
+		add("stale", m.Offer.Error)
+	}
 	add("owned by", m.OwnedBy)
 	add("description", m.Description)
 	for _, source := range m.Sources {

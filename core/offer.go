@@ -32,6 +32,7 @@ type offers struct {
 	seen atomic.Pointer[offered]
 	look chan struct{} // the deployments have changed
 
+	guests map[string]*store.Model  // by id, see guest
 	asking map[string]chan struct{} // by deployment; holds one while its service is asked
 
 	refreshing sync.WaitGroup
@@ -61,7 +62,7 @@ type offered struct {
 }
 
 func newOffers() *offers {
-	o := &offers{of: map[string]*offer{}, asking: map[string]chan struct{}{}, look: make(chan struct{}, 1)}
+	o := &offers{of: map[string]*offer{}, asking: map[string]chan struct{}{}, guests: map[string]*store.Model{}, look: make(chan struct{}, 1)}
 	o.seen.Store(&offered{})
 	return o
 }
@@ -81,6 +82,25 @@ func (o *offers) ask(ctx context.Context, deployment string) (done func(), err e
 	case <-ctx.Done():
 		return nil, callerLeft(ctx)
 	}
+}
+
+// maxGuests bounds the names that are taken on trust.
+const maxGuests = 1000
+
+// guest is a model that stands in no list, as long as no list says what there is; nil
+// where there are too many.
+func (o *offers) guest(deployment, name string) *store.Model {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	id := deployment + "/" + name
+	if m, ok := o.guests[id]; ok {
+		return m
+	}
+	if len(o.guests) >= maxGuests {
+		return nil
+	}
+	o.guests[id] = offeredModel(deployment, sdk.Manifest{ID: name, Settings: map[string]any{"model": name}})
+	return o.guests[id]
 }
 
 // put makes a list the one of a deployment; nil removes it.
@@ -140,7 +160,9 @@ func (r *Runtime) find(id string) (*store.Model, error) {
 	deployment, name, _ := strings.Cut(id, "/")
 	list := seen.lists[deployment]
 	if isOfferName(name) && (list != nil && list.err != nil || list == nil && r.mayOffer(deployment)) {
-		return offeredModel(deployment, sdk.Manifest{ID: name, Settings: map[string]any{"model": name}}), nil
+		if m := r.offers.guest(deployment, name); m != nil {
+			return m, nil
+		}
 	}
 	return nil, err
 }

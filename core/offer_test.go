@@ -124,6 +124,27 @@ func TestOffersBeforeTheirList(t *testing.T) {
 	}
 }
 
+// TestNamesTakenOnTrust are bounded: whoever may ask could name any number.
+func TestNamesTakenOnTrust(t *testing.T) {
+	h := open(t, core.Limits{}, nil)
+	h.write("engines/far.json", `{"engine": "echo", "settings": {"offers": [""]}}`)
+	if err := h.RefreshOffers(t.Context(), "far"); sdk.CodeOf(err) != sdk.CodeUnavailable {
+		t.Fatal(err)
+	}
+	for i := range 1000 {
+		if _, err := h.Model(fmt.Sprint("far/", i)); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	if _, err := h.Model("far/more"); sdk.CodeOf(err) != sdk.CodeNotFound {
+		t.Errorf("one more: %v", err)
+	}
+	h.use("far/7")
+	if m, _ := h.Model("far/7"); m.Changed {
+		t.Error("a model that nobody touched is said to have changed")
+	}
+}
+
 // TestOffersAreFoundAtTheStart, and those of a deployment that is switched off are not.
 func TestOffersAreFoundAtTheStart(t *testing.T) {
 	h := open(t, core.Limits{}, nil)

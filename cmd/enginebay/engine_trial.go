@@ -112,7 +112,7 @@ func newEngineRefresh(c *config) *cobra.Command {
 		Use:   "refresh ENGINE",
 		Short: "Ask a service for its models again",
 		Long: `Ask a remote service for its models now, and list them. The server does so by itself
-when it starts, when the engine's file changes, and every hour. "models" in the
+when a list is an hour old, and when the engine's file changes. "models" in the
 engine's file says which of them are listed.`,
 		Example: `  enginebay engine refresh groq
   enginebay engine set groq 'models=llama-*,!*-guard-*'`,

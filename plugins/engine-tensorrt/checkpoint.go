@@ -73,7 +73,7 @@ func open(m sdk.Model) (checkpoint, error) {
 		}
 	}
 	if c.dir == "" {
-		return c, sdk.Errorf(sdk.CodeUnsupported, "it has no folder with weights; name a server that has the model as base_url in engines/tensorrt.json")
+		return c, sdk.Errorf(sdk.CodeUnsupported, "it has no folder with weights; name a server that has the model as base_url in the engine's file")
 	}
 	var conf modelConfig
 	switch err := readJSON(filepath.Join(c.dir, "config.json"), &conf); {

@@ -76,13 +76,13 @@ func noDriver() error {
 	if _, err := os.Stat(nvidiaDevice); err == nil {
 		return fmt.Errorf("the program nvidia-smi is missing, though there is an NVIDIA driver; install the driver's utilities")
 	}
-	return fmt.Errorf("there is no NVIDIA GPU on this machine, or its driver is not installed (no nvidia-smi); name a server elsewhere as base_url in engines/tensorrt.json")
+	return fmt.Errorf("there is no NVIDIA GPU on this machine, or its driver is not installed (no nvidia-smi); name a server elsewhere as base_url in the engine's file")
 }
 
 // unfit says, one sentence each, why this machine cannot run a model.
 func unfit(ctx context.Context, s settings, c checkpoint) []string {
 	if runtime.GOOS != "linux" {
-		return []string{"TensorRT-LLM runs on Linux alone; name a server elsewhere as base_url in engines/tensorrt.json"}
+		return []string{"TensorRT-LLM runs on Linux alone; name a server elsewhere as base_url in the engine's file"}
 	}
 	var reasons []string
 	if _, err := find(s.TRTLLMServe); err != nil {

@@ -51,7 +51,7 @@ func (r *remote) kind(ctx context.Context) (string, error) {
 			return try.kind, nil
 		}
 	}
-	return "", sdk.Errorf(sdk.CodeUnavailable, "what answers at %s is neither a Triton nor a trtllm-serve; check base_url in engines/tensorrt.json", r.host())
+	return "", sdk.Errorf(sdk.CodeUnavailable, "what answers at %s is neither a Triton nor a trtllm-serve; check base_url in the engine's file", r.host())
 }
 
 func (r *remote) status(ctx context.Context, path string) (int, error) {
@@ -94,7 +94,7 @@ func (r *remote) away(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	return &sdk.Error{Code: sdk.CodeUnavailable, Message: fmt.Sprintf("the server at %s does not answer; check that it runs, and base_url in engines/tensorrt.json", r.host()), Cause: err}
+	return &sdk.Error{Code: sdk.CodeUnavailable, Message: fmt.Sprintf("the server at %s does not answer; check that it runs, and base_url in the engine's file", r.host()), Cause: err}
 }
 
 // get reads a JSON document.
@@ -131,7 +131,7 @@ func (r *remote) refused(status int, body []byte) error {
 	code := sdk.CodeUnavailable
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return sdk.Errorf(sdk.CodeUnauthorized, "the server at %s wants another key; name it as secrets.api_key in engines/tensorrt.json", r.host())
+		return sdk.Errorf(sdk.CodeUnauthorized, "the server at %s wants another key; name it as secrets.api_key in the engine's file", r.host())
 	case status == http.StatusNotFound:
 		code = sdk.CodeNotFound
 	case status < http.StatusInternalServerError:

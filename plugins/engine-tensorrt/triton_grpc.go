@@ -185,16 +185,16 @@ func (t *overGRPC) sentence(err error) error {
 	case codes.Canceled:
 		return context.Canceled
 	case codes.Unauthenticated, codes.PermissionDenied:
-		return sdk.Errorf(sdk.CodeUnauthorized, "Triton at %s wants another key; name it as secrets.api_key in engines/tensorrt.json", t.target)
+		return sdk.Errorf(sdk.CodeUnauthorized, "Triton at %s wants another key; name it as secrets.api_key in the engine's file", t.target)
 	case codes.NotFound:
 		return sdk.Errorf(sdk.CodeNotFound, "Triton at %s says: %s", t.target, words)
 	case codes.InvalidArgument, codes.AlreadyExists:
 		return tritonRefusal(http.StatusBadRequest, words)
 	case codes.Unimplemented:
-		return sdk.Errorf(sdk.CodeUnsupported, "what answers at %s does not speak Triton's protocol; check grpc_url in engines/tensorrt.json", t.target)
+		return sdk.Errorf(sdk.CodeUnsupported, "what answers at %s does not speak Triton's protocol; check grpc_url in the engine's file", t.target)
 	case codes.Unavailable, codes.DeadlineExceeded:
 		if strings.Contains(words, "connection") || s.Code() == codes.DeadlineExceeded {
-			return &sdk.Error{Code: sdk.CodeUnavailable, Message: fmt.Sprintf("Triton at %s does not answer; check that it runs, and grpc_url in engines/tensorrt.json", t.target), Cause: err}
+			return &sdk.Error{Code: sdk.CodeUnavailable, Message: fmt.Sprintf("Triton at %s does not answer; check that it runs, and grpc_url in the engine's file", t.target), Cause: err}
 		}
 	}
 	return sdk.Errorf(sdk.CodeUnavailable, "Triton at %s says: %s", t.target, words)

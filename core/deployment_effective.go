@@ -27,6 +27,10 @@ type EngineEffective struct {
 // of its secrets are there. The plugin may be started for a moment, once, to learn
 // its defaults. [sdk.CodeNotFound]: there is no such engine.
 func (r *Runtime) EffectiveEngine(ctx context.Context, id string) (EngineEffective, error) {
+	if _, err := r.Engine(id); err != nil {
+		return EngineEffective{}, err
+	}
+	r.heed(ctx, id) // a person who looks at it wants what the file says now
 	e, err := r.Engine(id)
 	if err != nil {
 		return EngineEffective{}, err

@@ -142,7 +142,23 @@ func (o *ownEngines) write(id string, text []byte) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}
-	return store.WriteFile(file, text)
+	if err := store.WriteFile(file, text); err != nil {
+		return err
+	}
+	o.noticed(id)
+	return nil
+}
+
+// noticed has the server, where one runs, look at a file now and not in a moment: the
+// next command shall find it in force. What is wrong with it, "engine list" says.
+func (o *ownEngines) noticed(id string) {
+	if nobodyAt(o.config.Addr) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(o.ctx, engineTimeout)
+	defer cancel()
+	var answer struct{}
+	_ = o.config.client().get(ctx, "/v1/engines/"+url.PathEscape(id)+"?effective=true", &answer)
 }
 
 // farEngines are those of a server of another home, or another machine.

@@ -24,8 +24,20 @@ type engine struct {
 	known  map[string]known // by path
 }
 
-// Configure implements sdk.Configurer.
+// Configure implements sdk.Configurer. A program that is named and is none is refused
+// here: a change of a deployment that works shall not end that.
 func (e *engine) Configure(_ context.Context, c sdk.Configuration) error {
+	var s struct {
+		LlamaServer string `json:"llama_server"`
+	}
+	if err := c.Decode(&s); err != nil {
+		return err
+	}
+	if s.LlamaServer != "" {
+		if _, err := find(s.LlamaServer); err != nil {
+			return err
+		}
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.config = c

@@ -13,6 +13,8 @@ const (
 const (
 	HealthOK      = "ok"
 	HealthCooling = "cooling_down" // it failed, and is passed over for a while
+	// HealthUnusable is that of one that is not there, or is a model that cannot be used.
+	HealthUnusable = "unusable"
 )
 
 // A health is how a target of a routed model is, as its last requests went:

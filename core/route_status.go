@@ -24,41 +24,79 @@ type TargetStatus struct {
 	Transition string
 	Requests   int    // in flight, by way of the routed model
 	Memory     uint64 // bytes; of an edition alone, another model says it itself
-	Health     string // HealthOK or HealthCooling
+	Health     string // HealthOK, HealthCooling or HealthUnusable
 	Until      int64  // Unix seconds: when it has cooled down; 0 where it is well
 	Err        error  // of its last failure; nil once it has answered
 }
 
-// describeRoute fills in the status of a routed model: what its targets do.
+// describeRoute fills in the status of a routed model: what its targets do. One that
+// leads astray, or has no target that can be used, is in the state of a model that
+// cannot be used.
 func (r *Runtime) describeRoute(m *store.Model, st *Status) {
-	problems := r.misrouted(m)
-	st.Err = cmp.Or(st.Err, problems.Err())
-	astray := r.passable(m) != nil
+	wrong := r.misrouted(m)
+	st.Err = cmp.Or(st.Err, problemsOf(m, wrong).Err())
+	astray := slices.ContainsFunc(wrong, func(p misstep) bool { return p.astray != "" })
 	var engines []string
 	for i, id := range targetIDs(m) {
 		t := r.targetStatus(m, i, id)
-		if target, err := r.find(id); err == nil && !astray {
-			is := r.model(target).Status
-			t.State, t.Transition = is.State, is.Transition
-			if t.Engine != "" {
-				t.Memory = is.Memory
-			}
-			if is.State == StateRunning {
-				st.join(is)
-				engines = append(engines, strings.Split(is.Deployment, ", ")...)
-			}
-			if st.Transition == "" {
-				st.Transition = is.Transition
-			}
+		is := r.describeTarget(&t, wrong, i)
+		if is.State == StateRunning && !astray {
+			st.join(is)
+			engines = append(engines, strings.Split(is.Deployment, ", ")...)
+		}
+		if st.Transition == "" {
+			st.Transition = is.Transition
 		}
 		st.Requests += t.Requests
 		st.Route = append(st.Route, t)
+	}
+	if astray || !slices.ContainsFunc(st.Route, func(t TargetStatus) bool { return t.Health != HealthUnusable }) {
+		st.State = StateToDownload
+		st.Err = cmp.Or(st.Err, noneUsable(st.Route))
 	}
 	if st.State == StateRunning {
 		st.Transition, st.Settings = "", map[string]any{}
 	}
 	slices.Sort(engines)
 	st.Deployment = strings.Join(slices.Compact(engines), ", ")
+}
+
+// describeTarget fills in what one target is, and returns its status as a model.
+func (r *Runtime) describeTarget(t *TargetStatus, wrong []misstep, i int) (is Status) {
+	at := slices.IndexFunc(wrong, func(p misstep) bool { return p.target == i })
+	target, err := r.find(t.ID)
+	switch {
+	case err != nil || at >= 0 && wrong[at].astray == "":
+		t.unusable("", nil)
+		return Status{}
+	case at >= 0: // it would be described without end
+		t.unusable(StateToDownload, nil)
+		return Status{}
+	}
+	is = r.model(target).Status
+	t.State, t.Transition = is.State, is.Transition
+	if t.Engine != "" {
+		t.Memory = is.Memory
+	}
+	if is.State == StateToDownload && is.Err != nil {
+		t.unusable(is.State, is.Err)
+	}
+	return is
+}
+
+// unusable says that no request can be answered by a target.
+func (t *TargetStatus) unusable(state string, err error) {
+	t.State, t.Health, t.Until, t.Err = state, HealthUnusable, 0, cmp.Or(err, t.Err)
+}
+
+// noneUsable is the error of a routed model without a target that can be used.
+func noneUsable(targets []TargetStatus) error {
+	for _, t := range targets {
+		if t.Err != nil {
+			return fmt.Errorf("none of its targets can be used; %s: %s", t.ID, Reason(t.Err))
+		}
+	}
+	return nil
 }
 
 // join adds what a running target does to the status of its routed model.
@@ -127,18 +165,23 @@ func (r *Runtime) passable(m *store.Model) error {
 }
 
 // misrouted are the targets of a routed model that are not there, or lead astray.
-func (r *Runtime) misrouted(m *store.Model) (problems schemas.Problems) {
-	for _, p := range r.walk(m) {
+func (r *Runtime) misrouted(m *store.Model) []misstep {
+	wrong := r.walk(m)
+	for i, t := range m.Manifest.Targets {
+		if t.Engine != "" && !r.hasEngine(t.Engine) {
+			wrong = append(wrong, misstep{target: i, expected: "the id of an engine; GET /v1/engines lists those that there are",
+				missing: fmt.Sprintf("%.60q", t.Engine), near: schemas.Nearest(t.Engine, r.engineIDs())})
+		}
+	}
+	return wrong
+}
+
+// problemsOf are missteps at their places in the model's file.
+func problemsOf(m *store.Model, wrong []misstep) (problems schemas.Problems) {
+	for _, p := range wrong {
 		problem := m.TargetProblem(p.target, p.expected, cmp.Or(p.astray, p.missing))
 		problem.Suggestion = p.near
 		problems = append(problems, problem)
-	}
-	for i, t := range m.Manifest.Targets {
-		if t.Engine != "" && !r.hasEngine(t.Engine) {
-			problem := m.TargetProblem(i, "the id of an engine; GET /v1/engines lists those that there are", fmt.Sprintf("%.60q", t.Engine))
-			problem.Suggestion = schemas.Nearest(t.Engine, r.engineIDs())
-			problems = append(problems, problem)
-		}
 	}
 	slices.SortFunc(problems, func(a, b schemas.Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
@@ -146,7 +189,7 @@ func (r *Runtime) misrouted(m *store.Model) (problems schemas.Problems) {
 	return problems
 }
 
-// misstep is what is wrong with a target that is a model.
+// misstep is what is wrong with a target.
 type misstep struct {
 	target                          int
 	expected, missing, astray, near string

@@ -88,6 +88,9 @@ func TestMisrouted(t *testing.T) {
 					t.Errorf("%q does not say %q", m.Status.Err, says)
 				}
 			}
+			if want := map[bool]string{true: core.StateReady, false: core.StateToDownload}[test.usable]; m.State != want {
+				t.Errorf("it is %s, want %s", m.State, want)
+			}
 			switch err := h.once(test.id, core.Ask{}); {
 			case test.usable && err != nil:
 				t.Errorf("it is not used: %v", err)
@@ -101,6 +104,39 @@ func TestMisrouted(t *testing.T) {
 				t.Errorf("its stop: %v", err)
 			}
 		})
+	}
+}
+
+// TestUnusableTargets: what a target is that cannot answer, and the model that has
+// no other one.
+func TestUnusableTargets(t *testing.T) {
+	h := routed(t, map[string]string{
+		"m":      `{"engine": "echo", "format": "api"}`,
+		"broken": `{"engine": 1}`,
+		"some":   `{"targets": [{"engine": "nobody"}, {"model": "nowhere"}, {"model": "m"}]}`,
+		"none":   `{"targets": [{"engine": "nobody"}]}`,
+		"worse":  `{"targets": [{"model": "broken"}]}`,
+		"a":      `{"targets": [{"model": "b"}, {"model": "m"}]}`,
+		"b":      `{"targets": [{"model": "a"}]}`,
+	})
+	for id, test := range map[string]struct{ state, targets string }{
+		"some":  {core.StateReady, "some@nobody  unusable, nowhere  unusable, m ready ok"},
+		"none":  {core.StateToDownload, "none@nobody  unusable"},
+		"worse": {core.StateToDownload, "broken to_download unusable"},
+		"a":     {core.StateToDownload, "b to_download unusable, m ready ok"},
+		"b":     {core.StateToDownload, "a to_download unusable"},
+	} {
+		m, err := h.Model(id)
+		if err != nil || m.State != test.state || m.Status.Err == nil {
+			t.Errorf("%s is %s, %v, %v", id, m.State, m.Status.Err, err)
+		}
+		var targets []string
+		for _, target := range m.Route {
+			targets = append(targets, fmt.Sprintf("%s %s %s", target.ID, target.State, target.Health))
+		}
+		if got := strings.Join(targets, ", "); got != test.targets {
+			t.Errorf("%s has %s, want %s", id, got, test.targets)
+		}
 	}
 }
 

@@ -69,6 +69,8 @@ func (e *examination) served(o owner) {
 		switch {
 		case m.Error != "" && m.State == "to_download":
 			e.fail("model "+m.ID, e.mending(m), "%s", m.Error)
+		case m.Error != "" && m.routed():
+			e.warn("model "+m.ID, "enginebay edit "+m.ID, "%s", m.Error)
 		case !e.engines[m.Engine]:
 			e.noEngine(m.ID, m.Engine)
 		case m.Error != "":

@@ -146,7 +146,7 @@ func (m model) sizeText() string {
 
 // lastTime tells an error of the last use from one that stands against any use.
 func lastTime(m model) string {
-	if m.State == "to_download" {
+	if m.State == "to_download" || m.routed() {
 		return ""
 	}
 	return "the last time: "

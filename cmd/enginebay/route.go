@@ -44,7 +44,10 @@ func printTargets(w io.Writer, m model) {
 	fmt.Fprintln(w)
 	table(w, []string{"TARGET", "STATE", "REQUESTS", "WEIGHT", "HEALTH"}, rows)
 	for _, t := range m.Route.Targets {
-		if t.Error != "" {
+		switch {
+		case t.Error != "" && t.Health == "unusable":
+			fmt.Fprintf(w, "\n%s cannot be used: %s\n", t.ID, t.Error)
+		case t.Error != "":
 			fmt.Fprintf(w, "\n%s failed the last time: %s\n", t.ID, t.Error)
 		}
 	}
@@ -54,6 +57,8 @@ func (t target) stateText() string {
 	switch {
 	case t.Transition != "":
 		return t.Transition
+	case t.State == "to_download" && t.Health == "unusable":
+		return "error"
 	case t.State == "":
 		return "not there"
 	}

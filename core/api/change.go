@@ -157,7 +157,7 @@ func (s *Server) named(values map[string]any) (id string, ok bool) {
 // nothing is left.
 func (s *Server) create(c *fiber.Ctx, manifest sdk.Manifest, download bool) (core.Model, error) {
 	m, err := s.runtime.Create(manifest.ID, manifest)
-	if err != nil || !download || m.State == core.StateReady {
+	if err != nil || !download || m.Ready {
 		return m, err
 	}
 	begun, err := s.fetch(c, m.ID)

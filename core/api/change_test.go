@@ -60,6 +60,7 @@ func TestCreateModel(t *testing.T) {
 	b.walk(t, []step{
 		{"remote", "POST", "/v1/models", `{"id": "far", "engine": "echo", "format": "api"}`, 201, `{"id":"far","object":"model","state":"ready"}`, ""},
 		{"at once", "POST", "/v1/chat/completions", chat("far", "hi"), 200, "echo", ""},
+		{"a route whose targets are yet to come", "POST", "/v1/models", `{"id": "early", "targets": [{"model": "late"}]}`, 201, `"id":"early"`, ""},
 		{"an id with a slash", "POST", "/v1/models", `{"id": "a/b", "engine": "echo", "format": "api"}`, 201, `"id":"a/b"`, ""},
 		{"a link", "POST", "/v1/models", fmt.Sprintf(`{"source": %q, "engine": "echo"}`, path), 201, `{"id":"Tiny-Guide.Q8_0","object":"model","state":"ready"}`, ""},
 		{"a link, again", "POST", "/v1/models", fmt.Sprintf(`{"source": %q}`, path), 409, "The model 'Tiny-Guide.Q8_0' has these weights already", "conflict"},

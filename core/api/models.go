@@ -45,7 +45,7 @@ type targetDetails struct {
 	Transition string  `json:"transition,omitempty"`
 	Requests   int     `json:"requests"`         // in flight, by way of the routed model
 	Memory     uint64  `json:"memory,omitempty"` // bytes; of what is loaded of the routed model's own file
-	Health     string  `json:"health"`           // ok, cooling_down
+	Health     string  `json:"health"`           // ok, cooling_down, unusable
 	Until      *int64  `json:"until"`            // Unix seconds: when it has cooled down; null where it is well
 	Error      string  `json:"error,omitempty"`  // its last failure, until it answers again
 }

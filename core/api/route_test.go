@@ -550,7 +550,7 @@ func TestListOfRoutes(t *testing.T) {
 		t.Errorf("the list is %s", body)
 	}
 	b.chat("routed", "x")
-	if body := list(); strings.Count(body, `"health":"cooling_down"`) != 2 {
+	if body := list(); strings.Count(body, `"health":"cooling_down"`) != 1 || strings.Count(body, `"health":"unusable"`) != 1 {
 		t.Errorf("the list is %s", body)
 	}
 	b.write("models/nobody/model.json", `{"engine": "echo", "format": "api"}`)

@@ -145,6 +145,22 @@ func TestNamesTakenOnTrust(t *testing.T) {
 	}
 }
 
+// TestOffersListedAgain: a model of a service has not changed because the list was had
+// again.
+func TestOffersListedAgain(t *testing.T) {
+	h := open(t, core.Limits{}, nil)
+	h.write("engines/far.json", `{"engine": "echo", "settings": {"offers": ["a", "b"]}}`)
+	for range 2 {
+		if err := h.RefreshOffers(t.Context(), "far"); err != nil {
+			t.Fatal(err)
+		}
+		h.use("far/a")
+		if m, _ := h.Model("far/a"); m.State != core.StateRunning || m.Changed {
+			t.Errorf("it is %s, changed %v", m.State, m.Changed)
+		}
+	}
+}
+
 // TestOffersAreFoundAtTheStart, and those of a deployment that is switched off are not.
 func TestOffersAreFoundAtTheStart(t *testing.T) {
 	h := open(t, core.Limits{}, nil)

@@ -1,7 +1,9 @@
 package core
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"hash/maphash"
 	"math"
 	"reflect"
@@ -220,9 +222,26 @@ func (r *resident) describe(m *store.Model, st *Status) {
 		if !r.loaded.expires.IsZero() {
 			st.Expires = r.loaded.expires.Unix()
 		}
-		st.Changed = r.loaded.from != m
+		st.Changed = changed(r.loaded.from, m)
 		st.Ignored = r.loaded.plan.ignored(r.loaded.from)
 	}
+}
+
+// changed says whether a model is not as it was loaded. One that a service offers is
+// made anew with each of its lists.
+func changed(loaded, now *store.Model) bool {
+	if loaded.Dir == "" && now.Dir == "" {
+		return loaded != now && !sameSettings(loaded.Manifest.Settings, now.Manifest.Settings)
+	}
+	return loaded != now
+}
+
+// sameSettings compares as JSON: a list that was kept on disk may have other types of
+// numbers than one that a plugin has just sent.
+func sameSettings(a, b map[string]any) bool {
+	one, _ := json.Marshal(a) // of what came from JSON: it cannot fail
+	other, _ := json.Marshal(b)
+	return bytes.Equal(one, other)
 }
 
 // stamp is made of what describe shows and no event tells of.

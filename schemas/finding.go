@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -47,11 +48,57 @@ func (f finding) explain(invalid *jsonschema.ValidationError) Problems {
 	case "additionalProperties":
 		return surplus(pointer, sub, object)
 	}
-	got := show(value)
-	if sub.secret() {
-		got = "something else (not shown)"
+	problem := Problem{Pointer: pointer, Expected: sub.expect(keyword(invalid)), Got: show(value)}
+	switch {
+	case sub.secret():
+		problem.Got = "something else (not shown)"
+	case keyword(invalid) == "oneOf" && object != nil && len(sub.choice()) > 0:
+		problem.Got, problem.Suggestion = sub.chosen(object)
 	}
-	return Problems{{Pointer: pointer, Expected: sub.expect(keyword(invalid)), Got: got}}
+	return Problems{problem}
+}
+
+// choice returns the keys of which an object is to have exactly one: those that the
+// alternatives of oneOf require, where they do nothing else.
+func (s subschema) choice() (names []string) {
+	alternatives, _ := s.here["oneOf"].([]any)
+	for _, alternative := range alternatives {
+		sub, _ := s.in(alternative)
+		required, _ := sub.here["required"].([]any)
+		if len(sub.here) != 1 || len(required) != 1 {
+			return nil
+		}
+		names = append(names, stringsOf(required)...)
+	}
+	return names
+}
+
+// chosen says what an object has in the place of one key of a choice: several of
+// them, or none, and what was probably meant.
+func (s subschema) chosen(object map[string]any) (got, suggestion string) {
+	given := slices.Sorted(maps.Keys(object))
+	both := slices.DeleteFunc(s.choice(), func(name string) bool { return !slices.Contains(given, name) })
+	switch {
+	case len(both) > 0:
+		return "one with both " + quoted(both), ""
+	case len(given) == 0:
+		return "an empty object", ""
+	}
+	for _, name := range given {
+		if near := nearest(name, s.choice()); near != "" && !s.knows(name) {
+			return "one with " + quoted([]string{name}), near
+		}
+	}
+	return "one with " + quoted(given), ""
+}
+
+// quoted is a list of keys, in words.
+func quoted(names []string) string {
+	texts := make([]string, len(names))
+	for i, name := range names {
+		texts[i] = quote(name)
+	}
+	return shorten(strings.Join(texts, " and "))
 }
 
 // subschema returns the schema object that the failing keyword stands in. It is

@@ -19,6 +19,9 @@ func TestSecretsAreTold(t *testing.T) {
 	h.write("engines/wrong.json", `{"engine": "echo", "secrets": {"api_key": "env:ENGINEBAY_TEST_KEY"}, "settings": {"tokens": "`+secret+`"}}`)
 	h.write("engines/dying.json", `{"engine": "echo", "secrets": {"api_key": "env:ENGINEBAY_TEST_KEY"}, "settings": {"crash_on": "load"}}`)
 	h.write("engines/list.json", `{"engine": "echo", "secrets": {"api_key": "env:ENGINEBAY_TEST_OTHER"}, "settings": {"offers": [""]}}`)
+	for _, id := range []string{"a", "b"} {
+		h.until(id+" is listed", func() bool { _, err := h.Model(id); return err == nil })
+	}
 	events := h.listen(0)
 	defer events.Close()
 	told := []error{h.once("a", core.Ask{}), h.once("b", core.Ask{}), h.RefreshOffers(t.Context(), "list"), h.ChangeDeployment(t.Context(), "wrong", map[string]any{})}

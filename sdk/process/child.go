@@ -9,8 +9,10 @@ import (
 )
 
 // drainTime is how long the output of a child is still read after it has ended.
-// Its last words are in the pipe already; what a stray grandchild would add is not waited for.
-const drainTime = 200 * time.Millisecond
+// Its last words are in the pipe already; what a stray grandchild would add is not waited
+// for. On a machine that is busy the reader itself may not run for a while: 200 ms were
+// too few once.
+const drainTime = time.Second
 
 // A Child is a started program, alone with its own children in a process group.
 type Child struct {

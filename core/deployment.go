@@ -117,7 +117,7 @@ func (r *Runtime) written(id string) (d Deployment, fault error) {
 	}
 	d = r.unread(id).read(sdk.KindEngine, r.deploymentFile(id), r.log)
 	if d.Err == nil {
-		return r.withAsked(d), nil
+		return r.withPlugin(d), nil
 	}
 	if _, err := os.Stat(d.File); !errors.Is(err, fs.ErrNotExist) {
 		if !errors.Is(d.Err, ErrSwitchedOff) {
@@ -129,7 +129,7 @@ func (r *Runtime) written(id string) (d Deployment, fault error) {
 	d = implicit(id)
 	switch plugin, err := r.host.Plugin(id); {
 	case err == nil && plugin.Is(sdk.KindEngine):
-		d = r.withAsked(d)
+		d = r.withPlugin(d)
 	case err == nil || sdk.CodeOf(err) == sdk.CodeNotFound:
 		d.Err = sdk.Errorf(sdk.CodeUnavailable, "there is no engine %q; %s", id, r.installedEngines())
 	default:
@@ -153,10 +153,11 @@ func isEnginePlugin(host *pluginhost.Host, name string) bool {
 	return err == nil && plugin.Is(sdk.KindEngine)
 }
 
-// withAsked is d with the secrets that its plugin asks for.
-func (r *Runtime) withAsked(d Deployment) Deployment {
+// withPlugin is d with the folder of its plugin, so that another version is a change as
+// others are, and with the secrets that the plugin asks for.
+func (r *Runtime) withPlugin(d Deployment) Deployment {
 	if plugin, err := r.host.Plugin(d.Plugin); err == nil {
-		d.Secrets = askedFor(plugin, d.Secrets)
+		d.Folder, d.Secrets = plugin.Folder(), askedFor(plugin, d.Secrets)
 	}
 	return d
 }

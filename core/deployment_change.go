@@ -183,7 +183,7 @@ func (r *Runtime) completed(ctx context.Context, id string, content, old map[str
 	if d.Err != nil && !errors.Is(d.Err, ErrSwitchedOff) {
 		return Deployment{}, sdk.Errorf(sdk.CodeInvalid, "The engine could not be used: %v", d.Err)
 	}
-	return r.withAsked(d), nil
+	return r.withPlugin(d), nil
 }
 
 // document is content as it is read from a file.

@@ -21,6 +21,7 @@ const (
 	EventEngineState      = "engine.state"
 	EventEngineChanged    = "engine.changed" // its settings; with an error they are refused, and all goes on as before
 	EventEngineModels     = "engine.models"  // the list of what its service offers was had anew
+	EventPluginChanged    = "plugin.changed" // another version counts; with an error it is refused, and all goes on as before
 	EventDownloadProgress = "download.progress"
 	EventLost             = "events.lost" // what happened before is not known any more: read the lists again
 )
@@ -32,6 +33,7 @@ type Event struct {
 	Type       string    `json:"type"`
 	Model      string    `json:"model,omitempty"`
 	Engine     string    `json:"engine,omitempty"`
+	Plugin     string    `json:"plugin,omitempty"`
 	State      string    `json:"state,omitempty"`
 	Transition string    `json:"transition,omitempty"`
 	Progress   *float64  `json:"progress,omitempty"` // 0 to 1; absent where unknown

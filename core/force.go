@@ -20,6 +20,8 @@ import (
 //	what cannot be read,     is in force: loads fail,   refused
 //	or is refused            and say why
 //	switched off, or gone    is in force                is in force: what runs is replaced by nothing
+//	the same, and another    is in force                tried first, with all that run the plugin
+//	version is installed
 //
 // It is looked at before each load, and by the watcher when it has changed. While
 // processes run a load leaves a change to the watcher: the file may be half written.
@@ -150,6 +152,9 @@ func (r *Runtime) consider(ctx context.Context, q *quota, changed bool) {
 		return
 	}
 	d, fault := r.written(q.id)
+	if now != nil && runs && !changed && d.Folder != now.Folder { // another version: it is tried with all that run it
+		return
+	}
 	proven := q.force.proven()
 	var refused error
 	switch alike := now != nil && d.runsLike(*now) && same(d.Err, now.Err); {

@@ -41,7 +41,7 @@ func (r *Runtime) importers() []importer {
 		}
 		in := importer{id: d.ID, plugin: plugin, Deployment: d}
 		in.Deployment.ID = "importer-" + d.ID
-		in.Secrets = askedFor(plugin, d.Secrets)
+		in.Secrets, in.Folder = askedFor(plugin, d.Secrets), plugin.Folder()
 		all = append(all, in)
 	}
 	return all

@@ -39,6 +39,7 @@ type Config struct {
 // be called concurrently.
 type Runtime struct {
 	log            hclog.Logger
+	home           string
 	store          *store.Store
 	host           *pluginhost.Host
 	deployments    string        // the folder of deployment files
@@ -46,6 +47,7 @@ type Runtime struct {
 	writing        sync.Mutex    // one change of a deployment file by ourselves at a time
 	revisions      atomic.Uint64 // of deployments' settings
 	watcher        *watcher
+	plugins        *pluginWatcher
 	limits         atomic.Pointer[Limits]
 	room           *room
 	events         *events
@@ -74,12 +76,12 @@ func Open(c Config) (*Runtime, error) {
 	if err := os.MkdirAll(c.Home, 0o700); err != nil {
 		return nil, fmt.Errorf("make home folder: %w", err)
 	}
-	r := &Runtime{log: c.Log.Named("runtime"), deployments: filepath.Join(c.Home, "engines"), importerFolder: filepath.Join(c.Home, "importers"), residents: map[string]*resident{}, importerUses: map[string]*importerUse{}, quotas: map[string]*quota{}, events: newEvents(), seed: maphash.MakeSeed()}
+	r := &Runtime{log: c.Log.Named("runtime"), home: c.Home, deployments: filepath.Join(c.Home, "engines"), importerFolder: filepath.Join(c.Home, "importers"), residents: map[string]*resident{}, importerUses: map[string]*importerUse{}, quotas: map[string]*quota{}, events: newEvents(), seed: maphash.MakeSeed()}
 	r.limits.Store(c.Limits.filled())
 	r.room = newRoom(&r.limits)
 	r.offers, r.cache, r.stopFollowing = newOffers(), filepath.Join(c.Home, "cache"), func() {}
 	host, err := pluginhost.New(pluginhost.Config{
-		Dirs:    c.PluginDirs,
+		Plugins: PluginSources(c.Home, c.PluginDirs),
 		RunDir:  filepath.Join(c.Home, "run"),
 		DataDir: filepath.Join(c.Home, "data"),
 		Env:     c.PluginEnv,
@@ -105,7 +107,7 @@ func Open(c Config) (*Runtime, error) {
 		host.Close()
 		return nil, err
 	}
-	r.watcher = watch(r)
+	r.watcher, r.plugins = watch(r), watchPlugins(r)
 	models.OnChange(r.noticed)
 	if err := models.Adopt(store.Quiet); err != nil {
 		r.Close()
@@ -131,6 +133,7 @@ func (r *Runtime) Close() {
 	r.bar()
 	r.host.Quiet() // who waits for the end of a trial would wait long
 	r.watcher.close()
+	r.plugins.close()
 	r.stopFollowing()
 	r.following.Wait()
 	r.offers.refreshing.Wait()

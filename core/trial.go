@@ -42,7 +42,7 @@ func (r *Runtime) TestDeployment(ctx context.Context, id, model string) (Trial, 
 	}
 	t := &trial{runtime: r, deployment: e.Deployment, wanted: model, Trial: Trial{OK: true}}
 	if e.Err == nil {
-		t.deployment = r.withAsked(e.Deployment)
+		t.deployment = r.withPlugin(e.Deployment)
 	}
 	defer t.release()
 	t.step(ctx, "plugin", t.plugin)

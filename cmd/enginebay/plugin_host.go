@@ -6,6 +6,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/pluginhost"
 )
 
@@ -16,7 +17,7 @@ func (c *config) pluginHost() (host *pluginhost.Host, done func(), err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	host, err = pluginhost.New(pluginhost.Config{Dirs: c.plugins(), RunDir: filepath.Join(temp, "run"), DataDir: filepath.Join(temp, "data"),
+	host, err = pluginhost.New(pluginhost.Config{Plugins: core.PluginSources(c.home, c.plugins()), RunDir: filepath.Join(temp, "run"), DataDir: filepath.Join(temp, "data"),
 		Env: c.PluginEnv, Log: hclog.NewNullLogger()})
 	if err != nil {
 		os.RemoveAll(temp)

@@ -28,6 +28,7 @@ const (
 type Deployment struct {
 	ID       string            // its own name: "llamacpp", "llamacpp-cpu", "azure-east"
 	Plugin   string            // short name of the plugin
+	Folder   Folder            // where that lies; without it the one that is found first
 	Settings map[string]any    // over the plugin's defaults
 	Secrets  map[string]string // resolved; handed to the plugin and to nobody else
 	Env      map[string]string // further variables of the plugin's environment
@@ -231,7 +232,7 @@ func (s *supervised) run(ctx context.Context, attempt *start, config Deployment,
 // launch also says whether an error is a crash: a plugin that is not there and
 // settings that are wrong are none.
 func (s *supervised) launch(ctx context.Context, config Deployment) (p *Process, crash bool, err error) {
-	plugin, err := s.host.Plugin(config.Plugin)
+	plugin, err := s.host.pluginOf(config)
 	if err != nil {
 		return nil, false, err
 	}

@@ -21,7 +21,7 @@ var passed = []string{
 
 // Environment is that of a deployment's processes, as NAME=VALUE.
 func (h *Host) Environment(d Deployment) []string {
-	plugin, _ := h.Plugin(d.Plugin) // what is not there needs nothing further
+	plugin, _ := h.pluginOf(d) // what is not there needs nothing further
 	return h.environment(plugin, d)
 }
 

@@ -35,7 +35,7 @@ func home(t testing.TB) string {
 func newHost(t testing.TB, more ...func(*pluginhost.Config)) (*pluginhost.Host, *journal) {
 	t.Helper()
 	log, dir := &journal{}, home(t)
-	c := pluginhost.Config{Dirs: []string{plugins}, RunDir: filepath.Join(dir, "run"), DataDir: filepath.Join(dir, "data"),
+	c := pluginhost.Config{Plugins: pluginhost.Dirs(plugins), RunDir: filepath.Join(dir, "run"), DataDir: filepath.Join(dir, "data"),
 		Log: hclog.New(&hclog.LoggerOptions{Output: log, JSONFormat: true, Level: hclog.Debug})}
 	for _, change := range more {
 		change(&c)

@@ -15,7 +15,7 @@ import (
 
 // Config says where a Host finds plugins and where they may write.
 type Config struct {
-	Dirs    []string     // folders of plugin folders, searched in this order
+	Plugins []Source     // where plugins are found, searched in this order
 	RunDir  string       // for sockets; owned by one Host at a time
 	DataDir string       // private folders of the deployments
 	Env     []string     // names of further variables of the core's environment that plugins may see
@@ -56,7 +56,7 @@ func New(c Config) (*Host, error) {
 }
 
 // Plugins returns the plugins that are there now, broken ones included.
-func (h *Host) Plugins() []Plugin { return find(h.config.Dirs) }
+func (h *Host) Plugins() []Plugin { return find(h.config.Plugins) }
 
 // Plugin returns the plugin of a short name. [sdk.CodeNotFound]: there is none;
 // [sdk.CodeUnavailable]: it is there, but broken.
@@ -78,6 +78,21 @@ func (h *Host) Plugin(name string) (Plugin, error) {
 		has = "installed are " + strings.Join(names, ", ")
 	}
 	return Plugin{}, sdk.Errorf(sdk.CodeNotFound, "no plugin %q; %s", name, has)
+}
+
+// pluginOf returns the plugin that a deployment runs. Its errors are those of Plugin.
+func (h *Host) pluginOf(d Deployment) (Plugin, error) {
+	if d.Folder.Dir == "" {
+		return h.Plugin(d.Plugin)
+	}
+	p, ok := read(d.Folder)
+	switch {
+	case !ok || p.Name != d.Plugin:
+		return Plugin{}, sdk.Errorf(sdk.CodeUnavailable, "plugin %s is no more in %s; install it again", d.Plugin, d.Folder.Dir)
+	case p.Err != nil:
+		return Plugin{}, &sdk.Error{Code: sdk.CodeUnavailable, Message: fmt.Sprintf("plugin %s cannot be used: %v", d.Plugin, p.Err)}
+	}
+	return p, nil
 }
 
 // Connect returns the running process of a deployment, started and configured.

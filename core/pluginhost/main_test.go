@@ -62,7 +62,7 @@ func test(m *testing.M) (int, error) {
 
 // runHost is a core: it logs to standard output, and stays until it is killed.
 func runHost(dir, home, rogue string) {
-	host, err := pluginhost.New(pluginhost.Config{Dirs: []string{dir}, RunDir: filepath.Join(home, "run"), DataDir: filepath.Join(home, "data"),
+	host, err := pluginhost.New(pluginhost.Config{Plugins: pluginhost.Dirs(dir), RunDir: filepath.Join(home, "run"), DataDir: filepath.Join(home, "data"),
 		Log: hclog.New(&hclog.LoggerOptions{Output: os.Stdout, JSONFormat: true})})
 	if err != nil {
 		panic(err)

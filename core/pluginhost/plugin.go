@@ -29,6 +29,7 @@ type Plugin struct {
 	Schemes      []string          `json:"schemes,omitempty"`      // of refs, for an importer: "hf"
 	Patterns     []string          `json:"patterns,omitempty"`     // of addresses that it resolves too; * is any text
 	Dir          string            `json:"dir"`                    // absolute
+	Digest       string            `json:"digest,omitempty"`       // of an installed package
 	Entry        string            `json:"-"`                      // absolute path of the program
 	Capabilities []string          `json:"capabilities,omitempty"` // optional abilities, as Describe names them: "models"
 	Environment  []string          `json:"-"`                      // names of variables that it sees beside the usual ones
@@ -43,25 +44,49 @@ type Secret struct {
 	Origin []string // where downloads take it along: "https://example.com"; may be empty
 }
 
+// Folder is where the plugin lies.
+func (p Plugin) Folder() Folder { return Folder{Dir: p.Dir, Digest: p.Digest} }
+
 // Is says whether the plugin is of a kind.
 func (p Plugin) Is(kind sdk.Kind) bool { return slices.Contains(p.Kinds, kind) }
 
-// find reads the plugin folders inside dirs. Of two plugins with one name the
-// first counts, so that what the user installed goes before what came along.
-func find(dirs []string) []Plugin {
+// A Folder is one that may be a plugin's.
+type Folder struct {
+	Dir    string // absolute
+	Digest string // of the package that lies there, which is checked before each start; empty: any content will do
+}
+
+// A Source names folders of plugins, as they are now.
+type Source func() []Folder
+
+// Dirs are the sources of the folders inside of each dir. One that is not there holds none.
+func Dirs(dirs ...string) (sources []Source) {
+	for _, dir := range dirs {
+		sources = append(sources, func() []Folder { return inside(dir) })
+	}
+	return sources
+}
+
+func inside(dir string) (folders []Folder) {
+	dir, err := filepath.Abs(dir) // a plugin runs in another working directory
+	if err != nil {
+		return nil
+	}
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		folders = append(folders, Folder{Dir: filepath.Join(dir, entry.Name())})
+	}
+	return folders
+}
+
+// find reads the plugins of sources. Of two with one name the first counts, so that
+// what the user installed goes before what came along.
+func find(sources []Source) []Plugin {
 	var found []Plugin
 	taken := map[string]bool{}
-	for _, dir := range dirs {
-		dir, err := filepath.Abs(dir) // a plugin runs in another working directory
-		if err != nil {
-			continue
-		}
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			continue // a folder that is not there holds no plugins
-		}
-		for _, entry := range entries {
-			p, ok := read(filepath.Join(dir, entry.Name()))
+	for _, source := range sources {
+		for _, folder := range source() {
+			p, ok := read(folder)
 			if !ok || taken[p.Name] {
 				continue
 			}
@@ -74,13 +99,14 @@ func find(dirs []string) []Plugin {
 
 // read reads one folder; ok is false where it is no plugin at all. A broken one
 // is returned with its Err, so that "plugin list" can show it.
-func read(dir string) (p Plugin, ok bool) {
+func read(folder Folder) (p Plugin, ok bool) {
+	dir := folder.Dir
 	data, err := os.ReadFile(filepath.Join(dir, ManifestFile))
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return Plugin{}, false
 	}
 	base := filepath.Base(dir)
-	p = Plugin{Name: base, FullName: base, Dir: dir}
+	p = Plugin{Name: base, FullName: base, Dir: dir, Digest: folder.Digest}
 	if err != nil {
 		p.Err = err
 		return p, true

@@ -54,7 +54,7 @@ func TestABrokenPluginIsListedWithItsFault(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dirs := home(t)
 			install(t, dirs, name, c.manifest, c.mode)
-			host, _ := newHost(t, func(config *pluginhost.Config) { config.Dirs = []string{dirs, plugins} })
+			host, _ := newHost(t, func(config *pluginhost.Config) { config.Plugins = pluginhost.Dirs(dirs, plugins) })
 			all := host.Plugins()
 			if len(all) != 3 || all[0].Name != name || all[0].Err == nil {
 				t.Fatalf("listed: %+v", all)
@@ -72,7 +72,7 @@ func TestABrokenPluginIsListedWithItsFault(t *testing.T) {
 func TestAPluginThatIsNotInstalled(t *testing.T) {
 	t.Parallel()
 	dirs := home(t)
-	host, _ := newHost(t, func(c *pluginhost.Config) { c.Dirs = append(c.Dirs, dirs) })
+	host, _ := newHost(t, func(c *pluginhost.Config) { c.Plugins = append(c.Plugins, pluginhost.Dirs(dirs)...) })
 	d := pluginhost.Deployment{ID: "d", Plugin: "late"}
 	for range 10 { // asking often does not make it a crash
 		_, err := host.Connect(t.Context(), d)
@@ -87,7 +87,7 @@ func TestAPluginIsWhatItsFolderSays(t *testing.T) {
 	t.Parallel()
 	dirs := home(t)
 	install(t, dirs, "echo", `{"name": "me/echo", "version": "1.0.0", "kinds": ["engine", "importer"], "entry": "program"}`, 0o700)
-	host, _ := newHost(t, func(c *pluginhost.Config) { c.Dirs = []string{dirs} })
+	host, _ := newHost(t, func(c *pluginhost.Config) { c.Plugins = pluginhost.Dirs(dirs) })
 	_, err := host.Connect(t.Context(), echo(nil))
 	refused(t, err, sdk.CodeInternal, "plugin echo is no importer")
 }
@@ -101,7 +101,9 @@ func TestTheFirstOfTwoPluginsCounts(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dirs, "no-plugin"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	host, _ := newHost(t, func(c *pluginhost.Config) { c.Dirs = []string{filepath.Join(dirs, "not-there"), dirs, plugins} })
+	host, _ := newHost(t, func(c *pluginhost.Config) {
+		c.Plugins = pluginhost.Dirs(filepath.Join(dirs, "not-there"), dirs, plugins)
+	})
 	p, err := host.Plugin("echo")
 	if err != nil || p.Version != "9.0.0" || p.FullName != "me/echo" || !p.Is(sdk.KindEngine) || p.Is(sdk.KindImporter) {
 		t.Errorf("echo is %+v, %v", p, err)
@@ -115,6 +117,6 @@ func TestTheFirstOfTwoPluginsCounts(t *testing.T) {
 // relative to the core's, it must be found all the same.
 func TestARelativePluginFolderWorks(t *testing.T) {
 	t.Chdir(filepath.Dir(plugins))
-	host, _ := newHost(t, func(c *pluginhost.Config) { c.Dirs = []string{filepath.Base(plugins)} })
+	host, _ := newHost(t, func(c *pluginhost.Config) { c.Plugins = pluginhost.Dirs(filepath.Base(plugins)) })
 	connect(t, host, echo(nil))
 }

@@ -99,7 +99,7 @@ func TestALongHomeWorks(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			config := pluginhost.Config{Dirs: []string{plugins}, RunDir: c.run, DataDir: filepath.Join(short, "data"), Log: hclog.NewNullLogger()}
+			config := pluginhost.Config{Plugins: pluginhost.Dirs(plugins), RunDir: c.run, DataDir: filepath.Join(short, "data"), Log: hclog.NewNullLogger()}
 			host, err := pluginhost.New(config)
 			if err != nil {
 				t.Fatal(err)

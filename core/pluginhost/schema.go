@@ -66,7 +66,7 @@ func (h *Host) askSchema(ctx context.Context, plugin Plugin) (*schemas.Schema, e
 // Try says whether a deployment would start, by starting it beside what runs and
 // stopping it again. Its errors are those of [Host.Connect].
 func (h *Host) Try(ctx context.Context, d Deployment) error {
-	plugin, err := h.Plugin(d.Plugin)
+	plugin, err := h.pluginOf(d)
 	if err != nil {
 		return err
 	}

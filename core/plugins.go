@@ -1,0 +1,49 @@
+package core
+
+import (
+	"cmp"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/shirou/gopsutil/v4/process"
+
+	"github.com/enginebay/enginebay/core/pluginhost"
+)
+
+// PluginSources are where plugins are found, the first that has one of a name
+// before the others: those that are being written ("plugin dev"), then those inside
+// of dirs. What is installed goes just before what was put into HOME/plugins by hand.
+func PluginSources(home string, dirs []string) []pluginhost.Source {
+	sources := []pluginhost.Source{func() []pluginhost.Folder { return developed(home) }}
+	return append(sources, pluginhost.Dirs(dirs...)...)
+}
+
+// DevFile names the plugins that are being written, in HOME/plugins.
+const DevFile = "dev.json"
+
+// A DevPlugin is one of its entries, by the plugin's short name.
+type DevPlugin struct {
+	Dir string `json:"dir"` // of the last build that went well, absolute
+	Pid int32  `json:"pid"` // of the "plugin dev" that makes it: when that ends the entry counts no more
+}
+
+// developed are the folders of the plugins that are being written.
+func developed(home string) (folders []pluginhost.Folder) {
+	text, err := os.ReadFile(filepath.Join(home, "plugins", DevFile))
+	if err != nil {
+		return nil
+	}
+	var all map[string]DevPlugin
+	if json.Unmarshal(text, &all) != nil {
+		return nil // half written; its watcher will look again
+	}
+	for _, p := range all {
+		if alive, err := process.PidExists(p.Pid); err == nil && alive && filepath.IsAbs(p.Dir) {
+			folders = append(folders, pluginhost.Folder{Dir: p.Dir})
+		}
+	}
+	slices.SortFunc(folders, func(a, b pluginhost.Folder) int { return cmp.Compare(a.Dir, b.Dir) })
+	return folders
+}

@@ -1,0 +1,129 @@
+package core_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/enginebay/enginebay/core"
+)
+
+// build puts a version of the fake engine into a folder of its own; program is empty,
+// or a script in its place.
+func (h *house) build(version, program string) (dir string) {
+	h.t.Helper()
+	dir = filepath.Join(h.t.TempDir(), version)
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(plugins, "engine-echo"))); err != nil {
+		h.t.Fatal(err)
+	}
+	file := filepath.Join(dir, "plugin.json")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	var manifest map[string]any
+	if err := json.Unmarshal(text, &manifest); err != nil {
+		h.t.Fatal(err)
+	}
+	manifest["version"] = version
+	if program != "" {
+		manifest["entry"] = "script"
+		if err := os.WriteFile(filepath.Join(dir, "script"), []byte(program), 0o700); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	if text, err = json.Marshal(manifest); err == nil {
+		err = os.WriteFile(file, text, 0o600)
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return dir
+}
+
+// develop has a folder be that of the plugin that is being written; empty is none.
+func (h *house) develop(dir string) core.Event {
+	h.t.Helper()
+	s := h.listen(0)
+	defer s.Close()
+	entries := map[string]core.DevPlugin{}
+	if dir != "" {
+		entries["echo"] = core.DevPlugin{Dir: dir, Pid: int32(os.Getpid())}
+	}
+	text, err := json.Marshal(entries)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.write("plugins/"+core.DevFile, string(text))
+	for {
+		if e := come(h.t, s.C); e.Type == core.EventPluginChanged {
+			return e
+		}
+	}
+}
+
+// TestPluginChangesUnderLoad: versions come and go, one of them bad, while requests
+// stream: none of them fails.
+func TestPluginChangesUnderLoad(t *testing.T) {
+	h := open(t, core.Limits{}, map[string]string{"m": `"settings": {"tokens": 20, "tokens_per_second": 100}`})
+	h.edit("second", `{"engine": "echo", "settings": {"tokens": 5}}`)
+	h.on("second", "n")
+	stop := make(chan struct{})
+	var load sync.WaitGroup
+	var streams atomic.Int32
+	for _, model := range []string{"m", "m", "n"} {
+		load.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				h.answers(model)
+				streams.Add(1)
+			}
+		})
+	}
+	h.until("requests are answered", func() bool { return streams.Load() > 0 })
+	for _, step := range []struct{ version, program, refused string }{
+		{"0.2.0", "", ""},
+		{"0.3.0", "#!/bin/sh\necho no driver >&2; exit 3\n", "no driver"},
+		{"0.4.0", "", ""},
+	} {
+		e := h.develop(h.build(step.version, step.program))
+		if e.Plugin != "echo" || e.Note != step.version || (e.Error != "") != (step.refused != "") || !strings.Contains(e.Error, step.refused) {
+			t.Errorf("version %s: %+v", step.version, e)
+		}
+		before := streams.Load()
+		h.until("requests are answered after "+step.version, func() bool { return streams.Load() > before+5 })
+	}
+	h.develop("")
+	close(stop)
+	load.Wait()
+}
+
+// TestPluginTakesOver: the new version answers what comes, the old one ends what it has.
+func TestPluginTakesOver(t *testing.T) {
+	h := open(t, core.Limits{}, map[string]string{"m": `"settings": {"tokens": 40, "tokens_per_second": 80}`})
+	lease := h.acquire("m", core.Ask{})
+	old, stream := h.pids("echo"), h.stream(lease)
+	h.develop(h.build("0.2.0", ""))
+	h.use("m")
+	if now := h.pids("echo"); len(now) != 2 || now[0] != old[0] {
+		t.Errorf("the processes are %v after %v", now, old)
+	}
+	if n := stream.tokens(); n != 40 {
+		t.Errorf("the old process gave %d tokens", n)
+	}
+	lease.Release()
+	h.until("the old process has ended", func() bool { return len(h.pids("echo")) == 1 })
+	h.develop(h.build("0.3.0", "#!/bin/sh\nexit 3\n"))
+	if now := h.pids("echo"); len(now) != 1 {
+		t.Errorf("after a version that does not come up: %v", now)
+	}
+	h.use("m")
+}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/enginebay/enginebay/core/portable"
 	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/sdk"
 )
@@ -20,6 +21,7 @@ import (
 // weights do not compress well, and a bomb does so a thousandfold.
 const (
 	maxEntries = 10_000
+	maxDepth   = 8
 	maxRatio   = 100
 	slack      = 64 << 20 // bytes that come out whatever the ratio
 	maxList    = 4 << 20  // bytes of the list of files
@@ -75,8 +77,11 @@ func regular(all []*zip.File) ([]entry, error) {
 	for _, f := range all {
 		name := f.Name
 		isFolder := strings.HasSuffix(name, "/")
-		if err := portableName(strings.TrimSuffix(name, "/")); err != nil {
+		if err := portable.Name(strings.TrimSuffix(name, "/")); err != nil {
 			return nil, err
+		}
+		if strings.Count(strings.TrimSuffix(name, "/"), "/") >= maxDepth {
+			return nil, fmt.Errorf("the name %.100q is too deep", name)
 		}
 		switch mode := f.Mode(); {
 		case mode&fs.ModeType&^fs.ModeDir != 0:
@@ -96,7 +101,11 @@ func regular(all []*zip.File) ([]entry, error) {
 
 // harmless says what stands against files all together.
 func harmless(files []entry, size int64) error {
-	if err := distinct(files); err != nil {
+	names := make([]string, len(files))
+	for i, f := range files {
+		names[i] = f.name
+	}
+	if err := portable.Distinct(names); err != nil {
 		return err
 	}
 	var total uint64

@@ -49,7 +49,7 @@ func unreadable(m *store.Model, err error) error {
 // fill puts the files into the parcel, the model file first.
 func (p *parcel) fill(m *store.Model, manifest sdk.Manifest, weights bool) error {
 	names := namesOf(m)
-	manifest = portable(m, manifest, names)
+	manifest = shareable(m, manifest, names)
 	content, err := text(manifest)
 	if err != nil {
 		return err

@@ -11,9 +11,9 @@ import (
 	"github.com/enginebay/enginebay/sdk"
 )
 
-// portable is a manifest as another machine may have it: without secrets, and
+// shareable is a manifest as another machine may have it: without secrets, and
 // without paths of this one.
-func portable(m *store.Model, manifest sdk.Manifest, names []weight) sdk.Manifest {
+func shareable(m *store.Model, manifest sdk.Manifest, names []weight) sdk.Manifest {
 	manifest.Settings = shown(manifest.Settings)
 	manifest.Parameters = shown(manifest.Parameters)
 	manifest.Metadata = shown(manifest.Metadata)

@@ -1,4 +1,6 @@
-package archive
+// Package portable says whether a path of an archive is one and the same file on
+// every system, and no file elsewhere.
+package portable
 
 import (
 	"fmt"
@@ -12,14 +14,13 @@ import (
 )
 
 const (
-	maxPath  = 1024 // bytes
-	maxName  = 255  // bytes, as file systems have it
-	maxDepth = 8
+	maxPath = 1024 // bytes
+	maxName = 255  // bytes, as file systems have it
 )
 
-// portableName says why a path of an archive would not be the same file on every
-// system, or a file elsewhere.
-func portableName(name string) error {
+// Name says why a path, with / between its parts, would not be the same file on
+// every system, or a file elsewhere.
+func Name(name string) error {
 	refuse := func(why string) error { return fmt.Errorf("the name %.100q %s", name, why) }
 	switch {
 	case name == "" || len(name) > maxPath:
@@ -32,8 +33,6 @@ func portableName(name string) error {
 		return refuse(`has one of \ : < > " | ? *`)
 	case strings.HasPrefix(name, "/"):
 		return refuse("is absolute")
-	case strings.Count(name, "/") >= maxDepth:
-		return refuse("is too deep")
 	}
 	for part := range strings.SplitSeq(name, "/") {
 		switch {
@@ -64,29 +63,29 @@ func device(part string) string {
 	return strings.TrimRight(stem, " ")
 }
 
-// fold is what a name is to file systems that do not tell upper from lower case,
+// Fold is what a name is to file systems that do not tell upper from lower case,
 // nor one way of writing an accent from the other.
-func fold(name string) string {
+func Fold(name string) string {
 	return norm.NFC.String(cases.Fold().String(norm.NFKC.String(name)))
 }
 
-// distinct says whether every file has a name of its own, which is no folder of
+// Distinct says whether every file has a name of its own, which is no folder of
 // another one.
-func distinct(files []entry) error {
-	names, folders := map[string]bool{}, map[string]bool{}
-	for _, f := range files {
-		name := fold(f.name)
-		if names[name] {
-			return fmt.Errorf("there are two files of the name %.100q, which are one on some systems", f.name)
+func Distinct(names []string) error {
+	files, folders := map[string]bool{}, map[string]bool{}
+	for _, name := range names {
+		folded := Fold(name)
+		if files[folded] {
+			return fmt.Errorf("there are two files of the name %.100q, which are one on some systems", name)
 		}
-		names[name] = true
-		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		files[folded] = true
+		for dir := path.Dir(folded); dir != "." && dir != "/" && !folders[dir]; dir = path.Dir(dir) {
 			folders[dir] = true
 		}
 	}
-	for _, f := range files {
-		if folders[fold(f.name)] {
-			return fmt.Errorf("%.100q is a file and a folder at once", f.name)
+	for _, name := range names {
+		if folders[Fold(name)] {
+			return fmt.Errorf("%.100q is a file and a folder at once", name)
 		}
 	}
 	return nil

@@ -36,8 +36,8 @@ func newCaller(e sdk.Endpoint) *caller {
 		c.streams = newRemote(c.ctx, e.URL, e.Headers)
 	}
 	c.whole = c.streams
-	if e.WholeSocket != "" {
-		c.whole = newSocket(e.WholeSocket, e.Headers)
+	if e.DetourSocket != "" {
+		c.whole = newSocket(e.DetourSocket, e.Headers)
 	}
 	return c
 }

@@ -89,7 +89,7 @@ func (l *Lease) Operations() []sdk.Operation { return l.loaded.inst.Endpoint().O
 func (l *Lease) Can(op sdk.Operation) bool { return slices.Contains(l.Operations(), op) }
 
 // Detours says whether the streams of an operation whose body has a field go to
-// the endpoint's Whole; no field is all of them.
+// the endpoint's Detour; no field is all of them.
 func (l *Lease) Detours(op sdk.Operation, field string) bool {
 	return l.loaded.inst.Endpoint().Detours(op, field)
 }

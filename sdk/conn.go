@@ -159,7 +159,7 @@ func (c *Conn) checkEndpoint(e Endpoint) error {
 	c.mu.Lock()
 	runDir := filepath.Clean(c.runDir)
 	c.mu.Unlock()
-	for _, socket := range []string{e.Socket, e.WholeSocket} {
+	for _, socket := range []string{e.Socket, e.DetourSocket} {
 		if socket != "" && filepath.Dir(filepath.Clean(socket)) != runDir {
 			return bad("socket " + socket + " is outside the plugin's run folder")
 		}

@@ -39,23 +39,23 @@ func TestEndpointIsChecked(t *testing.T) {
 		"file":                     {func(string) sdk.Endpoint { return sdk.Endpoint{URL: "file:///etc/passwd"} }, false},
 		"unix":                     {func(string) sdk.Endpoint { return sdk.Endpoint{URL: "unix:///run/docker.sock"} }, false},
 		"no host":                  {func(string) sdk.Endpoint { return sdk.Endpoint{URL: "http:///v1"} }, false},
-		"whole handler":            {func(string) sdk.Endpoint { return sdk.Endpoint{URL: "http://localhost", Whole: handler} }, true},
+		"whole handler":            {func(string) sdk.Endpoint { return sdk.Endpoint{URL: "http://localhost", Detour: handler} }, true},
 		"whole socket elsewhere": {func(run string) sdk.Endpoint {
-			return sdk.Endpoint{Socket: run + "/x.sock", WholeSocket: "/run/docker.sock"}
+			return sdk.Endpoint{Socket: run + "/x.sock", DetourSocket: "/run/docker.sock"}
 		}, false},
 		"no scheme":         {func(string) sdk.Endpoint { return sdk.Endpoint{URL: "127.0.0.1:8000"} }, false},
 		"negative parallel": {func(string) sdk.Endpoint { return sdk.Endpoint{Handler: handler, Parallel: -1} }, false},
 		"detours": {func(string) sdk.Endpoint {
-			return sdk.Endpoint{Handler: handler, Whole: handler, Operations: []sdk.Operation{sdk.OpChat}, WholeFor: []string{"chat/completions tools", "chat/completions"}}
+			return sdk.Endpoint{Handler: handler, Detour: handler, Operations: []sdk.Operation{sdk.OpChat}, DetourStreams: []string{"chat/completions tools", "chat/completions"}}
 		}, true},
 		"detours to nowhere": {func(string) sdk.Endpoint {
-			return sdk.Endpoint{Handler: handler, Operations: []sdk.Operation{sdk.OpChat}, WholeFor: []string{"chat/completions"}}
+			return sdk.Endpoint{Handler: handler, Operations: []sdk.Operation{sdk.OpChat}, DetourStreams: []string{"chat/completions"}}
 		}, false},
 		"detour of no operation": {func(string) sdk.Endpoint {
-			return sdk.Endpoint{Handler: handler, Whole: handler, Operations: []sdk.Operation{sdk.OpChat}, WholeFor: []string{"chat/completion tools"}}
+			return sdk.Endpoint{Handler: handler, Detour: handler, Operations: []sdk.Operation{sdk.OpChat}, DetourStreams: []string{"chat/completion tools"}}
 		}, false},
 		"detour of two fields": {func(string) sdk.Endpoint {
-			return sdk.Endpoint{Handler: handler, Whole: handler, Operations: []sdk.Operation{sdk.OpChat}, WholeFor: []string{"chat/completions tools n"}}
+			return sdk.Endpoint{Handler: handler, Detour: handler, Operations: []sdk.Operation{sdk.OpChat}, DetourStreams: []string{"chat/completions tools n"}}
 		}, false},
 	}
 	for name, test := range tests {
@@ -82,7 +82,7 @@ func TestEndpointIsChecked(t *testing.T) {
 }
 
 func TestDetours(t *testing.T) {
-	e := sdk.Endpoint{WholeFor: []string{"responses", "chat/completions tools", "messages n"}}
+	e := sdk.Endpoint{DetourStreams: []string{"responses", "chat/completions tools", "messages n"}}
 	for _, test := range []struct {
 		op    sdk.Operation
 		field string
@@ -158,17 +158,17 @@ func TestWhole(t *testing.T) {
 	answer := func(text string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, text) })
 	}
-	s := serve(t, sdk.Plugin{Engine: with(newInstance(sdk.Endpoint{Handler: answer("pieces"), Whole: answer("whole"),
-		Operations: []sdk.Operation{sdk.OpResponses}, WholeFor: []string{"responses"}}))})
+	s := serve(t, sdk.Plugin{Engine: with(newInstance(sdk.Endpoint{Handler: answer("pieces"), Detour: answer("whole"),
+		Operations: []sdk.Operation{sdk.OpResponses}, DetourStreams: []string{"responses"}}))})
 	inst, err := s.Load(t.Context(), sdk.LoadRequest{Model: sdk.Model{ID: "m"}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	e := inst.Endpoint()
-	if !slices.Equal(e.WholeFor, []string{"responses"}) {
-		t.Errorf("WholeFor is %q", e.WholeFor)
+	if !slices.Equal(e.DetourStreams, []string{"responses"}) {
+		t.Errorf("DetourStreams is %q", e.DetourStreams)
 	}
-	for socket, want := range map[string]string{e.Socket: "pieces", e.WholeSocket: "whole"} {
+	for socket, want := range map[string]string{e.Socket: "pieces", e.DetourSocket: "whole"} {
 		if text, err := get(t.Context(), newInstance(sdk.Endpoint{Socket: socket})); text != want || err != nil {
 			t.Errorf("%s answers %q, %v; want %q", socket, text, err, want)
 		}
@@ -176,7 +176,7 @@ func TestWhole(t *testing.T) {
 	if err := inst.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
-	for _, socket := range []string{e.Socket, e.WholeSocket} {
+	for _, socket := range []string{e.Socket, e.DetourSocket} {
 		if _, err := os.Lstat(socket); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s after Close: %v", socket, err)
 		}

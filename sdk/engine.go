@@ -163,29 +163,29 @@ type Endpoint struct {
 	// private unix socket, and the core sees that Socket.
 	Handler http.Handler
 
-	// Whole, if set, answers some of the requests in the plugin's own process; the
+	// Detour, if set, answers some of the requests in the plugin's own process; the
 	// others go straight to the endpoint. It is for a server that is wanting in
 	// something, as one that computes on when nobody waits for the answer any more.
 	// The path, the body and the headers are those that the endpoint would get,
 	// X-Request-Id and, where the request is traced, Traceparent among them. To it come
 	//
 	//   - the requests that do not ask for a stream,
-	//   - the streams that WholeFor names,
+	//   - the streams that DetourStreams names,
 	//   - the streams that the endpoint has refused, with a status of 400 or above, so
 	//     that it can say in better words what was wrong. Such a request arrives
 	//     twice: at the endpoint, and then here.
 	//
 	// It answers as the body asks: where "stream" is true, with server-sent events.
-	Whole http.Handler
+	Detour http.Handler
 
-	// WholeSocket is where the SDK serves Whole. An author leaves it empty.
-	WholeSocket string
+	// DetourSocket is where the SDK serves Detour. An author leaves it empty.
+	DetourSocket string
 
-	// WholeFor names the streams that go to Whole and not to the endpoint: all of an
+	// DetourStreams names the streams that go to Detour and not to the endpoint: all of an
 	// operation, as "responses", or those of one whose body has a field at its top
 	// level, as "chat/completions tool_choice". A field that is null does not count.
 	// The operations are among Operations.
-	WholeFor []string
+	DetourStreams []string
 
 	// Operations are what the instance answers.
 	Operations []Operation
@@ -201,9 +201,9 @@ type Endpoint struct {
 }
 
 // Detours says whether the streams of an operation whose body has a field go to
-// Whole; without a field, whether all of the operation's do.
+// Detour; without a field, whether all of the operation's do.
 func (e Endpoint) Detours(op Operation, field string) bool {
-	return slices.ContainsFunc(e.WholeFor, func(which string) bool {
+	return slices.ContainsFunc(e.DetourStreams, func(which string) bool {
 		of, found := strings.CutPrefix(which, string(op))
 		return found && (of == "" || field != "" && of[0] == ' ' && of[1:] == field)
 	})
@@ -227,13 +227,13 @@ func (e Endpoint) check() error {
 }
 
 func (e Endpoint) checkDetours() error {
-	if len(e.WholeFor) > 0 && e.Whole == nil && e.WholeSocket == "" {
-		return fmt.Errorf("endpoint has a WholeFor and no Whole that would answer")
+	if len(e.DetourStreams) > 0 && e.Detour == nil && e.DetourSocket == "" {
+		return fmt.Errorf("endpoint has DetourStreams and no Detour that would answer")
 	}
-	for _, which := range e.WholeFor {
+	for _, which := range e.DetourStreams {
 		op, field, one := strings.Cut(which, " ")
 		if !slices.Contains(e.Operations, Operation(op)) || one && (field == "" || strings.Contains(field, " ")) {
-			return fmt.Errorf("endpoint has %q in WholeFor; it must be one of its Operations, or one and a field behind a space", which)
+			return fmt.Errorf("endpoint has %q in DetourStreams; it must be one of its Operations, or one and a field behind a space", which)
 		}
 	}
 	return nil

@@ -26,7 +26,7 @@ func TestErrorsCrossTheWire(t *testing.T) {
 		"plain":    {errors.New("plain words"), sdk.CodeInternal, "plain words", ""},
 		"wrapped":  {fmt.Errorf("load: %w", &sdk.Error{Code: sdk.CodeExhausted, Message: "no memory", Cause: cause}), sdk.CodeExhausted, "no memory", "the cause"},
 		"canceled": {fmt.Errorf("load: %w", context.Canceled), sdk.CodeCanceled, "the call was called off", "load: context canceled"},
-		"status":   {status.Error(codes.Unauthenticated, "who are you"), sdk.CodeUnauthorized, "the plugin did not answer", "rpc error: code = Unauthenticated desc = who are you"},
+		"status":   {status.Error(codes.Unauthenticated, "who are you"), sdk.CodeUnauthorized, "who are you", ""},
 		"unknown":  {&sdk.Error{Code: "novel", Message: "a later code"}, sdk.CodeInternal, "a later code", ""},
 	}
 	for _, code := range []sdk.Code{sdk.CodeInvalid, sdk.CodeNotFound, sdk.CodeUnauthorized, sdk.CodeUnavailable,

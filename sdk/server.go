@@ -222,7 +222,7 @@ func (s *server) serve(id string, e Endpoint) (Endpoint, func(), error) {
 		handler http.Handler
 		path    string
 		socket  *string
-	}{{e.Handler, base + ".sock", &e.Socket}, {e.Whole, base + "w.sock", &e.WholeSocket}} {
+	}{{e.Handler, base + ".sock", &e.Socket}, {e.Detour, base + "-d.sock", &e.DetourSocket}} {
 		if h.handler == nil {
 			continue
 		}
@@ -234,7 +234,7 @@ func (s *server) serve(id string, e Endpoint) (Endpoint, func(), error) {
 		stops = append(stops, f)
 		*h.socket = h.path
 	}
-	e.Handler, e.Whole = nil, nil
+	e.Handler, e.Detour = nil, nil
 	return e, stop, nil
 }
 

@@ -90,12 +90,12 @@ func modelsFromWire(w *pluginpb.ModelsResponse) ([]Manifest, error) {
 }
 
 func endpointToWire(e Endpoint) *pluginpb.Endpoint {
-	return &pluginpb.Endpoint{Socket: e.Socket, Url: e.URL, Headers: e.Headers, WholeSocket: e.WholeSocket, WholeFor: e.WholeFor,
+	return &pluginpb.Endpoint{Socket: e.Socket, Url: e.URL, Headers: e.Headers, DetourSocket: e.DetourSocket, DetourStreams: e.DetourStreams,
 		Operations: toStrings(e.Operations), Parallel: int32(e.Parallel), Memory: e.Memory}
 }
 
 func endpointFromWire(w *pluginpb.Endpoint) Endpoint {
-	return Endpoint{Socket: w.GetSocket(), URL: w.GetUrl(), Headers: w.GetHeaders(), WholeSocket: w.GetWholeSocket(), WholeFor: w.GetWholeFor(),
+	return Endpoint{Socket: w.GetSocket(), URL: w.GetUrl(), Headers: w.GetHeaders(), DetourSocket: w.GetDetourSocket(), DetourStreams: w.GetDetourStreams(),
 		Operations: fromStrings[Operation](w.GetOperations()), Parallel: int(w.GetParallel()), Memory: w.GetMemory()}
 }
 
@@ -242,14 +242,17 @@ func callError(ctx context.Context, err error) error {
 			return errorFromWire(w)
 		}
 	}
-	if ctx.Err() == nil && (st.Code() == codes.Unavailable || st.Code() == codes.Canceled) {
-		return &Error{Code: CodeUnavailable, Message: "the plugin ended", Cause: fmt.Errorf("%w: %w", ErrDisconnected, err)}
-	}
 	code, known := codeOf[st.Code()]
 	if !known {
 		code = CodeInternal
 	}
-	return &Error{Code: code, Message: "the plugin did not answer", Cause: err}
+	switch {
+	case ctx.Err() != nil, st.Code() == codes.DeadlineExceeded, st.Message() == "":
+		return &Error{Code: code, Message: "the plugin did not answer", Cause: err}
+	case st.Code() == codes.Unavailable, st.Code() == codes.Canceled: // without details they are the connection's own
+		return &Error{Code: CodeUnavailable, Message: "the plugin ended", Cause: fmt.Errorf("%w: %w", ErrDisconnected, err)}
+	}
+	return &Error{Code: code, Message: st.Message()}
 }
 
 func toStrings[S ~string](in []S) []string {

@@ -162,8 +162,8 @@ func (b *bench) load(model string) ([]target, error) {
 }
 
 // answersWhole says whether a socket is for what does not stream alone: that of
-// the plugin beside llama-server's own (sdk.Endpoint.Whole).
-func answersWhole(socket string) bool { return strings.HasSuffix(socket, "w.sock") }
+// the plugin beside llama-server's own (sdk.Endpoint.Detour).
+func answersWhole(socket string) bool { return strings.HasSuffix(socket, "-d.sock") }
 
 // sockets are those of the engines' endpoints.
 func (b *bench) sockets() (found []string, err error) {

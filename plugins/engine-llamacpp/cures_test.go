@@ -33,7 +33,7 @@ func withTools(t *testing.T) sdk.Endpoint {
 // post asks the handler, and returns status and body.
 func post(e sdk.Endpoint, path, body string) (int, string) {
 	recorder := httptest.NewRecorder()
-	e.Whole.ServeHTTP(recorder, httptest.NewRequest("POST", path, strings.NewReader(body)))
+	e.Detour.ServeHTTP(recorder, httptest.NewRequest("POST", path, strings.NewReader(body)))
 	return recorder.Code, recorder.Body.String()
 }
 

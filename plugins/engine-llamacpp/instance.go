@@ -25,7 +25,7 @@ type instance struct {
 // Endpoint implements sdk.Instance.
 func (i *instance) Endpoint() sdk.Endpoint {
 	e := i.Server.Endpoint()
-	e.Whole, e.WholeFor = i.whole, i.whole.traits.detours(e.Operations)
+	e.Detour, e.DetourStreams = i.whole, i.whole.traits.detours(e.Operations)
 	e.Memory = i.memory.total()
 	return e
 }

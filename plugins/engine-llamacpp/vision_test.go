@@ -27,7 +27,7 @@ func TestVision(t *testing.T) {
 	m.MMProj = projector(t)
 	e := loadModel(t, m, "")
 	if !e.Detours(sdk.OpChat, "") || !e.Detours(sdk.OpMessages, "") {
-		t.Errorf("streams go past the check: %q", e.WholeFor)
+		t.Errorf("streams go past the check: %q", e.DetourStreams)
 	}
 	var picture bytes.Buffer
 	if err := png.Encode(&picture, image.NewRGBA(image.Rect(0, 0, 28, 28))); err != nil {

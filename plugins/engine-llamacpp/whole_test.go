@@ -51,7 +51,7 @@ func TestWholeAnswersAsLlamaServerDoes(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			wantStatus, want := direct(t, test.endpoint.Socket, test.path, test.body)
 			recorder := httptest.NewRecorder()
-			test.endpoint.Whole.ServeHTTP(recorder, httptest.NewRequest("POST", test.path, strings.NewReader(test.body)))
+			test.endpoint.Detour.ServeHTTP(recorder, httptest.NewRequest("POST", test.path, strings.NewReader(test.body)))
 			got := steady(t, recorder.Body.Bytes())
 			if recorder.Code != wantStatus || !reflect.DeepEqual(got, want) {
 				t.Errorf("status %d, want %d\n got %v\nwant %v", recorder.Code, wantStatus, got, want)

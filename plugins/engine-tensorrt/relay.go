@@ -25,7 +25,7 @@ type relay struct {
 // is no stream, goes through here.
 func (h *relay) serve(e *sdk.Endpoint) {
 	if h.there == h.here && len(h.server.headers) == 0 {
-		e.URL, e.Whole = h.server.base, h
+		e.URL, e.Detour = h.server.base, h
 		return
 	}
 	e.URL, e.Handler = "", h

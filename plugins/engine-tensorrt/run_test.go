@@ -130,7 +130,7 @@ func TestSettled(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := inst.Endpoint()
-	if e.Memory != 4<<30 || e.Parallel != 3 || fmt.Sprint(e.Operations) != "[chat/completions completions]" || e.URL == "" || e.Whole == nil {
+	if e.Memory != 4<<30 || e.Parallel != 3 || fmt.Sprint(e.Operations) != "[chat/completions completions]" || e.URL == "" || e.Detour == nil {
 		t.Errorf("%+v", e)
 	}
 	if len(notes) == 0 {

@@ -9,10 +9,10 @@ import (
 	"github.com/enginebay/enginebay/sdk"
 )
 
-// detouring are the fields with which a stream of the operation goes to Whole.
+// detouring are the fields with which a stream of the operation goes to Detour.
 func detouring(e sdk.Endpoint, op sdk.Operation) []string {
 	var fields []string
-	for _, which := range e.WholeFor {
+	for _, which := range e.DetourStreams {
 		if field, found := strings.CutPrefix(which, string(op)+" "); found {
 			fields = append(fields, field)
 		}
@@ -20,7 +20,7 @@ func detouring(e sdk.Endpoint, op sdk.Operation) []string {
 	return fields
 }
 
-// detour: a stream that Whole answers is one all the same, or it is refused.
+// detour: a stream that Detour answers is one all the same, or it is refused.
 func (e *engine) detour(t *testing.T, inst sdk.Instance, op sdk.Operation, field string) {
 	value, ok := values[field]
 	if !ok {

@@ -64,11 +64,11 @@ func (e *engine) body(t *testing.T, op sdk.Operation, model string, stream bool)
 	return merge(t, further, request)
 }
 
-// post sends a request as the core does: where the endpoint has a Whole, one that
+// post sends a request as the core does: where the endpoint has a Detour, one that
 // does not stream goes there, and so does a stream that it is to answer, or that the
 // endpoint refused.
 func post(ctx context.Context, e sdk.Endpoint, op sdk.Operation, body []byte) (*http.Response, error) {
-	if e.WholeSocket == "" {
+	if e.DetourSocket == "" {
 		return send(ctx, e, e.Socket, op, body)
 	}
 	if straight(e, op, body) {
@@ -78,7 +78,7 @@ func post(ctx context.Context, e sdk.Endpoint, op sdk.Operation, body []byte) (*
 		}
 		resp.Body.Close()
 	}
-	return send(ctx, e, e.WholeSocket, op, body)
+	return send(ctx, e, e.DetourSocket, op, body)
 }
 
 // straight says whether a request is a stream that makes no detour.

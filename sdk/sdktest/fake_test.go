@@ -134,7 +134,7 @@ type instance struct {
 }
 
 func (i *instance) Endpoint() sdk.Endpoint {
-	e := sdk.Endpoint{Handler: i, Whole: i, WholeFor: []string{"chat/completions tool_choice"}, Parallel: 4,
+	e := sdk.Endpoint{Handler: i, Detour: i, DetourStreams: []string{"chat/completions tool_choice"}, Parallel: 4,
 		Operations: []sdk.Operation{sdk.OpChat, sdk.OpSpeech, sdk.OpTranscription}}
 	if i.server != nil {
 		e.Handler, e.Socket = nil, i.file+".sock"

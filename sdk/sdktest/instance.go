@@ -33,7 +33,7 @@ func (e *engine) loads(t *testing.T) {
 	if len(endpoint.Operations) == 0 {
 		t.Error("the endpoint names no operations")
 	}
-	for _, socket := range []string{endpoint.Socket, endpoint.WholeSocket} {
+	for _, socket := range []string{endpoint.Socket, endpoint.DetourSocket} {
 		if socket != "" {
 			private(t, socket, h.run)
 		}

@@ -70,21 +70,24 @@ func Fold(name string) string {
 }
 
 // Distinct says whether every file has a name of its own, which is no folder of
-// another one.
+// another one, and every folder only one name.
 func Distinct(names []string) error {
-	files, folders := map[string]bool{}, map[string]bool{}
+	files, folders := map[string]bool{}, map[string]string{}
 	for _, name := range names {
 		folded := Fold(name)
 		if files[folded] {
 			return fmt.Errorf("there are two files of the name %.100q, which are one on some systems", name)
 		}
 		files[folded] = true
-		for dir := path.Dir(folded); dir != "." && dir != "/" && !folders[dir]; dir = path.Dir(dir) {
-			folders[dir] = true
+		for dir := path.Dir(name); dir != "." && dir != "/" && folders[Fold(dir)] != dir; dir = path.Dir(dir) {
+			if twin, ok := folders[Fold(dir)]; ok {
+				return fmt.Errorf("there are two folders, %.100q and %.100q, which are one on some systems", twin, dir)
+			}
+			folders[Fold(dir)] = dir
 		}
 	}
 	for _, name := range names {
-		if folders[Fold(name)] {
+		if _, ok := folders[Fold(name)]; ok {
 			return fmt.Errorf("%.100q is a file and a folder at once", name)
 		}
 	}

@@ -31,6 +31,7 @@ func TestDistinct(t *testing.T) {
 		{[]string{"a/b", "a/c", "b"}, ""},
 		{[]string{"a", "A"}, "two files"},
 		{[]string{"dir/a", "Dir/a"}, "two files"},
+		{[]string{"a/dir/a", "a/Dir/b"}, "two folders"},
 		{[]string{"e\u0301", "\u00e9"}, "two files"},
 		{[]string{"a", "a/b"}, "a file and a folder"},
 		{[]string{"a/b/c", "A"}, "a file and a folder"},

@@ -1,0 +1,163 @@
+package packages
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+)
+
+// folders and texts are what a package is made of; the rest of a repository,
+// with its sources, its history and its secrets, stays out.
+var (
+	folders = []string{"bin", "libs", "licences"}
+	texts   = []string{"README", "LICENSE", "LICENCE", "NOTICE", "COPYING"}
+)
+
+// belongs says whether a name at the top of a plugin's folder goes into its package.
+func belongs(name string, isDir bool) bool {
+	if isDir {
+		return slices.Contains(folders, name)
+	}
+	stem, _, _ := strings.Cut(name, ".")
+	return name == ManifestFile || slices.Contains(texts, stem)
+}
+
+// Sum hashes the files of a folder that would go into a package: plugin.json,
+// README, LICENSE and NOTICE, and all below bin, libs and licences. Links count as
+// what they lead to; one that leads out of the folder is an error.
+func Sum(dir string) ([]File, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	found, err := (&walk{root: root, follow: true}).files()
+	if err != nil {
+		return nil, err
+	}
+	for i, f := range found {
+		if found[i].SHA256, err = sum(root, f); err != nil {
+			return nil, err
+		}
+	}
+	return sorted(found), checkNames(found)
+}
+
+// A walk finds the files of a tree.
+type walk struct {
+	root   *os.Root
+	follow bool // links, and takes only what goes into a package
+	found  []File
+	seen   int // names, folders included
+	size   int64
+}
+
+func (w *walk) files() ([]File, error) {
+	err := w.folder(".")
+	return w.found, err
+}
+
+func (w *walk) folder(dir string) error {
+	if strings.Count(dir, "/") >= maxDepth {
+		return fmt.Errorf("the folder %.100q is too deep, or a link in it leads back", dir)
+	}
+	entries, err := w.entries(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if w.seen++; w.seen > 2*maxFiles {
+			return fmt.Errorf("there are more than %d files", maxFiles)
+		}
+		if err := w.entry(dir, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walk) entries(dir string) ([]fs.DirEntry, error) {
+	f, err := w.root.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.ReadDir(-1)
+}
+
+func (w *walk) entry(dir string, e fs.DirEntry) error {
+	name := path.Join(dir, e.Name())
+	stat := w.root.Lstat
+	if w.follow {
+		if dir == "." && !slices.Contains(folders, name) && !belongs(name, false) {
+			return nil
+		}
+		stat = w.root.Stat
+	}
+	info, err := stat(name)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", name, err)
+	case w.follow && dir == "." && !belongs(name, info.IsDir()):
+		return nil
+	case info.IsDir():
+		return w.folder(name)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is a link, or no file at all; a package holds files only", name)
+	}
+	if w.size += info.Size(); w.size > maxSize {
+		return fmt.Errorf("it has more than %d bytes", int64(maxSize))
+	}
+	w.found = append(w.found, File{Path: name, Size: info.Size(), Executable: executable(name, info.Mode())})
+	return nil
+}
+
+// openFile opens a regular file of a tree. What became something else since it
+// was looked at is an error.
+func openFile(root *os.Root, f File) (*os.File, error) {
+	file, err := root.Open(f.Path)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() != f.Size {
+		file.Close()
+		return nil, errors.Join(err, fmt.Errorf("%s changed while it was read; try again", f.Path))
+	}
+	return file, nil
+}
+
+// sum hashes one file.
+func sum(root *os.Root, f File) (string, error) {
+	file, err := openFile(root, f)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	h := sha256.New()
+	if err := copyWhole(h, file, f); err != nil {
+		return "", err
+	}
+	return hexSum(h), nil
+}
+
+// copyWhole copies a file that must be as long as it was.
+func copyWhole(w io.Writer, r io.Reader, f File) error {
+	n, err := io.CopyBuffer(w, io.LimitReader(r, f.Size+1), make([]byte, 1<<18))
+	if err == nil && n != f.Size {
+		err = errors.New("it changed while it was read; try again")
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.Path, err)
+	}
+	return nil
+}
+
+func hexSum(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }

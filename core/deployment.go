@@ -157,7 +157,7 @@ func isEnginePlugin(host *pluginhost.Host, name string) bool {
 // others are, and with the secrets that the plugin asks for.
 func (r *Runtime) withPlugin(d Deployment) Deployment {
 	if plugin, err := r.host.Plugin(d.Plugin); err == nil {
-		d.Folder, d.Secrets = plugin.Folder(), askedFor(plugin, d.Secrets)
+		d.Folder, d.Secrets = plugin.Folder, askedFor(plugin, d.Secrets)
 	}
 	return d
 }

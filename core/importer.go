@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/enginebay/enginebay/core/packages"
 	"github.com/enginebay/enginebay/core/pluginhost"
 	"github.com/enginebay/enginebay/core/secret"
 	"github.com/enginebay/enginebay/core/store"
@@ -41,7 +42,7 @@ func (r *Runtime) importers() []importer {
 		}
 		in := importer{id: d.ID, plugin: plugin, Deployment: d}
 		in.Deployment.ID = "importer-" + d.ID
-		in.Secrets, in.Folder = askedFor(plugin, d.Secrets), plugin.Folder()
+		in.Secrets, in.Folder = askedFor(plugin, d.Secrets), plugin.Folder
 		all = append(all, in)
 	}
 	return all
@@ -60,7 +61,7 @@ func (in importer) tokens() map[string]string {
 
 // origin is where a secret belongs, and whether the operator has named it; empty
 // where downloads do not take it along.
-func (in importer) origin(asked pluginhost.Secret) (origin string, byOperator bool) {
+func (in importer) origin(asked packages.Secret) (origin string, byOperator bool) {
 	for _, text := range asked.Origin {
 		address, ok := secret.Expand(text)
 		if setting, isSetting := strings.CutPrefix(text, "setting:"); isSetting {

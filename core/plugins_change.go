@@ -106,7 +106,7 @@ func (w *pluginWatcher) look(ctx context.Context) {
 func (r *Runtime) pluginFolders() map[string]pluginhost.Folder {
 	folders := map[string]pluginhost.Folder{}
 	for _, p := range r.host.Plugins() {
-		folders[p.Name] = p.Folder()
+		folders[p.Name] = p.Folder
 	}
 	return folders
 }

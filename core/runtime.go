@@ -31,7 +31,8 @@ type Config struct {
 	PluginEnv  []string     // names of further environment variables that plugins may see
 	Limits     Limits
 	Downloads  Downloads
-	Catalogue  bool // whether the recommended models are put into the models folder
+	Catalogue  bool   // whether the recommended models are put into the models folder
+	Version    string // of the program; plugins say which they work with
 	Log        hclog.Logger
 }
 
@@ -84,6 +85,7 @@ func Open(c Config) (*Runtime, error) {
 		Plugins: PluginSources(c.Home, c.PluginDirs),
 		RunDir:  filepath.Join(c.Home, "run"),
 		DataDir: filepath.Join(c.Home, "data"),
+		Version: c.Version,
 		Env:     c.PluginEnv,
 		Log:     c.Log.Named("plugin"),
 		Changed: r.engineChanged,

@@ -43,8 +43,12 @@ func (e *examination) installed(host *pluginhost.Host) {
 		e.fail("plugins", "put the folder of one into "+filepath.Join(e.config.home, "plugins")+", or beside the program", "no plugin is installed, so that no model can be loaded")
 	}
 	for _, p := range found {
-		if p.Err != nil {
+		switch p.State() {
+		case pluginhost.Broken:
 			e.fail("plugin "+p.Name, "install it again, or remove "+p.Dir, "%v", p.Err)
+			continue
+		case pluginhost.NotCompatible:
+			e.fail("plugin "+p.Name, "install one that fits, or remove "+p.Dir, "%v", p.Err)
 			continue
 		}
 		e.ok("plugin "+p.Name, "version %s in %s", p.Version, p.Dir)

@@ -22,8 +22,8 @@ in the folders of --plugin-dir and plugin_dirs.`,
 	list.RunE = func(cmd *cobra.Command, _ []string) error {
 		var answer struct {
 			Data []struct {
-				Name, Version, Description, Dir, Error string
-				Kinds                                  []string
+				Name, Version, Description, Dir, State, Error string
+				Kinds                                         []string
 			}
 		}
 		if printed, err := c.fetch(cmd, "/v1/plugins", *asJSON, &answer); printed || err != nil {
@@ -35,13 +35,9 @@ in the folders of --plugin-dir and plugin_dirs.`,
 		}
 		var rows [][]string
 		for _, p := range answer.Data {
-			status := "ok"
-			if p.Error != "" {
-				status = "broken"
-			}
-			rows = append(rows, []string{p.Name, dash(p.Version), strings.Join(p.Kinds, ","), status, p.Dir})
+			rows = append(rows, []string{p.Name, dash(p.Version), dash(strings.Join(p.Kinds, ",")), strings.ReplaceAll(p.State, "_", " "), p.Dir})
 		}
-		table(cmd.OutOrStdout(), []string{"PLUGIN", "VERSION", "KIND", "STATUS", "FOLDER"}, rows)
+		table(cmd.OutOrStdout(), []string{"PLUGIN", "VERSION", "KIND", "STATE", "FOLDER"}, rows)
 		for _, p := range answer.Data {
 			if p.Error != "" {
 				fmt.Fprintf(cmd.ErrOrStderr(), "\n%s: %s\n", p.Name, p.Error)

@@ -10,6 +10,7 @@ import (
 	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/pluginhost"
 	"github.com/enginebay/enginebay/schemas"
+	"github.com/enginebay/enginebay/sdk"
 )
 
 // engineInfo is a deployment as the API shows it. No setting is in it: one might
@@ -87,10 +88,22 @@ func infoOf(e core.Engine) engineInfo {
 	return info
 }
 
+// pluginInfo is a plugin as the API shows it.
 type pluginInfo struct {
-	pluginhost.Plugin
-	Object string `json:"object"`
-	Error  string `json:"error,omitempty"`
+	Object       string           `json:"object"`
+	Name         string           `json:"name"`
+	FullName     string           `json:"full_name"`
+	Version      string           `json:"version"`
+	Description  string           `json:"description,omitempty"`
+	Kinds        []sdk.Kind       `json:"kinds"`
+	State        pluginhost.State `json:"state"`
+	Error        string           `json:"error,omitempty"`
+	Variant      string           `json:"variant,omitempty"`
+	Formats      []string         `json:"formats,omitempty"`
+	Schemes      []string         `json:"schemes,omitempty"`
+	Patterns     []string         `json:"patterns,omitempty"`
+	Capabilities []string         `json:"capabilities,omitempty"`
+	Dir          string           `json:"dir"`
 }
 
 // listPlugins answers GET /v1/plugins.
@@ -103,7 +116,8 @@ func (s *Server) listPlugins(c *fiber.Ctx) error {
 }
 
 func pluginInfoOf(p pluginhost.Plugin) pluginInfo {
-	info := pluginInfo{Plugin: p, Object: "plugin"}
+	info := pluginInfo{Object: "plugin", Name: p.Name, FullName: p.Manifest.Name, Version: p.Version, Description: p.Description, Kinds: p.Kinds,
+		State: p.State(), Variant: p.Variant, Formats: p.Formats, Schemes: p.Schemes, Patterns: p.Patterns, Capabilities: p.Capabilities, Dir: p.Dir}
 	if p.Err != nil {
 		info.Error = core.Reason(p.Err)
 	}

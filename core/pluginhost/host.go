@@ -18,6 +18,7 @@ type Config struct {
 	Plugins []Source     // where plugins are found, searched in this order
 	RunDir  string       // for sockets; owned by one Host at a time
 	DataDir string       // private folders of the deployments
+	Version string       // of the core; plugins say which they work with
 	Env     []string     // names of further variables of the core's environment that plugins may see
 	Log     hclog.Logger // the level of its Named(deployment) is that of the deployment's plugin
 
@@ -56,7 +57,7 @@ func New(c Config) (*Host, error) {
 }
 
 // Plugins returns the plugins that are there now, broken ones included.
-func (h *Host) Plugins() []Plugin { return find(h.config.Plugins) }
+func (h *Host) Plugins() []Plugin { return find(h.config.Plugins, h.config.Version) }
 
 // Plugin returns the plugin of a short name. [sdk.CodeNotFound]: there is none;
 // [sdk.CodeUnavailable]: it is there, but broken.
@@ -85,7 +86,7 @@ func (h *Host) pluginOf(d Deployment) (Plugin, error) {
 	if d.Folder.Dir == "" {
 		return h.Plugin(d.Plugin)
 	}
-	p, ok := read(d.Folder)
+	p, ok := read(d.Folder, h.config.Version)
 	switch {
 	case !ok || p.Name != d.Plugin:
 		return Plugin{}, sdk.Errorf(sdk.CodeUnavailable, "plugin %s is no more in %s; install it again", d.Plugin, d.Folder.Dir)

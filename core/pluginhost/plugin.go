@@ -4,51 +4,48 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"syscall"
 
-	"github.com/enginebay/enginebay/schemas"
-	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/core/packages"
 )
 
 // ManifestFile is the name of the file that makes a folder a plugin.
-const ManifestFile = "plugin.json"
+const ManifestFile = packages.ManifestFile
 
 // A Plugin is a plugin's folder as it was found. It is not running.
 type Plugin struct {
-	Name         string            `json:"name"` // short: what deployments and models call it
-	FullName     string            `json:"full_name"`
-	Version      string            `json:"version"`
-	Description  string            `json:"description,omitempty"`
-	Kinds        []sdk.Kind        `json:"kinds"`
-	Formats      []string          `json:"formats,omitempty"`      // of weights, for an engine: "gguf"
-	Schemes      []string          `json:"schemes,omitempty"`      // of refs, for an importer: "hf"
-	Patterns     []string          `json:"patterns,omitempty"`     // of addresses that it resolves too; * is any text
-	Dir          string            `json:"dir"`                    // absolute
-	Digest       string            `json:"digest,omitempty"`       // of an installed package
-	Entry        string            `json:"-"`                      // absolute path of the program
-	Capabilities []string          `json:"capabilities,omitempty"` // optional abilities, as Describe names them: "models"
-	Environment  []string          `json:"-"`                      // names of variables that it sees beside the usual ones
-	Secrets      map[string]Secret `json:"-"`                      // that it asks for, by name
-	Err          error             `json:"-"`                      // why it cannot be used
+	packages.Manifest        // Name in it is the full one
+	Name              string // short: what deployments and models call it
+	Folder                   // where it lies
+	Program           string // absolute path of what is started
+	Err               error  // why it cannot be used
 }
 
-// A Secret is one that a plugin asks for. A text with a $VARIABLE that is not set is
-// passed over; of the others the first that leads somewhere counts.
-type Secret struct {
-	From   []string // references env:NAME and file:PATH
-	Origin []string // where downloads take it along: "https://example.com"; may be empty
+// A State is whether a plugin can be used.
+type State string
+
+// What a plugin can be. One that is not compatible is whole, and for another
+// machine or another core.
+const (
+	Ready         State = "ready"
+	Broken        State = "broken"
+	NotCompatible State = "not_compatible"
+)
+
+// State says whether the plugin can be used; Err says why it cannot.
+func (p Plugin) State() State {
+	var incompatible *packages.Incompatible
+	switch {
+	case p.Err == nil:
+		return Ready
+	case errors.As(p.Err, &incompatible):
+		return NotCompatible
+	}
+	return Broken
 }
-
-// Folder is where the plugin lies.
-func (p Plugin) Folder() Folder { return Folder{Dir: p.Dir, Digest: p.Digest} }
-
-// Is says whether the plugin is of a kind.
-func (p Plugin) Is(kind sdk.Kind) bool { return slices.Contains(p.Kinds, kind) }
 
 // A Folder is one that may be a plugin's.
 type Folder struct {
@@ -81,12 +78,12 @@ func inside(dir string) (folders []Folder) {
 
 // find reads the plugins of sources. Of two with one name the first counts, so that
 // what the user installed goes before what came along.
-func find(sources []Source) []Plugin {
+func find(sources []Source, core string) []Plugin {
 	var found []Plugin
 	taken := map[string]bool{}
 	for _, source := range sources {
 		for _, folder := range source() {
-			p, ok := read(folder)
+			p, ok := read(folder, core)
 			if !ok || taken[p.Name] {
 				continue
 			}
@@ -99,53 +96,26 @@ func find(sources []Source) []Plugin {
 
 // read reads one folder; ok is false where it is no plugin at all. A broken one
 // is returned with its Err, so that "plugin list" can show it.
-func read(folder Folder) (p Plugin, ok bool) {
-	dir := folder.Dir
-	data, err := os.ReadFile(filepath.Join(dir, ManifestFile))
+func read(folder Folder, core string) (p Plugin, ok bool) {
+	manifest, err := packages.ReadManifest(folder.Dir)
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return Plugin{}, false
 	}
-	base := filepath.Base(dir)
-	p = Plugin{Name: base, FullName: base, Dir: dir, Digest: folder.Digest}
+	p = Plugin{Manifest: manifest, Name: manifest.Short(), Folder: folder, Err: err}
 	if err != nil {
-		p.Err = err
+		p.Name = filepath.Base(folder.Dir)
+		p.Manifest.Name = p.Name
 		return p, true
 	}
-	var manifest struct {
-		Name, Version, Description, Entry string
-		Kinds                             []sdk.Kind
-		Protocol                          []int
-		Formats, Schemes, Patterns        []string
-		Environment, Capabilities         []string
-		Secrets                           map[string]Secret
-		Platform                          struct{ OS, Arch string }
-	}
-	if err := schemas.Decode(schemas.Plugin(), filepath.Join(base, ManifestFile), data, &manifest); err != nil {
-		p.Err = err
-		return p, true
-	}
-	p.FullName, p.Name = manifest.Name, path.Base(manifest.Name)
-	p.Version, p.Description, p.Kinds = manifest.Version, manifest.Description, manifest.Kinds
-	p.Formats, p.Schemes, p.Patterns = manifest.Formats, manifest.Schemes, manifest.Patterns
-	p.Environment, p.Secrets, p.Capabilities = manifest.Environment, manifest.Secrets, manifest.Capabilities
-	p.Entry, p.Err = entry(dir, manifest.Entry)
-	switch {
-	case p.Err != nil:
-	case len(manifest.Protocol) > 0 && !slices.Contains(manifest.Protocol, sdk.ProtocolVersion):
-		p.Err = fmt.Errorf("plugin %s speaks protocol %v, and this core speaks %d; install a version that fits", p.FullName, manifest.Protocol, sdk.ProtocolVersion)
-	case manifest.Platform.OS != "" && manifest.Platform.OS != runtime.GOOS,
-		manifest.Platform.Arch != "" && manifest.Platform.Arch != runtime.GOARCH:
-		p.Err = fmt.Errorf("plugin %s is built for %s/%s, and this machine is %s/%s", p.FullName,
-			manifest.Platform.OS, manifest.Platform.Arch, runtime.GOOS, runtime.GOARCH)
+	if p.Err = manifest.Fits(core); p.Err == nil {
+		p.Program, p.Err = program(folder.Dir, manifest)
 	}
 	return p, true
 }
 
-// entry finds the program, inside the plugin's folder and nowhere else.
-func entry(dir, rel string) (string, error) {
-	if runtime.GOOS == "windows" && filepath.Ext(rel) == "" {
-		rel += ".exe"
-	}
+// program finds what is started, inside the plugin's folder and nowhere else.
+func program(dir string, m packages.Manifest) (string, error) {
+	rel := m.EntryOn(runtime.GOOS)
 	if !filepath.IsLocal(filepath.FromSlash(rel)) || strings.Contains(rel, `\`) {
 		return "", fmt.Errorf("entry %q lies outside the plugin's folder", rel)
 	}

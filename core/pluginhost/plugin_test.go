@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/enginebay/enginebay/core/pluginhost"
@@ -49,18 +50,24 @@ func TestABrokenPluginIsListedWithItsFault(t *testing.T) {
 		"folder":         {`{"name": "me/folder", "version": "1.0.0", "kinds": ["engine"], "entry": "."}`, 0o700, []string{"entry"}},
 		"not-executable": {fmt.Sprintf(whole, "not-executable", ""), 0o600, []string{"is not a program"}},
 		"other-platform": {fmt.Sprintf(whole, "other-platform", `, "platform": {"os": "windows", "arch": "arm64"}`), 0o700, []string{"built for windows/arm64"}},
+		"other-core":     {fmt.Sprintf(whole, "other-core", `, "core": ">=9"`), 0o700, []string{"works with Engine Bay >=9, and this is 0.3.0"}},
 		"other-protocol": {fmt.Sprintf(whole, "other-protocol", `, "protocol": [2, 3]`), 0o700, []string{"protocol [2 3]", "this core speaks 1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dirs := home(t)
 			install(t, dirs, name, c.manifest, c.mode)
-			host, _ := newHost(t, func(config *pluginhost.Config) { config.Plugins = pluginhost.Dirs(dirs, plugins) })
+			host, _ := newHost(t, func(config *pluginhost.Config) {
+				config.Plugins, config.Version = pluginhost.Dirs(dirs, plugins), "0.3.0"
+			})
 			all := host.Plugins()
 			if len(all) != 3 || all[0].Name != name || all[0].Err == nil {
 				t.Fatalf("listed: %+v", all)
 			}
 			_, err := host.Connect(t.Context(), pluginhost.Deployment{ID: name, Plugin: name})
 			refused(t, err, sdk.CodeUnavailable, append(c.says, "plugin "+name+" cannot be used")...)
+			if state := all[0].State(); state == pluginhost.Ready || strings.HasPrefix(name, "other") != (state == pluginhost.NotCompatible) {
+				t.Errorf("the state is %s", state)
+			}
 			if st := host.Status(name); st.State != pluginhost.StateStopped || st.Crashes != 0 {
 				t.Errorf("nothing was started, but the status is %+v", st)
 			}
@@ -105,7 +112,7 @@ func TestTheFirstOfTwoPluginsCounts(t *testing.T) {
 		c.Plugins = pluginhost.Dirs(filepath.Join(dirs, "not-there"), dirs, plugins)
 	})
 	p, err := host.Plugin("echo")
-	if err != nil || p.Version != "9.0.0" || p.FullName != "me/echo" || !p.Is(sdk.KindEngine) || p.Is(sdk.KindImporter) {
+	if err != nil || p.Version != "9.0.0" || p.Manifest.Name != "me/echo" || !p.Is(sdk.KindEngine) || p.Is(sdk.KindImporter) {
 		t.Errorf("echo is %+v, %v", p, err)
 	}
 	if n := len(host.Plugins()); n != 2 {

@@ -93,7 +93,7 @@ func (h *Host) exec(ctx context.Context, plugin Plugin, d Deployment, log hclog.
 	sink := newSink(log)
 	p := &Process{dir: dir, grace: h.bounds.stop, done: make(chan struct{}), Started: time.Now(), revision: d.Revision, passing: d.Model != ""}
 	p.Plugin, err = process.StartPlugin(ctx, process.PluginConfig{
-		Path: plugin.Entry, Dir: dir, Env: h.environment(plugin, d), Line: sink.line})
+		Path: plugin.Program, Dir: dir, Env: h.environment(plugin, d), Line: sink.line})
 	if err != nil {
 		os.RemoveAll(dir)
 		return nil, nil, startError(plugin, sink, err)

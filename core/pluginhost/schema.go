@@ -26,17 +26,17 @@ func (h *Host) Schema(ctx context.Context, name string) (*schemas.Schema, error)
 	if err != nil {
 		return nil, err
 	}
-	info, err := os.Stat(plugin.Entry)
+	info, err := os.Stat(plugin.Program)
 	if err != nil {
 		return nil, err
 	}
 	h.mu.Lock()
 	k, ok := h.schemas[name]
 	h.mu.Unlock()
-	if ok && k.program == plugin.Entry && k.size == info.Size() && k.changed.Equal(info.ModTime()) {
+	if ok && k.program == plugin.Program && k.size == info.Size() && k.changed.Equal(info.ModTime()) {
 		return k.schema, nil
 	}
-	k = known{program: plugin.Entry, size: info.Size(), changed: info.ModTime()}
+	k = known{program: plugin.Program, size: info.Size(), changed: info.ModTime()}
 	if k.schema, err = h.askSchema(ctx, plugin); err != nil {
 		return nil, err
 	}

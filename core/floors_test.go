@@ -18,7 +18,7 @@ var floors = []struct {
 }{
 	{"schemas", 0}, {"sdk/proto/generate", 11}, {"sdk/proto", 0}, {"sdk/gguf", 0},
 	{"sdk/process", 2}, {"sdk/web", 2}, {"sdk/llamaserver", 3}, {"sdk/sdktest", 3}, {"sdk", 1},
-	{"core/api", 8}, {"core/metrics", 7}, {"core/local", 5}, {"core/archive", 4}, {"core/traces", 3}, {"core/catalogue", 0}, {"core/portable", 0}, {"core/minisign", 0}, {"core/packages", 2}, {"core/store", 3}, {"core/keys", 3}, {"core/secret", 4}, {"core/download", 3}, {"core/pluginhost", 3}, {"core/system", 2}, {"core/wire", 3}, {"core", 6},
+	{"core/api", 8}, {"core/metrics", 7}, {"core/local", 5}, {"core/archive", 4}, {"core/install", 5}, {"core/traces", 3}, {"core/catalogue", 0}, {"core/portable", 0}, {"core/minisign", 0}, {"core/packages", 2}, {"core/store", 3}, {"core/keys", 3}, {"core/secret", 4}, {"core/download", 3}, {"core/pluginhost", 3}, {"core/system", 2}, {"core/wire", 3}, {"core", 6},
 	{"plugins/engine-tensorrt/kserve", 0},
 	{"cmd/", 9}, {"plugins/", 9}, {"examples/", 9},
 }

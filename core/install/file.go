@@ -1,0 +1,74 @@
+package install
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// replaceFile replaces a file: whole or not at all, also when the machine stops in
+// between. Only one writer at a time may do that; what a killed one left is
+// overwritten by the next.
+func replaceFile(file string, data []byte) error {
+	if err := writeSynced(file+".new", data); err != nil {
+		return err
+	}
+	return os.Rename(file+".new", file)
+}
+
+// writeSynced returns when the disk has the data.
+func writeSynced(file string, data []byte) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// seal makes a tree read-only, and returns when the disk has all of it.
+func seal(dir string) error {
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		mode := fs.FileMode(0o444)
+		if info.IsDir() || info.Mode()&0o111 != 0 {
+			mode = 0o555
+		}
+		if err := sync(path, info); err != nil {
+			return err
+		}
+		return os.Chmod(path, mode)
+	})
+}
+
+func sync(path string, info fs.FileInfo) error {
+	if !info.Mode().IsRegular() {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0) // Windows syncs nothing that is open for reading only
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// removeTree removes a tree that was sealed.
+func removeTree(dir string) error {
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.Type()&fs.ModeSymlink != 0 {
+			return err
+		}
+		return os.Chmod(path, 0o700)
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.RemoveAll(dir)
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/shirou/gopsutil/v4/process"
 
+	"github.com/enginebay/enginebay/core/install"
 	"github.com/enginebay/enginebay/core/pluginhost"
 )
 
@@ -17,7 +18,22 @@ import (
 // of dirs. What is installed goes just before what was put into HOME/plugins by hand.
 func PluginSources(home string, dirs []string) []pluginhost.Source {
 	sources := []pluginhost.Source{func() []pluginhost.Folder { return developed(home) }}
-	return append(sources, pluginhost.Dirs(dirs...)...)
+	at := slices.Index(dirs, filepath.Join(home, "plugins"))
+	if at < 0 {
+		at = len(dirs)
+	}
+	sources = append(sources, pluginhost.Dirs(dirs[:at]...)...)
+	sources = append(sources, func() []pluginhost.Folder { return installedPlugins(home) })
+	return append(sources, pluginhost.Dirs(dirs[at:]...)...)
+}
+
+// installedPlugins are the folders of the installed packages that are in use.
+func installedPlugins(home string) (folders []pluginhost.Folder) {
+	current, _ := install.Current(home) // what cannot be read is told by whoever changes it
+	for _, f := range current {
+		folders = append(folders, pluginhost.Folder{Dir: f.Dir, Digest: f.Digest})
+	}
+	return folders
 }
 
 // DevFile names the plugins that are being written, in HOME/plugins.

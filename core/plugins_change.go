@@ -10,6 +10,7 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
+	"github.com/enginebay/enginebay/core/install"
 	"github.com/enginebay/enginebay/core/pluginhost"
 	"github.com/enginebay/enginebay/sdk"
 )
@@ -120,6 +121,9 @@ func (r *Runtime) changePlugin(ctx context.Context, name string, before pluginho
 	if ctx.Err() != nil {
 		return
 	}
+	if err != nil {
+		r.takeBack(ctx, plugin, err)
+	}
 	event := Event{Type: EventPluginChanged, Plugin: name, Note: plugin.Version}
 	if err != nil {
 		event.Error = Reason(err)
@@ -134,6 +138,20 @@ func (r *Runtime) changePlugin(ctx context.Context, name string, before pluginho
 	}
 	r.events.emit(event)
 	r.wakeOffers()
+}
+
+// takeBack makes the version before an installed one the current one again. One that is
+// being written stays: its author mends it.
+func (r *Runtime) takeBack(ctx context.Context, plugin pluginhost.Plugin, why error) {
+	if plugin.Digest == "" {
+		return
+	}
+	back, err := install.Refuse(ctx, r.home, plugin.Manifest.Name, plugin.Digest, Reason(why))
+	if err != nil {
+		r.log.Warn("plugin's version not taken back", "plugin", plugin.Name, "error", err)
+		return
+	}
+	r.plugins.seen[plugin.Name] = pluginhost.Folder{Dir: back.Dir, Digest: back.Digest}
 }
 
 // comesUp says whether all deployments of a plugin start with the version that counts

@@ -33,6 +33,7 @@ type Host struct {
 	bounds  bounds
 	run     *runFolder
 	closing chan struct{}
+	trees   trees
 	quiet   chan struct{}  // closed when nothing is tried any more
 	trials  sync.WaitGroup // processes beside those of the deployments
 
@@ -52,7 +53,7 @@ func New(c Config) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{config: c, bounds: usual, run: run, closing: make(chan struct{}), quiet: make(chan struct{}), deployments: map[place]*supervised{}, least: map[string]uint64{}, schemas: map[string]known{}}
+	h := &Host{config: c, bounds: usual, run: run, closing: make(chan struct{}), quiet: make(chan struct{}), deployments: map[place]*supervised{}, least: map[string]uint64{}, schemas: map[string]known{}, trees: trees{whole: map[Folder]string{}}}
 	return h, nil
 }
 

@@ -86,6 +86,9 @@ func (h *Host) launch(ctx context.Context, plugin Plugin, d Deployment, log hclo
 
 // exec starts a plugin's program, up to the handshake.
 func (h *Host) exec(ctx context.Context, plugin Plugin, d Deployment, log hclog.Logger) (*Process, *sink, error) {
+	if err := h.trees.check(plugin.Folder, plugin.Name); err != nil {
+		return nil, nil, err
+	}
 	dir, err := h.run.make()
 	if err != nil {
 		return nil, nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/schemas"
 	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/host"
 )
 
 // A plan is how a model is going to be loaded: by which deployment, with which settings.
@@ -242,7 +243,7 @@ func (p plan) inspect(ctx context.Context, res *resident, req sdk.LoadRequest) (
 // ended says whether err comes of the end of the plugin's process. The connection
 // breaks a moment before the end is noticed.
 func (p plan) ended(err error) bool {
-	if p.process == nil || !errors.Is(err, sdk.ErrDisconnected) {
+	if p.process == nil || !errors.Is(err, host.ErrDisconnected) {
 		return false
 	}
 	select {

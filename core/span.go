@@ -7,7 +7,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/host"
 )
 
 // span begins a part of the trace that ctx belongs to, and returns what ends it.
@@ -45,7 +45,7 @@ func traceparent(ctx context.Context) string {
 // toPlugin has the calls of ctx tell a plugin of the trace.
 func toPlugin(ctx context.Context) context.Context {
 	if parent := traceparent(ctx); parent != "" {
-		return sdk.WithTraceparent(ctx, parent)
+		return host.WithTraceparent(ctx, parent)
 	}
 	return ctx
 }

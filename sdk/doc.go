@@ -15,6 +15,6 @@
 // within the operator's bounds, and sdk/sdktest is the suite that every plugin
 // must pass.
 //
-// The core holds the same types: a [Conn] is an Engine and an Importer that
+// The core holds the same types: a Conn of sdk/host is an Engine and an Importer that
 // live in another process.
 package sdk

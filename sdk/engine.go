@@ -209,8 +209,9 @@ func (e Endpoint) Detours(op Operation, field string) bool {
 	})
 }
 
-// check says what is wrong with an endpoint, for the plugin's author.
-func (e Endpoint) check() error {
+// Check says what is wrong with an endpoint, for the plugin's author. The SDK checks
+// those that Load returns.
+func (e Endpoint) Check() error {
 	n := 0
 	for _, set := range []bool{e.Socket != "", e.URL != "", e.Handler != nil} {
 		if set {

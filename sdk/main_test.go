@@ -12,9 +12,9 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/host"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -24,7 +24,7 @@ const patience = 10 * time.Second
 
 // served is a plugin in this process, behind a real socket.
 type served struct {
-	*sdk.Conn
+	*host.Conn
 	wire *grpc.ClientConn // for calls that a Conn does not make
 	run  string           // its run folder
 	log  *log
@@ -46,7 +46,7 @@ func serve(t *testing.T, p sdk.Plugin) *served {
 		t.Fatal(err)
 	}
 	s := &served{run: run, log: &log{}}
-	s.wire, err = grpc.NewClient("unix:"+listener.Addr().String(), append(sdk.DialOptions(), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+	s.wire, err = host.Dial(listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func serve(t *testing.T, p sdk.Plugin) *served {
 		}
 		s.wire.Close()
 	})
-	s.Conn = sdk.NewConn(s.wire)
+	s.Conn = host.NewConn(s.wire)
 	if err := s.Configure(t.Context(), sdk.Configuration{Deployment: "fake", RunDir: run}); err != nil {
 		t.Fatalf("Configure: %v", err)
 	}

@@ -8,7 +8,8 @@ import (
 	"regexp"
 
 	"github.com/hashicorp/go-hclog"
-	goplugin "github.com/hashicorp/go-plugin"
+
+	pluginpb "github.com/enginebay/enginebay/sdk/proto"
 )
 
 // A Plugin is what an author hands to [Serve].
@@ -94,20 +95,7 @@ const (
 // ProtocolVersion is the major version of the contract (package
 // enginebay.plugin.v1). Core and plugin must agree on it; smaller steps are
 // capabilities.
-const ProtocolVersion = 1
-
-// Handshake is how go-plugin knows that core and plugin belong together. It is
-// no secret: it keeps a person from starting a plugin by hand.
-var Handshake = goplugin.HandshakeConfig{
-	ProtocolVersion:  ProtocolVersion,
-	MagicCookieKey:   "ENGINEBAY_PLUGIN",
-	MagicCookieValue: "enginebay.plugin.v1",
-}
-
-// EnvLifeline is set to "stdin" by the core in a plugin's environment: standard
-// input is then a pipe whose other end the core holds, and [Serve] ends the
-// plugin when it closes, however the core came to its end.
-const EnvLifeline = "ENGINEBAY_LIFELINE"
+const ProtocolVersion = pluginpb.Version
 
 // names are plugin names: they become file names and parts of addresses.
 var names = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)

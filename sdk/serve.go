@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,6 +16,8 @@ import (
 	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
+
+	pluginpb "github.com/enginebay/enginebay/sdk/proto"
 )
 
 const (
@@ -22,9 +25,6 @@ const (
 	closeGrace = 8 * time.Second
 	// orphanGrace is the same when the core is gone: nobody waits for a tidy end.
 	orphanGrace = 500 * time.Millisecond
-	// maxMessage bounds one message on the control plane, both ways. Manifests
-	// and plans are small; the largest is the catalogue of a big repository.
-	maxMessage = 16 << 20
 )
 
 // Serve runs the plugin until the core ends it, and does not return. It must be
@@ -35,7 +35,7 @@ func Serve(p Plugin) {
 		fmt.Fprintf(os.Stderr, "plugin %q: %v\n", p.Name, err)
 		os.Exit(2)
 	}
-	if os.Getenv(Handshake.MagicCookieKey) != Handshake.MagicCookieValue {
+	if os.Getenv(pluginpb.CookieKey) != pluginpb.CookieValue {
 		fmt.Fprintf(os.Stderr, "%s %s is a plugin of Engine Bay and is started by it.\n"+
 			"Put its folder into the plugins folder and see \"enginebay plugin list\".\n", p.Name, p.Version)
 		os.Exit(2)
@@ -59,12 +59,12 @@ func Serve(p Plugin) {
 		select {} // another goroutine is ending the process
 	}
 	go onSignal(func() { end(closeGrace) })
-	if os.Getenv(EnvLifeline) == "stdin" {
+	if os.Getenv(pluginpb.Lifeline) == "stdin" {
 		go onEOF(os.Stdin, func() { end(orphanGrace) })
 	}
 	goplugin.Serve(&goplugin.ServeConfig{
-		HandshakeConfig: Handshake,
-		Plugins:         goplugin.PluginSet{pluginKey: &glue{server: s}},
+		HandshakeConfig: goplugin.HandshakeConfig{ProtocolVersion: pluginpb.Version, MagicCookieKey: pluginpb.CookieKey, MagicCookieValue: pluginpb.CookieValue},
+		Plugins:         goplugin.PluginSet{pluginpb.Service: &glue{server: s}},
 		Logger:          log.Named("go-plugin"),
 		GRPCServer:      func(opts []grpc.ServerOption) *grpc.Server { return grpc.NewServer(append(opts, s.options()...)...) },
 	})
@@ -90,23 +90,13 @@ func onEOF(lifeline io.Reader, end func()) {
 // keepalive: by default a silent stream is killed after some forty seconds.
 func (s *server) options() []grpc.ServerOption {
 	return []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(maxMessage),
-		grpc.MaxSendMsgSize(maxMessage),
+		grpc.MaxRecvMsgSize(pluginpb.MaxMessage),
+		grpc.MaxSendMsgSize(pluginpb.MaxMessage),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
 		grpc.UnaryInterceptor(s.unary),
 		grpc.StreamInterceptor(s.stream),
 	}
 }
-
-// pluginKey names the one service that go-plugin dispenses.
-const pluginKey = "enginebay"
-
-// ClientPlugins is what go-plugin needs to know on the core's side. Dispensing
-// [PluginKey] gives a *Conn.
-func ClientPlugins() goplugin.PluginSet { return goplugin.PluginSet{pluginKey: &glue{}} }
-
-// PluginKey is the name that go-plugin dispenses a *Conn by.
-const PluginKey = pluginKey
 
 // glue is the shape that go-plugin wants a plugin in.
 type glue struct {
@@ -119,12 +109,13 @@ func (g *glue) GRPCServer(_ *goplugin.GRPCBroker, gs *grpc.Server) error {
 	return nil
 }
 
-func (g *glue) GRPCClient(_ context.Context, _ *goplugin.GRPCBroker, cc *grpc.ClientConn) (any, error) {
-	return NewConn(cc), nil
+// GRPCClient is the host's half, which is package host.
+func (g *glue) GRPCClient(context.Context, *goplugin.GRPCBroker, *grpc.ClientConn) (any, error) {
+	return nil, errors.ErrUnsupported
 }
 
 // ServeOn answers for the plugin on a listener, in a process of the caller's: a
-// test runs its plugin so, and calls it through [NewConn]. It blocks until ctx
+// test runs its plugin so, and calls it as the core does, by sdk/host. It blocks until ctx
 // ends, then closes every instance and the listener. An error means that the
 // plugin is not one, or that the listener failed.
 func ServeOn(ctx context.Context, l net.Listener, p Plugin, log hclog.Logger) error {

@@ -175,7 +175,7 @@ func (s *server) load(ctx context.Context, id string, inst *served, req LoadRequ
 			return started, endpoint, err
 		}
 		endpoint = started.Endpoint()
-		if err = endpoint.check(); err != nil {
+		if err = endpoint.Check(); err != nil {
 			return started, endpoint, &Error{Code: CodeInternal, Message: "plugin " + s.plugin.Name + " returned a bad endpoint", Cause: err}
 		}
 		endpoint, stop, err = s.serve(id, endpoint)

@@ -9,12 +9,6 @@ import (
 // traceKey is the metadata of a call that W3C's Trace Context has its header for.
 const traceKey = "traceparent"
 
-// WithTraceparent returns a context whose calls to a plugin say which trace they
-// belong to, as the header traceparent of W3C's Trace Context says it.
-func WithTraceparent(ctx context.Context, traceparent string) context.Context {
-	return metadata.AppendToOutgoingContext(ctx, traceKey, traceparent)
-}
-
 // Traceparent is for an engine whose Load wants to go on with the trace of the
 // request that it loads a model for; empty where there is none.
 func Traceparent(ctx context.Context) string {

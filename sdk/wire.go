@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -19,27 +18,9 @@ func descriptionToWire(d Description) *pluginpb.DescribeResponse {
 		SettingsSchema: d.Settings, Capabilities: d.Capabilities}
 }
 
-func descriptionFromWire(w *pluginpb.DescribeResponse) Description {
-	return Description{Name: w.GetName(), Version: w.GetVersion(), Kinds: fromStrings[Kind](w.GetKinds()),
-		Settings: w.GetSettingsSchema(), Capabilities: w.GetCapabilities()}
-}
-
-func configurationToWire(c Configuration) *pluginpb.ConfigureRequest {
-	return &pluginpb.ConfigureRequest{Deployment: c.Deployment, Settings: c.Settings, Secrets: c.Secrets,
-		RunDir: c.RunDir, DataDir: c.DataDir, LogLevel: c.LogLevel}
-}
-
 func configurationFromWire(w *pluginpb.ConfigureRequest) Configuration {
 	return Configuration{Deployment: w.GetDeployment(), Settings: w.GetSettings(), Secrets: w.GetSecrets(),
 		RunDir: w.GetRunDir(), DataDir: w.GetDataDir(), LogLevel: w.GetLogLevel()}
-}
-
-func modelToWire(m Model) (*pluginpb.Model, error) {
-	manifest, err := json.Marshal(m.Manifest)
-	if err != nil {
-		return nil, err
-	}
-	return &pluginpb.Model{Id: m.ID, Dir: m.Dir, Files: m.Files, Mmproj: m.MMProj, Manifest: manifest}, nil
 }
 
 func modelFromWire(w *pluginpb.Model) (Model, error) {
@@ -62,11 +43,6 @@ func inspectionToWire(i Inspection) *pluginpb.InspectResponse {
 		ContextLength: int64(i.ContextLength), Memory: i.Memory, Remote: i.Remote, Reasons: i.Reasons}
 }
 
-func inspectionFromWire(w *pluginpb.InspectResponse) Inspection {
-	return Inspection{Operations: fromStrings[Operation](w.GetOperations()), Vision: w.GetVision(),
-		ContextLength: int(w.GetContextLength()), Memory: w.GetMemory(), Remote: w.GetRemote(), Reasons: w.GetReasons()}
-}
-
 func modelsToWire(manifests []Manifest) (*pluginpb.ModelsResponse, error) {
 	out := &pluginpb.ModelsResponse{}
 	for _, m := range manifests {
@@ -79,24 +55,9 @@ func modelsToWire(manifests []Manifest) (*pluginpb.ModelsResponse, error) {
 	return out, nil
 }
 
-func modelsFromWire(w *pluginpb.ModelsResponse) ([]Manifest, error) {
-	manifests := make([]Manifest, len(w.GetManifests()))
-	for i, data := range w.GetManifests() {
-		if err := manifestFromWire(data, &manifests[i]); err != nil {
-			return nil, err
-		}
-	}
-	return manifests, nil
-}
-
 func endpointToWire(e Endpoint) *pluginpb.Endpoint {
 	return &pluginpb.Endpoint{Socket: e.Socket, Url: e.URL, Headers: e.Headers, DetourSocket: e.DetourSocket, DetourStreams: e.DetourStreams,
 		Operations: toStrings(e.Operations), Parallel: int32(e.Parallel), Memory: e.Memory}
-}
-
-func endpointFromWire(w *pluginpb.Endpoint) Endpoint {
-	return Endpoint{Socket: w.GetSocket(), URL: w.GetUrl(), Headers: w.GetHeaders(), DetourSocket: w.GetDetourSocket(), DetourStreams: w.GetDetourStreams(),
-		Operations: fromStrings[Operation](w.GetOperations()), Parallel: int(w.GetParallel()), Memory: w.GetMemory()}
 }
 
 func plansToWire(plans []Plan) (*pluginpb.ResolveResponse, error) {
@@ -115,35 +76,12 @@ func plansToWire(plans []Plan) (*pluginpb.ResolveResponse, error) {
 	return out, nil
 }
 
-func plansFromWire(w *pluginpb.ResolveResponse) ([]Plan, error) {
-	var plans []Plan
-	for _, wp := range w.GetPlans() {
-		var p Plan
-		if err := manifestFromWire(wp.GetManifest(), &p.Manifest); err != nil {
-			return nil, err
-		}
-		for _, f := range wp.GetFiles() {
-			p.Files = append(p.Files, File{Path: f.GetPath(), URL: f.GetUrl(), Size: f.GetSize(), SHA256: f.GetSha256()})
-		}
-		plans = append(plans, p)
-	}
-	return plans, nil
-}
-
 func hitsToWire(hits []Hit) *pluginpb.SearchResponse {
 	out := &pluginpb.SearchResponse{}
 	for _, h := range hits {
 		out.Hits = append(out.Hits, &pluginpb.Hit{Ref: string(h.Ref), Name: h.Name, Description: h.Description})
 	}
 	return out
-}
-
-func hitsFromWire(w *pluginpb.SearchResponse) []Hit {
-	var hits []Hit
-	for _, h := range w.GetHits() {
-		hits = append(hits, Hit{Ref: Ref(h.GetRef()), Name: h.GetName(), Description: h.GetDescription()})
-	}
-	return hits
 }
 
 func errorToWire(err error) *pluginpb.Error {
@@ -161,20 +99,6 @@ func errorToWire(err error) *pluginpb.Error {
 	return w
 }
 
-func errorFromWire(w *pluginpb.Error) error {
-	if w == nil {
-		return nil
-	}
-	err := &Error{Code: CodeInternal, Message: w.GetMessage()}
-	if _, known := statusOf[Code(w.GetCode())]; known {
-		err.Code = Code(w.GetCode())
-	}
-	if w.GetCause() != "" {
-		err.Cause = errors.New(w.GetCause())
-	}
-	return err
-}
-
 // statusOf gives each code its gRPC status, for plugins in other languages and
 // for tools that only know gRPC.
 var statusOf = map[Code]codes.Code{
@@ -186,21 +110,6 @@ var statusOf = map[Code]codes.Code{
 	CodeUnsupported:  codes.Unimplemented,
 	CodeCanceled:     codes.Canceled,
 	CodeInternal:     codes.Internal,
-}
-
-// codeOf reads a status that carries no Error of ours.
-var codeOf = map[codes.Code]Code{
-	codes.InvalidArgument:    CodeInvalid,
-	codes.FailedPrecondition: CodeInvalid,
-	codes.OutOfRange:         CodeInvalid,
-	codes.NotFound:           CodeNotFound,
-	codes.PermissionDenied:   CodeUnauthorized,
-	codes.Unauthenticated:    CodeUnauthorized,
-	codes.Unavailable:        CodeUnavailable,
-	codes.DeadlineExceeded:   CodeUnavailable,
-	codes.ResourceExhausted:  CodeExhausted,
-	codes.Unimplemented:      CodeUnsupported,
-	codes.Canceled:           CodeCanceled,
 }
 
 // statusError is an author's error on its way to the wire.
@@ -227,46 +136,10 @@ func statusError(err error) error {
 	return st.Err()
 }
 
-// ErrDisconnected is in the chain of an error of a [Conn] whose plugin is gone,
-// or is about to be.
-var ErrDisconnected = errors.New("the connection to the plugin broke")
-
-// callError is an error that came over the wire, of a call made with ctx.
-func callError(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
-	}
-	st := status.Convert(err)
-	for _, detail := range st.Details() {
-		if w, ok := detail.(*pluginpb.Error); ok {
-			return errorFromWire(w)
-		}
-	}
-	code, known := codeOf[st.Code()]
-	if !known {
-		code = CodeInternal
-	}
-	switch {
-	case ctx.Err() != nil, st.Code() == codes.DeadlineExceeded, st.Message() == "":
-		return &Error{Code: code, Message: "the plugin did not answer", Cause: err}
-	case st.Code() == codes.Unavailable, st.Code() == codes.Canceled: // without details they are the connection's own
-		return &Error{Code: CodeUnavailable, Message: "the plugin ended", Cause: fmt.Errorf("%w: %w", ErrDisconnected, err)}
-	}
-	return &Error{Code: code, Message: st.Message()}
-}
-
 func toStrings[S ~string](in []S) []string {
 	out := make([]string, len(in))
 	for i, s := range in {
 		out[i] = string(s)
-	}
-	return out
-}
-
-func fromStrings[S ~string](in []string) []S {
-	out := make([]S, len(in))
-	for i, s := range in {
-		out[i] = S(s)
 	}
 	return out
 }

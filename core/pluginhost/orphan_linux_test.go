@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/enginebay/enginebay/sdk"
 )
 
 // A core that is killed leaves nothing, whether its plugins run or are starting.
@@ -87,7 +85,7 @@ func TestAPluginEndsWithItsLifeline(t *testing.T) {
 		t.Fatal(err)
 	}
 	plugin := exec.Command(filepath.Join(plugins, "echo", "engine-echo"))
-	plugin.Env = []string{sdk.Handshake.MagicCookieKey + "=" + sdk.Handshake.MagicCookieValue, sdk.EnvLifeline + "=stdin",
+	plugin.Env = []string{"ENGINEBAY_PLUGIN=enginebay.plugin.v1", "ENGINEBAY_LIFELINE=stdin",
 		"PLUGIN_PROTOCOL_VERSIONS=1", "TMPDIR=" + home(t)}
 	plugin.Stdin = theirs
 	out, err := plugin.StdoutPipe()

@@ -18,7 +18,7 @@ import (
 
 	"github.com/enginebay/enginebay/schemas"
 	"github.com/enginebay/enginebay/sdk"
-	"github.com/enginebay/enginebay/sdk/process"
+	"github.com/enginebay/enginebay/sdk/host"
 )
 
 // bounds are how long plugins may take.
@@ -32,7 +32,7 @@ var usual = bounds{start: 20 * time.Second, stop: 10 * time.Second, probe: 15 * 
 
 // A Process is a running plugin, configured for one deployment.
 type Process struct {
-	*process.Plugin
+	*host.Plugin
 	Description sdk.Description
 	Schema      *schemas.Schema // of its settings; nil where it takes none
 	Settings    map[string]any  // of the deployment, defaults filled in
@@ -95,7 +95,7 @@ func (h *Host) exec(ctx context.Context, plugin Plugin, d Deployment, log hclog.
 	}
 	sink := newSink(log)
 	p := &Process{dir: dir, grace: h.bounds.stop, done: make(chan struct{}), Started: time.Now(), revision: d.Revision, passing: d.Model != ""}
-	p.Plugin, err = process.StartPlugin(ctx, process.PluginConfig{
+	p.Plugin, err = host.Start(ctx, host.Config{
 		Path: plugin.Program, Dir: dir, Env: h.environment(plugin, d), Line: sink.line})
 	if err != nil {
 		os.RemoveAll(dir)

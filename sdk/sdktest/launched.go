@@ -6,7 +6,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/enginebay/enginebay/sdk/process"
+	corehost "github.com/enginebay/enginebay/sdk/host"
 )
 
 // passed are the variables that a plugin gets of this process's environment.
@@ -22,7 +22,7 @@ func (s Subject) launch(h *host, log *logbook) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	plugin, err := process.StartPlugin(ctx, process.PluginConfig{Path: s.Path, Dir: h.run, Env: append(env, s.Env...), Line: log.line})
+	plugin, err := corehost.Start(ctx, corehost.Config{Path: s.Path, Dir: h.run, Env: append(env, s.Env...), Line: log.line})
 	if err != nil {
 		return err
 	}

@@ -5,10 +5,8 @@ import (
 	"net"
 	"path/filepath"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-
 	"github.com/enginebay/enginebay/sdk"
+	corehost "github.com/enginebay/enginebay/sdk/host"
 )
 
 // serve runs the plugin in this process, behind a real socket.
@@ -18,7 +16,7 @@ func (s Subject) serve(h *host, log *logbook) error {
 	if err != nil {
 		return err
 	}
-	cc, err := grpc.NewClient("unix:"+socket, append(sdk.DialOptions(), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+	cc, err := corehost.Dial(socket)
 	if err != nil {
 		listener.Close()
 		return err
@@ -26,7 +24,7 @@ func (s Subject) serve(h *host, log *logbook) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- sdk.ServeOn(ctx, listener, s.Plugin, log.logger()) }()
-	h.Conn = sdk.NewConn(cc)
+	h.Conn = corehost.NewConn(cc)
 	h.end = func() error {
 		cancel()
 		err := <-served

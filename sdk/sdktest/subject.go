@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/enginebay/enginebay/sdk"
+	corehost "github.com/enginebay/enginebay/sdk/host"
 	"github.com/enginebay/enginebay/sdk/process"
 )
 
@@ -29,11 +30,11 @@ type Subject struct {
 
 // host is one running plugin and the core's half of the contract to it.
 type host struct {
-	*sdk.Conn
-	run    string          // its run folder
-	data   string          // its data folder
-	plugin *process.Plugin // nil in process
-	end    func() error    // ends the plugin as the core does; may be called twice
+	*corehost.Conn
+	run    string           // its run folder
+	data   string           // its data folder
+	plugin *corehost.Plugin // nil in process
+	end    func() error     // ends the plugin as the core does; may be called twice
 }
 
 // start runs the plugin until the end of the test, and checks then that nothing

@@ -1,23 +1,26 @@
-package process
+package host
 
 import (
 	"context"
+	"errors"
 	"os/exec"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
 	goplugrunner "github.com/hashicorp/go-plugin/runner"
+	"google.golang.org/grpc"
 
-	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/process"
+	pluginpb "github.com/enginebay/enginebay/sdk/proto"
 )
 
 // handshakeTimeout is how long a plugin has at most from exec to its handshake;
-// the context of StartPlugin is to be shorter.
+// the context of Start is to be shorter.
 const handshakeTimeout = time.Minute
 
-// A PluginConfig says which plugin program to start.
-type PluginConfig struct {
+// A Config says which plugin program to start.
+type Config struct {
 	Path string       // the program
 	Dir  string       // its run folder, private and with a short path: working directory and sockets
 	Env  []string     // NAME=VALUE; nothing is inherited
@@ -26,29 +29,29 @@ type PluginConfig struct {
 
 // A Plugin is a plugin's program that runs, and the connection to it.
 type Plugin struct {
-	*sdk.Conn
+	*Conn
 	runner *runner
 	client *goplugin.Client
 	done   chan struct{}
 	err    error // of the process, set before done is closed
 }
 
-// StartPlugin starts a plugin and blocks until it is connected: mutual TLS on a
+// Start starts a plugin and blocks until it is connected: mutual TLS on a
 // socket inside Dir, and a lifeline, so that the plugin ends when this process
 // does. When it fails, nothing is left of the plugin.
-func StartPlugin(ctx context.Context, c PluginConfig) (*Plugin, error) {
+func Start(ctx context.Context, c Config) (*Plugin, error) {
 	p := &Plugin{runner: newRunner(c.Dir, c.Line), done: make(chan struct{})}
 	p.client = goplugin.NewClient(&goplugin.ClientConfig{
-		HandshakeConfig:  sdk.Handshake,
-		Plugins:          sdk.ClientPlugins(),
+		HandshakeConfig:  goplugin.HandshakeConfig{ProtocolVersion: pluginpb.Version, MagicCookieKey: pluginpb.CookieKey, MagicCookieValue: pluginpb.CookieValue},
+		Plugins:          goplugin.PluginSet{pluginpb.Service: glue{}},
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
 		AutoMTLS:         true,
 		SkipHostEnv:      true,
 		StartTimeout:     handshakeTimeout,
 		Logger:           hclog.NewNullLogger(), // it reports what our caller does
-		SyncStdout:       &LineWriter{Emit: c.Line},
-		SyncStderr:       &LineWriter{Emit: c.Line},
-		GRPCDialOptions:  sdk.DialOptions(),
+		SyncStdout:       &process.LineWriter{Emit: c.Line},
+		SyncStderr:       &process.LineWriter{Emit: c.Line},
+		GRPCDialOptions:  dialOptions(),
 		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: c.Dir},
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (goplugrunner.Runner, error) {
 			cmd.Path, cmd.Args, cmd.Dir = c.Path, []string{c.Path}, c.Dir
@@ -80,9 +83,9 @@ func (p *Plugin) connect(ctx context.Context) error {
 			done <- err
 			return
 		}
-		raw, err := proto.Dispense(sdk.PluginKey)
+		raw, err := proto.Dispense(pluginpb.Service)
 		if err == nil {
-			p.Conn = raw.(*sdk.Conn)
+			p.Conn = raw.(*Conn)
 		}
 		done <- err
 	}()
@@ -124,3 +127,14 @@ func (p *Plugin) Kill() { p.runner.child.Kill() }
 
 // HangUp closes the lifeline, as the end of this process would.
 func (p *Plugin) HangUp() { p.runner.lifeline.Close() }
+
+// glue is the shape that go-plugin wants a plugin in. What answers is package sdk.
+type glue struct {
+	goplugin.NetRPCUnsupportedPlugin
+}
+
+func (glue) GRPCServer(*goplugin.GRPCBroker, *grpc.Server) error { return errors.ErrUnsupported }
+
+func (glue) GRPCClient(_ context.Context, _ *goplugin.GRPCBroker, cc *grpc.ClientConn) (any, error) {
+	return NewConn(cc), nil
+}

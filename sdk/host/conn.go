@@ -1,4 +1,4 @@
-package sdk
+package host
 
 import (
 	"context"
@@ -12,7 +12,10 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 
+	"github.com/enginebay/enginebay/sdk"
 	pluginpb "github.com/enginebay/enginebay/sdk/proto"
 )
 
@@ -27,9 +30,9 @@ const (
 	modelsTimeout    = time.Minute
 )
 
-// A Conn is the core's half of the contract: an Engine, Inspector, Lister, Importer
+// A Conn is an [sdk.Engine], Inspector, Lister, Importer
 // and Searcher that live in a plugin's process. All methods may be called
-// concurrently. Every call has a deadline, and every error is an [*Error].
+// concurrently. Every call has a deadline, and every error is an [*sdk.Error].
 type Conn struct {
 	plugin   pluginpb.PluginClient
 	engine   pluginpb.EngineClient
@@ -44,26 +47,32 @@ func NewConn(cc grpc.ClientConnInterface) *Conn {
 	return &Conn{plugin: pluginpb.NewPluginClient(cc), engine: pluginpb.NewEngineClient(cc), importer: pluginpb.NewImporterClient(cc)}
 }
 
-// DialOptions are the limits that a connection to a plugin needs.
-func DialOptions() []grpc.DialOption {
+// Dial makes a connection to a plugin that listens on a unix socket without TLS, as
+// one does that [sdk.ServeOn] serves. Nothing is sent before the first call.
+func Dial(socket string) (*grpc.ClientConn, error) {
+	return grpc.NewClient("unix:"+socket, append(dialOptions(), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+}
+
+// dialOptions are the limits that a connection to a plugin needs.
+func dialOptions() []grpc.DialOption {
 	return []grpc.DialOption{grpc.WithDefaultCallOptions(
-		grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage))}
+		grpc.MaxCallRecvMsgSize(pluginpb.MaxMessage), grpc.MaxCallSendMsgSize(pluginpb.MaxMessage))}
 }
 
 // Describe asks what the plugin is.
-func (c *Conn) Describe(ctx context.Context) (Description, error) {
+func (c *Conn) Describe(ctx context.Context) (sdk.Description, error) {
 	ctx, cancel := context.WithTimeout(ctx, describeTimeout)
 	defer cancel()
 	w, err := c.plugin.Describe(ctx, &pluginpb.DescribeRequest{})
 	if err != nil {
-		return Description{}, callError(ctx, err)
+		return sdk.Description{}, callError(ctx, err)
 	}
 	return descriptionFromWire(w), nil
 }
 
 // Configure hands over the deployment's settings. It must come before any call
 // but Describe.
-func (c *Conn) Configure(ctx context.Context, conf Configuration) error {
+func (c *Conn) Configure(ctx context.Context, conf sdk.Configuration) error {
 	ctx, cancel := context.WithTimeout(ctx, configureTimeout)
 	defer cancel()
 	c.mu.Lock()
@@ -73,23 +82,23 @@ func (c *Conn) Configure(ctx context.Context, conf Configuration) error {
 	return callError(ctx, err)
 }
 
-// Inspect implements [Inspector].
-func (c *Conn) Inspect(ctx context.Context, req LoadRequest) (Inspection, error) {
+// Inspect implements [sdk.Inspector].
+func (c *Conn) Inspect(ctx context.Context, req sdk.LoadRequest) (sdk.Inspection, error) {
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
 	model, err := modelToWire(req.Model)
 	if err != nil {
-		return Inspection{}, err
+		return sdk.Inspection{}, err
 	}
 	w, err := c.engine.Inspect(ctx, &pluginpb.InspectRequest{Model: model, Settings: req.Settings})
 	if err != nil {
-		return Inspection{}, callError(ctx, err)
+		return sdk.Inspection{}, callError(ctx, err)
 	}
 	return inspectionFromWire(w), nil
 }
 
-// Models implements [Lister].
-func (c *Conn) Models(ctx context.Context) ([]Manifest, error) {
+// Models implements [sdk.Lister].
+func (c *Conn) Models(ctx context.Context) ([]sdk.Manifest, error) {
 	ctx, cancel := context.WithTimeout(ctx, modelsTimeout)
 	defer cancel()
 	w, err := c.engine.Models(ctx, &pluginpb.ModelsRequest{})
@@ -99,9 +108,9 @@ func (c *Conn) Models(ctx context.Context) ([]Manifest, error) {
 	return modelsFromWire(w)
 }
 
-// Load implements [Engine]. When ctx ends first, the plugin is told to unload
+// Load implements [sdk.Engine]. When ctx ends first, the plugin is told to unload
 // what it may have loaded meanwhile.
-func (c *Conn) Load(ctx context.Context, req LoadRequest, progress func(Progress)) (Instance, error) {
+func (c *Conn) Load(ctx context.Context, req sdk.LoadRequest, progress func(sdk.Progress)) (sdk.Instance, error) {
 	model, err := modelToWire(req.Model)
 	if err != nil {
 		return nil, err
@@ -117,20 +126,20 @@ func (c *Conn) Load(ctx context.Context, req LoadRequest, progress func(Progress
 	return inst, nil
 }
 
-func (c *Conn) load(ctx context.Context, req *pluginpb.LoadRequest, progress func(Progress)) (Endpoint, error) {
+func (c *Conn) load(ctx context.Context, req *pluginpb.LoadRequest, progress func(sdk.Progress)) (sdk.Endpoint, error) {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
 	stream, err := c.engine.Load(ctx, req)
 	if err != nil {
-		return Endpoint{}, callError(ctx, err)
+		return sdk.Endpoint{}, callError(ctx, err)
 	}
 	for {
 		w, err := stream.Recv()
 		if err != nil {
-			return Endpoint{}, callError(ctx, err)
+			return sdk.Endpoint{}, callError(ctx, err)
 		}
 		if p := w.GetProgress(); p != nil && progress != nil {
-			progress(Progress{Fraction: p.GetFraction(), Note: p.GetNote()})
+			progress(sdk.Progress{Fraction: p.GetFraction(), Note: p.GetNote()})
 		}
 		if inst := w.GetInstance(); inst != nil {
 			endpoint := endpointFromWire(inst.GetEndpoint())
@@ -149,11 +158,11 @@ func (c *Conn) abandon(id string) {
 
 // checkEndpoint refuses addresses that a plugin has no business to name: the
 // core sends its users' requests there.
-func (c *Conn) checkEndpoint(e Endpoint) error {
+func (c *Conn) checkEndpoint(e sdk.Endpoint) error {
 	bad := func(why string) error {
-		return &Error{Code: CodeInternal, Message: "the plugin returned an endpoint that is not allowed", Cause: fmt.Errorf("%s", why)}
+		return &sdk.Error{Code: sdk.CodeInternal, Message: "the plugin returned an endpoint that is not allowed", Cause: fmt.Errorf("%s", why)}
 	}
-	if err := e.check(); err != nil {
+	if err := e.Check(); err != nil {
 		return bad(err.Error())
 	}
 	c.mu.Lock()
@@ -173,8 +182,8 @@ func (c *Conn) checkEndpoint(e Endpoint) error {
 	return nil
 }
 
-// Resolve implements [Importer].
-func (c *Conn) Resolve(ctx context.Context, ref Ref) ([]Plan, error) {
+// Resolve implements [sdk.Importer].
+func (c *Conn) Resolve(ctx context.Context, ref sdk.Ref) ([]sdk.Plan, error) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
 	w, err := c.importer.Resolve(ctx, &pluginpb.ResolveRequest{Ref: string(ref)})
@@ -184,8 +193,8 @@ func (c *Conn) Resolve(ctx context.Context, ref Ref) ([]Plan, error) {
 	return plansFromWire(w)
 }
 
-// Search implements [Searcher].
-func (c *Conn) Search(ctx context.Context, words string, limit int) ([]Hit, error) {
+// Search implements [sdk.Searcher].
+func (c *Conn) Search(ctx context.Context, words string, limit int) ([]sdk.Hit, error) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
 	w, err := c.importer.Search(ctx, &pluginpb.SearchRequest{Words: words, Limit: int32(limit)})
@@ -199,13 +208,13 @@ func (c *Conn) Search(ctx context.Context, words string, limit int) ([]Hit, erro
 type remote struct {
 	conn     *Conn
 	id       string
-	endpoint Endpoint
+	endpoint sdk.Endpoint
 	closing  atomic.Bool // Close was called
 	ended    chan struct{}
 	err      error // set before ended is closed
 }
 
-func (r *remote) Endpoint() Endpoint { return r.endpoint }
+func (r *remote) Endpoint() sdk.Endpoint { return r.endpoint }
 
 func (r *remote) Wait() error {
 	<-r.ended
@@ -226,7 +235,7 @@ func (r *remote) watch() {
 	w, err := stream.Recv()
 	if err != nil {
 		// A Close right after Load overtakes this call: the plugin then has no such instance any more.
-		if err = callError(ctx, err); !r.closing.Load() || CodeOf(err) != CodeNotFound {
+		if err = callError(ctx, err); !r.closing.Load() || sdk.CodeOf(err) != sdk.CodeNotFound {
 			r.err = err
 		}
 		return
@@ -246,6 +255,12 @@ func (r *remote) Close(ctx context.Context) error {
 	case <-r.ended:
 		return nil
 	case <-ctx.Done():
-		return &Error{Code: CodeUnavailable, Message: "the instance did not end in time", Cause: ctx.Err()}
+		return &sdk.Error{Code: sdk.CodeUnavailable, Message: "the instance did not end in time", Cause: ctx.Err()}
 	}
+}
+
+// WithTraceparent returns a context whose calls to a plugin say which trace they
+// belong to, as the header traceparent of W3C's Trace Context says it.
+func WithTraceparent(ctx context.Context, traceparent string) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, "traceparent", traceparent)
 }

@@ -1,4 +1,4 @@
-package process
+package host
 
 import (
 	"context"
@@ -14,7 +14,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/process"
+	pluginpb "github.com/enginebay/enginebay/sdk/proto"
 )
 
 // handshake is what go-plugin's line looks like: core protocol, plugin
@@ -38,7 +39,7 @@ type runner struct {
 
 	mu       sync.Mutex // held while the child starts
 	killed   bool       // no child is started any more
-	child    *Child
+	child    *process.Child
 	lifeline *os.File
 
 	out     *io.PipeReader
@@ -65,8 +66,8 @@ func (r *runner) Start(context.Context) error {
 	}
 	defer theirs.Close()
 	r.cmd.Stdin = theirs
-	r.cmd.Env = append(r.cmd.Env, sdk.EnvLifeline+"=stdin")
-	child, err := Start(r.cmd, r.stdout, r.line)
+	r.cmd.Env = append(r.cmd.Env, pluginpb.Lifeline+"=stdin")
+	child, err := process.Start(r.cmd, r.stdout, r.line)
 	if err != nil {
 		ours.Close()
 		return err

@@ -1,0 +1,74 @@
+package registry
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// An Index is all that a registry offers.
+type Index struct {
+	Name       string               `json:"name"`
+	Serial     int64                `json:"serial"` // higher in each index than in the one before
+	Created    time.Time            `json:"created"`
+	Expires    time.Time            `json:"expires"`
+	Publishers map[string]Publisher `json:"publishers"` // by the first part of plugins' names
+	Plugins    map[string]Plugin    `json:"plugins"`    // by full name: "enginebay/llamacpp"
+}
+
+// A Publisher is who makes plugins. What any of its keys has signed is its own.
+type Publisher struct {
+	Name     string   `json:"name,omitempty"` // for people
+	Homepage string   `json:"homepage,omitempty"`
+	Keys     []string `json:"keys"` // public keys in minisign's form: "RW…"
+}
+
+// A Plugin is all versions of one plugin, by version: "1.2.0".
+type Plugin struct {
+	Description string             `json:"description,omitempty"`
+	Kinds       []sdk.Kind         `json:"kinds"`
+	Homepage    string             `json:"homepage,omitempty"`
+	Licence     string             `json:"licence,omitempty"`
+	Versions    map[string]Version `json:"versions"`
+}
+
+// A Version is one version of a plugin.
+type Version struct {
+	Published time.Time `json:"published"`
+	Yanked    string    `json:"yanked,omitempty"` // why nobody should install it any more
+	Protocol  []int     `json:"protocol,omitempty"`
+	Core      string    `json:"core,omitempty"` // versions of Engine Bay; empty is all
+	Variants  []Variant `json:"variants"`
+}
+
+// A Variant is one archive of a version. An empty OS or Arch is any.
+type Variant struct {
+	OS       string   `json:"os,omitempty"`
+	Arch     string   `json:"arch,omitempty"`
+	Variant  string   `json:"variant,omitempty"` // empty is "default"
+	Requires Requires `json:"requires,omitzero"`
+	URL      string   `json:"url"`    // of the archive: relative to the index, https://… or oci://host/repo@sha256:…
+	Size     int64    `json:"size"`   // bytes of the archive
+	SHA256   string   `json:"sha256"` // of the archive, in hexadecimal
+	Digest   string   `json:"digest"` // of the package: "sha256:…"
+}
+
+// Requires is what a machine must have for a variant.
+type Requires struct {
+	Accelerator string   `json:"accelerator,omitempty"` // "cuda"
+	Driver      string   `json:"driver,omitempty"`      // versions of the accelerator's driver: ">=550"
+	CPU         []string `json:"cpu,omitempty"`         // instructions: "avx2"
+	Glibc       string   `json:"glibc,omitempty"`       // versions: ">=2.34"
+}
+
+const defaultVariant = "default"
+
+// Label is the variant's name.
+func (v Variant) Label() string { return cmp.Or(v.Variant, defaultVariant) }
+
+// Platform tells the variants of one version apart: "linux/amd64/cuda12", and "any"
+// for what is open.
+func (v Variant) Platform() string {
+	return cmp.Or(v.OS, "any") + "/" + cmp.Or(v.Arch, "any") + "/" + v.Label()
+}

@@ -49,6 +49,7 @@ var homes = []struct{ library, home, why string }{
 	{"github.com/shirou/gopsutil/v4/cpu", "core/system", "the others ask it about the machine"},
 	{"github.com/shirou/gopsutil/v4/disk", "core/system", "the others ask it about the machine"},
 	{"github.com/shirou/gopsutil/v4/mem", "core/system", "the others ask it about the machine"},
+	{"github.com/klauspost/cpuid", "core/system", "the others ask it about the machine"},
 	{"github.com/santhosh-tekuri/jsonschema", "schemas", "its traps are cured in one place"},
 	{"github.com/zalando/go-keyring", "core/secret", "the others only have references"},
 	{"github.com/enginebay/enginebay/sdk/proto", "sdk sdk/host", "nobody else sees protobuf"},

@@ -126,7 +126,7 @@ func (m *machine) nvidiaCards() []GPU {
 		text, _ := fs.ReadFile(m.root, file)
 		for line := range strings.Lines(string(text)) {
 			if name, ok := strings.CutPrefix(line, "Model:"); ok {
-				gpus = append(gpus, GPU{Name: strings.TrimSpace(name), Vendor: "nvidia"})
+				gpus = append(gpus, GPU{Name: strings.TrimSpace(name), Vendor: "nvidia", Driver: m.nvidiaDriver()})
 			}
 		}
 	}

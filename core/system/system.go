@@ -1,5 +1,5 @@
-// Package system tells what machine this is: processor, memory, GPUs, and the
-// disk of a folder. It only looks (but for [SyncFolder]), and keeps no more than the
+// Package system tells what machine this is: processor, memory, GPUs and how one
+// computes on them, the C library, and the disk of a folder. It only looks (but for [SyncFolder]), and keeps no more than the
 // name of the processor and, for two seconds, what the GPUs said.
 //
 // What cannot be had is left empty: zero bytes are never a measured amount.

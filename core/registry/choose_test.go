@@ -4,13 +4,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/enginebay/enginebay/core/packages"
 	"github.com/enginebay/enginebay/core/registry"
 	"github.com/enginebay/enginebay/sdk"
 )
 
 // needs makes a variant for linux/amd64: accelerator, driver, instructions.
 func needs(name, accelerator, driver string, cpu ...string) registry.Variant {
-	return registry.Variant{OS: "linux", Arch: "amd64", Variant: name, Requires: registry.Requires{Accelerator: accelerator, Driver: driver, CPU: cpu}}
+	return registry.Variant{OS: "linux", Arch: "amd64", Variant: name, Requires: packages.Requires{Accelerator: accelerator, Driver: driver, CPU: cpu}}
 }
 
 var (
@@ -22,9 +23,9 @@ var (
 	vulkan     = needs("vulkan", "vulkan", ">=1.2")
 	rocm       = needs("rocm", "rocm", "")
 	musl       = registry.Variant{OS: "linux", Arch: "amd64", Variant: "static"}
-	gnu        = registry.Variant{OS: "linux", Arch: "amd64", Variant: "gnu", Requires: registry.Requires{Glibc: ">=2.34"}}
+	gnu        = registry.Variant{OS: "linux", Arch: "amd64", Variant: "gnu", Requires: packages.Requires{Glibc: ">=2.34"}}
 	arm        = registry.Variant{OS: "linux", Arch: "arm64"}
-	metal      = registry.Variant{OS: "darwin", Arch: "arm64", Requires: registry.Requires{Accelerator: "metal"}}
+	metal      = registry.Variant{OS: "darwin", Arch: "arm64", Requires: packages.Requires{Accelerator: "metal"}}
 	everywhere = registry.Variant{Variant: "any"}
 )
 
@@ -132,7 +133,7 @@ func TestNothingToChoose(t *testing.T) {
 		"wanted, of another": {[]registry.Variant{metal, plain}, "metal", `no variant "metal"`},
 		"no hardware":        {[]registry.Variant{cuda12}, "", "needs cuda"},
 		"a future one":       {[]registry.Variant{needs("npu", "npu", "")}, "", "needs npu"},
-		"a broken range":     {[]registry.Variant{needs("x", "", ""), {Requires: registry.Requires{Glibc: "newish"}}}[1:], "", "no range of versions"},
+		"a broken range":     {[]registry.Variant{needs("x", "", ""), {Requires: packages.Requires{Glibc: "newish"}}}[1:], "", "no range of versions"},
 		"none at all":        {nil, "", "has none at all"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"github.com/enginebay/enginebay/core/packages"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -44,22 +45,14 @@ type Version struct {
 
 // A Variant is one archive of a version. An empty OS or Arch is any.
 type Variant struct {
-	OS       string   `json:"os,omitempty"`
-	Arch     string   `json:"arch,omitempty"`
-	Variant  string   `json:"variant,omitempty"` // empty is "default"
-	Requires Requires `json:"requires,omitzero"`
-	URL      string   `json:"url"`    // of the archive: relative to the index, https://… or oci://host/repo@sha256:…
-	Size     int64    `json:"size"`   // bytes of the archive
-	SHA256   string   `json:"sha256"` // of the archive, in hexadecimal
-	Digest   string   `json:"digest"` // of the package: "sha256:…"
-}
-
-// Requires is what a machine must have for a variant.
-type Requires struct {
-	Accelerator string   `json:"accelerator,omitempty"` // "cuda"
-	Driver      string   `json:"driver,omitempty"`      // versions of the accelerator's driver: ">=550"
-	CPU         []string `json:"cpu,omitempty"`         // instructions: "avx2"
-	Glibc       string   `json:"glibc,omitempty"`       // versions: ">=2.34"
+	OS       string            `json:"os,omitempty"`
+	Arch     string            `json:"arch,omitempty"`
+	Variant  string            `json:"variant,omitempty"` // empty is "default"
+	Requires packages.Requires `json:"requires,omitzero"`
+	URL      string            `json:"url"`    // of the archive: relative to the index, https://… or oci://host/repo@sha256:…
+	Size     int64             `json:"size"`   // bytes of the archive
+	SHA256   string            `json:"sha256"` // of the archive, in hexadecimal
+	Digest   string            `json:"digest"` // of the package: "sha256:…"
 }
 
 const defaultVariant = "default"

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/enginebay/enginebay/core/packages"
 	"github.com/enginebay/enginebay/core/registry"
 )
 
@@ -12,7 +13,7 @@ func TestProbe(t *testing.T) {
 	if m.OS != runtime.GOOS || m.Arch != runtime.GOARCH || m.Accelerators == nil || len(m.CPU) == 0 {
 		t.Errorf("%+v", m)
 	}
-	own := registry.Variant{OS: runtime.GOOS, Arch: runtime.GOARCH, Requires: registry.Requires{CPU: m.CPU[:1]}}
+	own := registry.Variant{OS: runtime.GOOS, Arch: runtime.GOARCH, Requires: packages.Requires{CPU: m.CPU[:1]}}
 	if c, err := registry.Choose([]registry.Variant{own}, m, ""); err != nil || c.Warning != "" {
 		t.Errorf("%+v, %v", c, err)
 	}

@@ -12,7 +12,12 @@ import (
 // Decode reads a file that s describes into v, as [json.Unmarshal] does. name
 // is the file's, for messages. An error is [Problems], or what Parse says.
 func Decode(s *Schema, name string, data []byte, v any) error {
-	doc, err := Parse(name, data)
+	return DecodeLarge(s, name, data, maxFile, v)
+}
+
+// DecodeLarge is Decode for a file that a program writes, of at most so many bytes.
+func DecodeLarge(s *Schema, name string, data []byte, most int, v any) error {
+	doc, err := parse(name, data, most)
 	if err != nil {
 		return err
 	}
@@ -49,6 +54,12 @@ func exact(t reflect.Type, value any) any {
 			}
 		}
 		return kept
+	case t.Kind() == reflect.Map && isObject:
+		all := map[string]any{}
+		for name, member := range members {
+			all[name] = exact(t.Elem(), member)
+		}
+		return all
 	case t.Kind() == reflect.Slice:
 		list, _ := value.([]any)
 		all := make([]any, len(list))

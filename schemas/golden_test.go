@@ -46,6 +46,7 @@ func read(t *testing.T, name string, data []byte) (said string, valid bool) {
 	kind, _, _ := strings.Cut(name, "-")
 	schema := map[string]*schemas.Schema{
 		"model": schemas.Model(), "deployment": schemas.Deployment(), "plugin": schemas.Plugin(), "config": schemas.Config(),
+		"index": schemas.Index(), "registries": schemas.Registries(),
 	}[kind]
 	doc, err := schemas.Parse(name+".json", data)
 	if err != nil {

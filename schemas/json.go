@@ -16,8 +16,11 @@ import (
 // quotes, a key that is given twice, anything but an object, more than 1 MiB,
 // more than 64 levels, more than 10,000 entries in one place. The error is then
 // [Problems], which says where and what was expected.
-func Parse(name string, data []byte) (*Document, error) {
+func Parse(name string, data []byte) (*Document, error) { return parse(name, data, maxFile) }
+
+func parse(name string, data []byte, most int) (*Document, error) {
 	f := newJSONFile(name, data)
+	f.most = most
 	if p := f.unreadable(); p != nil {
 		return nil, Problems{*p}
 	}
@@ -50,16 +53,17 @@ func emptyDocument(name string, warning Problem) *Document {
 type jsonFile struct {
 	name string
 	text []byte // without byte order mark; ends with a line end, which hujson wants after a comment
+	most int    // bytes that are read
 }
 
 func newJSONFile(name string, data []byte) jsonFile {
 	text := bytes.TrimPrefix(data, []byte("\uFEFF"))
-	return jsonFile{name, append(bytes.Clone(text), '\n')}
+	return jsonFile{name: name, text: append(bytes.Clone(text), '\n'), most: maxFile}
 }
 
 // unreadable returns what stands against parsing the text at all.
 func (f jsonFile) unreadable() *Problem {
-	if p := tooLarge(f.name, len(f.text)-1); p != nil {
+	if p := tooLarge(f.name, len(f.text)-1, f.most); p != nil {
 		return p
 	}
 	if !utf8.Valid(f.text) {
@@ -78,11 +82,11 @@ func (f jsonFile) unreadable() *Problem {
 }
 
 // tooLarge refuses files that are larger than any person writes.
-func tooLarge(name string, size int) *Problem {
-	if size <= maxFile {
+func tooLarge(name string, size, most int) *Problem {
+	if size <= most {
 		return nil
 	}
-	return &Problem{File: name, Expected: fmt.Sprintf("at most %d bytes", maxFile), Got: strconv.Itoa(size)}
+	return &Problem{File: name, Expected: fmt.Sprintf("at most %d bytes", most), Got: strconv.Itoa(size)}
 }
 
 // document parses the text between head and tail.

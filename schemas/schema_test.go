@@ -57,7 +57,7 @@ func TestManifestKeys(t *testing.T) {
 // TestSchemaHelpsToWrite wants title, description and examples of every
 // property, so that editors help, and that they satisfy the property.
 func TestSchemaHelpsToWrite(t *testing.T) {
-	for _, file := range []string{"model", "deployment", "plugin"} {
+	for _, file := range []string{"model", "deployment", "plugin", "index", "registries"} {
 		t.Run(file, func(t *testing.T) {
 			text, err := os.ReadFile(file + ".schema.json")
 			if err != nil {

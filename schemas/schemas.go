@@ -1,6 +1,6 @@
 // Package schemas holds the JSON Schemas (draft 2020-12) of the files that
-// people write: model files, deployments in engines/, enginebay.yaml, and a
-// plugin's plugin.json. It reads such files with bounds and with comments allowed,
+// people write: model files, deployments in engines/, enginebay.yaml, a plugin's
+// plugin.json, and the registries of plugins with their indexes. It reads such files with bounds and with comments allowed,
 // validates them, and says what is wrong by file, line and column.
 //
 // Validation takes values as [Parse] and [ParseYAML] make them: nil, bool,
@@ -25,11 +25,19 @@ var pluginJSON []byte
 //go:embed config.schema.json
 var configJSON []byte
 
+//go:embed index.schema.json
+var indexJSON []byte
+
+//go:embed registries.schema.json
+var registriesJSON []byte
+
 var (
 	modelSchema      = sync.OnceValue(func() *Schema { return mustCompile(modelJSON) })
 	deploymentSchema = sync.OnceValue(func() *Schema { return mustCompile(deploymentJSON) })
 	pluginSchema     = sync.OnceValue(func() *Schema { return mustCompile(pluginJSON) })
 	configSchema     = sync.OnceValue(func() *Schema { return mustCompile(configJSON) })
+	indexSchema      = sync.OnceValue(func() *Schema { return mustCompile(indexJSON) })
+	registriesSchema = sync.OnceValue(func() *Schema { return mustCompile(registriesJSON) })
 )
 
 // Model is the schema of a model file in its canonical form.
@@ -44,6 +52,12 @@ func Plugin() *Schema { return pluginSchema() }
 
 // Config is the schema of enginebay.yaml, the operator's settings.
 func Config() *Schema { return configSchema() }
+
+// Index is the schema of index.json, what a registry of plugins offers.
+func Index() *Schema { return indexSchema() }
+
+// Registries is the schema of plugins/registries.json, where plugins are installed from.
+func Registries() *Schema { return registriesSchema() }
 
 // mustCompile compiles a schema of this package, which the tests have compiled
 // before.

@@ -17,7 +17,7 @@ import (
 // tags of one's own and a second document are refused: a file must be readable
 // as it stands. The error is [Problems].
 func ParseYAML(name string, data []byte) (doc *Document, err error) {
-	if p := tooLarge(name, len(data)); p != nil {
+	if p := tooLarge(name, len(data), maxFile); p != nil {
 		return nil, Problems{*p}
 	}
 	defer func() {

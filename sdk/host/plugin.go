@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os/exec"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -21,10 +22,11 @@ const handshakeTimeout = time.Minute
 
 // A Config says which plugin program to start.
 type Config struct {
-	Path string       // the program
-	Dir  string       // its run folder, private and with a short path: working directory and sockets
-	Env  []string     // NAME=VALUE; nothing is inherited
-	Line func(string) // called with each line that it writes; must not block for long
+	Path     string       // the program
+	Launcher []string     // a program and its arguments that starts it, and becomes it: it is given Path behind them
+	Dir      string       // its run folder, private and with a short path: working directory and sockets
+	Env      []string     // NAME=VALUE; nothing is inherited
+	Line     func(string) // called with each line that it writes; must not block for long
 }
 
 // A Plugin is a plugin's program that runs, and the connection to it.
@@ -54,7 +56,8 @@ func Start(ctx context.Context, c Config) (*Plugin, error) {
 		GRPCDialOptions:  dialOptions(),
 		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: c.Dir},
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (goplugrunner.Runner, error) {
-			cmd.Path, cmd.Args, cmd.Dir = c.Path, []string{c.Path}, c.Dir
+			cmd.Args, cmd.Dir = append(slices.Clone(c.Launcher), c.Path), c.Dir
+			cmd.Path = cmd.Args[0]
 			cmd.Env = append(append([]string{}, c.Env...), cmd.Env...)
 			p.runner.cmd = cmd
 			return p.runner, nil

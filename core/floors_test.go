@@ -52,7 +52,7 @@ var homes = []struct{ library, home, why string }{
 	{"github.com/klauspost/cpuid", "core/system", "the others ask it about the machine"},
 	{"github.com/santhosh-tekuri/jsonschema", "schemas", "its traps are cured in one place"},
 	{"github.com/zalando/go-keyring", "core/secret", "the others only have references"},
-	{"github.com/enginebay/enginebay/sdk/proto", "sdk sdk/host", "nobody else sees protobuf"},
+	{"github.com/enginebay/enginebay/sdk/proto", "sdk sdk/host sdk/sdktest", "nobody else sees protobuf"},
 }
 
 func TestImportsGoDown(t *testing.T) {

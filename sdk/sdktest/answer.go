@@ -7,32 +7,31 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"testing"
 
 	"github.com/enginebay/enginebay/sdk"
 )
 
 // answers: every operation that is declared is answered in OpenAI's form, and
 // nonsense with an error of that form.
-func (e *engine) answers(t *testing.T) {
+func (e *engine) answers(t T) {
 	h := e.up(t)
 	inst := h.loaded(t, e.request(t, h, nil))
 	for _, op := range inst.Endpoint().Operations {
-		t.Run(string(op), func(t *testing.T) {
+		t.Run(string(op), func(t T) {
 			e.answer(t, inst, e.Model.ID, op, false)
 			if streams(op) {
-				t.Run("stream", func(t *testing.T) { e.answer(t, inst, e.Model.ID, op, true) })
+				t.Run("stream", func(t T) { e.answer(t, inst, e.Model.ID, op, true) })
 			}
 			for _, field := range detouring(inst.Endpoint(), op) {
-				t.Run("stream with "+field, func(t *testing.T) { e.detour(t, inst, op, field) })
+				t.Run("stream with "+field, func(t T) { e.detour(t, inst, op, field) })
 			}
-			t.Run("nonsense", func(t *testing.T) { nonsense(t, inst, op) })
+			t.Run("nonsense", func(t T) { nonsense(t, inst, op) })
 		})
 	}
 }
 
 // answer sends one request and checks what comes back.
-func (e *engine) answer(t *testing.T, inst sdk.Instance, model string, op sdk.Operation, stream bool) {
+func (e *engine) answer(t T, inst sdk.Instance, model string, op sdk.Operation, stream bool) {
 	t.Helper()
 	resp, err := post(t.Context(), inst.Endpoint(), op, e.body(t, op, model, stream))
 	if err != nil {
@@ -174,7 +173,7 @@ func pieces(resp *http.Response, op sdk.Operation, model string) error {
 }
 
 // nonsense: a body that is no JSON is the client's fault, and the answer says so.
-func nonsense(t *testing.T, inst sdk.Instance, op sdk.Operation) {
+func nonsense(t T, inst sdk.Instance, op sdk.Operation) {
 	resp, err := post(t.Context(), inst.Endpoint(), op, []byte(`{"model":`))
 	if err != nil {
 		t.Fatalf("POST /v1/%s: %v", op, err)

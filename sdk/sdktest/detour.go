@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
-	"testing"
 
 	"github.com/enginebay/enginebay/sdk"
 )
@@ -21,7 +20,7 @@ func detouring(e sdk.Endpoint, op sdk.Operation) []string {
 }
 
 // detour: a stream that Detour answers is one all the same, or it is refused.
-func (e *engine) detour(t *testing.T, inst sdk.Instance, op sdk.Operation, field string) {
+func (e *engine) detour(t T, inst sdk.Instance, op sdk.Operation, field string) {
 	value, ok := values[field]
 	if !ok {
 		value = json.RawMessage(`true`)

@@ -1,14 +1,11 @@
 package sdktest
 
 import (
-	"encoding/json"
-	"testing"
 	"time"
 )
 
-// ends: however the program comes to its end, nothing of it is left. use makes it
-// work, and returns a channel that has a value when that work has ended too.
-func (s Subject) ends(t *testing.T, settings json.RawMessage, secrets map[string]string, use func(*testing.T, *host) <-chan error) {
+// ends: however the program comes to its end, nothing of it is left.
+func (w *work) ends(t T) {
 	for _, way := range []struct {
 		name string
 		end  func(*host)
@@ -18,10 +15,10 @@ func (s Subject) ends(t *testing.T, settings json.RawMessage, secrets map[string
 		{"lifeline", func(h *host) { h.plugin.HangUp() }, false},
 		{"SIGKILL", func(h *host) { kill(h.plugin.Pid()) }, false},
 	} {
-		t.Run(way.name, func(t *testing.T) {
-			h := s.configured(t, settings, secrets)
+		t.Run(way.name, func(t T) {
+			h := w.configured(t, w.settings, w.secrets)
 			before := h.files()
-			work := use(t, h)
+			work := w.use(t, h)
 			children := h.look().children
 			way.end(h)
 			if !h.ended(patience) {
@@ -34,7 +31,7 @@ func (s Subject) ends(t *testing.T, settings json.RawMessage, secrets map[string
 			select {
 			case <-work: // with or without an error: SIGTERM closes it first
 			case <-time.After(patience):
-				t.Error("a call does not return when the program has ended")
+				t.Errorf("a call does not return when the program has ended")
 			}
 			h.tidy(before)
 		})
@@ -42,7 +39,7 @@ func (s Subject) ends(t *testing.T, settings json.RawMessage, secrets map[string
 }
 
 // busy loads the case's model, and waits for it.
-func (e *engine) busy(t *testing.T, h *host) <-chan error {
+func (e *engine) busy(t T, h *host) <-chan error {
 	inst := h.loaded(t, e.request(t, h, nil))
 	ended := make(chan error, 1)
 	go func() { ended <- inst.Wait() }()

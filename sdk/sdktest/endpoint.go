@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"testing"
 
 	"github.com/enginebay/enginebay/sdk"
 )
@@ -45,7 +44,7 @@ func anyOperation(e sdk.Endpoint) sdk.Operation {
 }
 
 // body is a request of the case, for a model.
-func (e *engine) body(t *testing.T, op sdk.Operation, model string, stream bool) []byte {
+func (e *engine) body(t T, op sdk.Operation, model string, stream bool) []byte {
 	t.Helper()
 	if takesForm(op) {
 		return recording(model)
@@ -115,7 +114,7 @@ func send(ctx context.Context, e sdk.Endpoint, socket string, op sdk.Operation, 
 }
 
 // ask sends the case's request and reads the whole answer.
-func (e *engine) ask(t *testing.T, inst sdk.Instance, op sdk.Operation, stream bool) (status int, err error) {
+func (e *engine) ask(t T, inst sdk.Instance, op sdk.Operation, stream bool) (status int, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
@@ -130,7 +129,7 @@ func (e *engine) ask(t *testing.T, inst sdk.Instance, op sdk.Operation, stream b
 
 // begin sends a request and leaves it open; end says whether it comes to an end
 // when the instance does.
-func (e *engine) begin(t *testing.T, inst sdk.Instance) (end func() error) {
+func (e *engine) begin(t T, inst sdk.Instance) (end func() error) {
 	t.Helper()
 	op := anyOperation(inst.Endpoint())
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
@@ -151,7 +150,7 @@ func (e *engine) begin(t *testing.T, inst sdk.Instance) (end func() error) {
 }
 
 // leave: a client that goes away in the middle does no harm.
-func (e *engine) leave(t *testing.T) {
+func (e *engine) leave(t T) {
 	h := e.up(t)
 	inst := h.loaded(t, e.request(t, h, nil))
 	op := anyOperation(inst.Endpoint())

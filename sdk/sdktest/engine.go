@@ -2,6 +2,9 @@ package sdktest
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
 	"testing"
 
 	"github.com/enginebay/enginebay/sdk"
@@ -40,44 +43,53 @@ type Case struct {
 
 // Engine runs the suite for an engine.
 func Engine(t *testing.T, s Subject, c Case) {
-	e := &engine{Subject: s, Case: c}
-	t.Run("describe", func(t *testing.T) { s.describe(t, sdk.KindEngine, sdk.CapabilityInspect, sdk.CapabilityModels) })
-	t.Run("configure", func(t *testing.T) { s.reconfigure(t, c.Settings, c.Secrets) })
-	t.Run("inspect", e.inspect)
-	t.Run("models", e.offers)
-	t.Run("load", e.loads)
-	t.Run("answer", e.answers)
-	t.Run("parallel", e.parallel)
-	t.Run("leave", e.leave)
-	t.Run("close", e.closes)
-	t.Run("several", e.several)
-	t.Run("cancel", e.cancels)
-	t.Run("refuse", e.refuses)
-	if s.Path != "" {
-		t.Run("end", func(t *testing.T) { s.ends(t, c.Settings, c.Secrets, e.busy) })
-	}
+	runAll(goTest{t}, s, append(s.checks(), newEngine(s, c).checks()...))
+}
+
+// newEngine is an engine with what it is to be tried with.
+func newEngine(s Subject, c Case) *engine {
+	e := &engine{work: work{Subject: s, settings: c.Settings, secrets: c.Secrets}, Case: c}
+	e.use, e.round, e.work.promised = e.busy, e.roundTrip, e.promised
+	return e
+}
+
+// checks are those of an engine.
+func (e *engine) checks() []Check {
+	return append([]Check{
+		{"describe", "it says its name, version, kinds and abilities before it was configured", false, func(t T) { e.describe(t, sdk.KindEngine, sdk.CapabilityInspect, sdk.CapabilityModels) }},
+		{"inspect", "what it says of a model comes quickly, starts nothing, and a model that cannot run has a reason", false, e.inspect},
+		{"models", "the models that it offers have ids of their own", false, e.offers},
+		{"load", "progress only grows, the endpoint is private, and it answers at once", false, e.loads},
+		{"answer", "each operation is answered in OpenAI's form, whole and as a stream, and nonsense is refused", false, e.answers},
+		{"parallel", "as many requests as it says are answered at the same time", false, e.parallel},
+		{"leave", "a client that goes away does no harm", false, e.leave},
+		{"close", "an instance lives until it is closed, and leaves nothing", false, e.closes},
+		{"several", "models load at the same time, and do not mind when another is closed", false, e.several},
+		{"cancel", "a load that is called off ends within a second and leaves nothing", false, e.cancels},
+		{"refuse", "what cannot load is refused with a code and a sentence", false, e.refuses},
+	}, e.work.checks()...)
 }
 
 // engine is the engine under test.
 type engine struct {
-	Subject
+	work
 	Case
 }
 
 // up is the plugin, configured.
-func (e *engine) up(t *testing.T) *host {
+func (e *engine) up(t T) *host {
 	t.Helper()
 	return e.configured(t, e.Settings, e.Secrets)
 }
 
 // request is the load of the case's model with further settings.
-func (e *engine) request(t *testing.T, h *host, further json.RawMessage) sdk.LoadRequest {
+func (e *engine) request(t T, h *host, further json.RawMessage) sdk.LoadRequest {
 	t.Helper()
 	return sdk.LoadRequest{Model: e.Model, Settings: h.effective(t, e.Settings, further)}
 }
 
 // loaded is a model that is up; the test's end closes it where the test has not.
-func (h *host) loaded(t *testing.T, req sdk.LoadRequest) sdk.Instance {
+func (h *host) loaded(t T, req sdk.LoadRequest) sdk.Instance {
 	t.Helper()
 	inst, err := h.Load(t.Context(), req, nil)
 	if err != nil {
@@ -88,10 +100,10 @@ func (h *host) loaded(t *testing.T, req sdk.LoadRequest) sdk.Instance {
 
 // offers: each model of the service has a name of its own. A service that is out of
 // reach, or a deployment without one, has a coded error.
-func (e *engine) offers(t *testing.T) {
+func (e *engine) offers(t T) {
 	h := e.up(t)
 	if !h.can(t, sdk.CapabilityModels) {
-		t.Skip("the engine offers no models of its own")
+		t.Skipf("the engine offers no models of its own")
 	}
 	offered, err := h.Models(t.Context())
 	if err != nil && sdk.CodeOf(err) == sdk.CodeInternal {
@@ -107,10 +119,10 @@ func (e *engine) offers(t *testing.T) {
 }
 
 // inspect: quick, starts nothing, and a model that cannot run is no error.
-func (e *engine) inspect(t *testing.T) {
+func (e *engine) inspect(t T) {
 	h := e.up(t)
 	if !h.can(t, sdk.CapabilityInspect) {
-		t.Skip("the engine does not inspect models")
+		t.Skipf("the engine does not inspect models")
 	}
 	before := h.look()
 	got, err := h.Inspect(t.Context(), e.request(t, h, nil))
@@ -120,7 +132,7 @@ func (e *engine) inspect(t *testing.T) {
 	case len(got.Reasons) > 0:
 		t.Errorf("Inspect says that the model cannot run: %q", got.Reasons)
 	case len(got.Operations) == 0:
-		t.Error("Inspect names no operations")
+		t.Errorf("Inspect names no operations")
 	case got.ContextLength < 0:
 		t.Errorf("Inspect says that the context is %d tokens long", got.ContextLength)
 	}
@@ -132,6 +144,19 @@ func (e *engine) inspect(t *testing.T) {
 	if err != nil {
 		t.Errorf("Inspect of a model that cannot run is an error, and not a reason: %v", err)
 	} else if len(got.Reasons) == 0 {
-		t.Error("Inspect gives no reason for a model that cannot run")
+		t.Errorf("Inspect gives no reason for a model that cannot run")
 	}
+}
+
+// roundTrip loads the case's model, asks it, and closes it.
+func (e *engine) roundTrip(t T, h *host) error {
+	inst, err := h.Load(t.Context(), e.request(t, h, nil), nil)
+	if err != nil {
+		return fmt.Errorf("Load %s: %w", e.Model.ID, err)
+	}
+	status, err := e.ask(t, inst, anyOperation(inst.Endpoint()), false)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("status %d", status)
+	}
+	return errors.Join(err, closeIn(inst, patience))
 }

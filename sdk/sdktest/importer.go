@@ -28,32 +28,41 @@ type ImporterCase struct {
 
 // Importer runs the suite for an importer.
 func Importer(t *testing.T, s Subject, c ImporterCase) {
-	i := &importer{Subject: s, ImporterCase: c}
-	t.Run("describe", func(t *testing.T) { s.describe(t, sdk.KindImporter, sdk.CapabilitySearch) })
-	t.Run("configure", func(t *testing.T) { s.reconfigure(t, c.Settings, c.Secrets) })
-	t.Run("resolve", i.resolves)
-	t.Run("several", i.several)
-	t.Run("cancel", i.cancels)
-	t.Run("refuse", i.refuses)
-	t.Run("search", i.searches)
-	if s.Path != "" {
-		t.Run("end", func(t *testing.T) { s.ends(t, c.Settings, c.Secrets, i.busy) })
-	}
+	runAll(goTest{t}, s, append(s.checks(), newImporter(s, c).checks()...))
+}
+
+// newImporter is an importer with what it is to be tried with.
+func newImporter(s Subject, c ImporterCase) *importer {
+	i := &importer{work: work{Subject: s, settings: c.Settings, secrets: c.Secrets}, ImporterCase: c}
+	i.use, i.round, i.work.promised = i.busy, i.roundTrip, i.promised
+	return i
+}
+
+// checks are those of an importer.
+func (i *importer) checks() []Check {
+	return append([]Check{
+		{"describe", "it says its name, version, kinds and abilities before it was configured", false, func(t T) { i.describe(t, sdk.KindImporter, sdk.CapabilitySearch) }},
+		{"resolve", "plans are ones that the core can carry out, without secrets, and the same each time", false, i.resolves},
+		{"several", "it is asked from several sides at once", false, i.several},
+		{"cancel", "a caller who leaves gets no answer, and the importer goes on", false, i.cancels},
+		{"refuse", "what is not there, and what cannot be read, have codes", false, i.refuses},
+		{"search", "hits are no more than asked for, and can be resolved", false, i.searches},
+	}, i.work.checks()...)
 }
 
 // importer is the importer under test.
 type importer struct {
-	Subject
+	work
 	ImporterCase
 }
 
-func (i *importer) up(t *testing.T) *host {
+func (i *importer) up(t T) *host {
 	t.Helper()
 	return i.configured(t, i.Settings, i.Secrets)
 }
 
 // resolves: the plans are ones that the core can carry out, and the same each time.
-func (i *importer) resolves(t *testing.T) {
+func (i *importer) resolves(t T) {
 	h := i.up(t)
 	plans, err := h.Resolve(t.Context(), i.Ref)
 	if err != nil {
@@ -73,10 +82,10 @@ func (i *importer) resolves(t *testing.T) {
 
 var digests = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-func (i *importer) check(t *testing.T, p sdk.Plan) {
+func (i *importer) check(t T, p sdk.Plan) {
 	t.Helper()
 	if p.Manifest.ID == "" && p.Manifest.Name == "" {
-		t.Error("a plan's manifest has neither id nor name")
+		t.Errorf("a plan's manifest has neither id nor name")
 	}
 	if len(p.Files) == 0 && p.Manifest.Format != "api" {
 		t.Errorf("a plan without files is of a remote model, whose format is \"api\" and not %q", p.Manifest.Format)
@@ -106,7 +115,7 @@ func (i *importer) check(t *testing.T, p sdk.Plan) {
 }
 
 // several: Resolve is called from several sides at once.
-func (i *importer) several(t *testing.T) {
+func (i *importer) several(t T) {
 	h := i.up(t)
 	var all sync.WaitGroup
 	for range 4 {
@@ -120,7 +129,7 @@ func (i *importer) several(t *testing.T) {
 }
 
 // cancels: a caller who has left gets no answer, and the importer goes on.
-func (i *importer) cancels(t *testing.T) {
+func (i *importer) cancels(t T) {
 	h := i.up(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -132,7 +141,7 @@ func (i *importer) cancels(t *testing.T) {
 }
 
 // refuses: what is not there, and what cannot be read, have codes.
-func (i *importer) refuses(t *testing.T) {
+func (i *importer) refuses(t T) {
 	h := i.up(t)
 	for name, test := range map[string]struct {
 		ref  sdk.Ref
@@ -141,7 +150,7 @@ func (i *importer) refuses(t *testing.T) {
 		if test.ref == "" {
 			continue
 		}
-		t.Run(name, func(t *testing.T) {
+		t.Run(name, func(t T) {
 			_, err := h.Resolve(t.Context(), test.ref)
 			coded(t, err, test.code)
 			for name, secret := range i.Secrets {
@@ -154,13 +163,13 @@ func (i *importer) refuses(t *testing.T) {
 }
 
 // searches: hits are no more than asked for, and can be resolved.
-func (i *importer) searches(t *testing.T) {
+func (i *importer) searches(t T) {
 	h := i.up(t)
 	switch can := h.can(t, sdk.CapabilitySearch); {
 	case !can && i.Words != "":
-		t.Fatal("the case has words to search for, and the importer does not search")
+		t.Fatalf("the case has words to search for, and the importer does not search")
 	case !can || i.Words == "":
-		t.Skip("no search")
+		t.Skipf("no search")
 	}
 	hits, err := h.Search(t.Context(), i.Words, 1)
 	if err != nil || len(hits) != 1 {
@@ -175,7 +184,7 @@ func (i *importer) searches(t *testing.T) {
 }
 
 // busy resolves once; there is nothing to wait for.
-func (i *importer) busy(t *testing.T, h *host) <-chan error {
+func (i *importer) busy(t T, h *host) <-chan error {
 	ended := make(chan error, 1)
 	_, err := h.Resolve(t.Context(), i.Ref)
 	if err != nil {
@@ -183,4 +192,10 @@ func (i *importer) busy(t *testing.T, h *host) <-chan error {
 	}
 	ended <- err
 	return ended
+}
+
+// roundTrip resolves the case's ref.
+func (i *importer) roundTrip(t T, h *host) error {
+	_, err := h.Resolve(t.Context(), i.Ref)
+	return err
 }

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/enginebay/enginebay/sdk"
@@ -17,7 +16,7 @@ import (
 const blocks = 300 * time.Millisecond
 
 // loads: progress only grows, and the endpoint is private and answers at once.
-func (e *engine) loads(t *testing.T) {
+func (e *engine) loads(t T) {
 	h := e.up(t)
 	var last sdk.Progress
 	inst, err := h.Load(t.Context(), e.request(t, h, nil), func(p sdk.Progress) {
@@ -31,7 +30,7 @@ func (e *engine) loads(t *testing.T) {
 	}
 	endpoint := inst.Endpoint()
 	if len(endpoint.Operations) == 0 {
-		t.Error("the endpoint names no operations")
+		t.Errorf("the endpoint names no operations")
 	}
 	for _, socket := range []string{endpoint.Socket, endpoint.DetourSocket} {
 		if socket != "" {
@@ -44,7 +43,7 @@ func (e *engine) loads(t *testing.T) {
 }
 
 // private: a socket is in the run folder, and for this user alone.
-func private(t *testing.T, socket, run string) {
+func private(t T, socket, run string) {
 	t.Helper()
 	if filepath.Dir(socket) != run {
 		t.Errorf("socket %s is not in the run folder %s", socket, run)
@@ -64,7 +63,7 @@ func private(t *testing.T, socket, run string) {
 
 // closes: Wait blocks until Close, which leaves nothing and may come twice, also
 // while a request runs.
-func (e *engine) closes(t *testing.T) {
+func (e *engine) closes(t T) {
 	h := e.up(t)
 	before := h.look()
 	inst := h.loaded(t, e.request(t, h, nil))
@@ -86,7 +85,7 @@ func (e *engine) closes(t *testing.T) {
 	}
 	waited(t, ended, "Wait after Close")
 	if err := open(); err != nil {
-		t.Error(err)
+		t.Errorf("%v", err)
 	}
 	before.same(t, h)
 }
@@ -98,7 +97,7 @@ func closeIn(inst sdk.Instance, d time.Duration) error {
 }
 
 // waited checks that Wait returns, without an error.
-func waited(t *testing.T, ended <-chan error, what string) {
+func waited(t T, ended <-chan error, what string) {
 	t.Helper()
 	select {
 	case err := <-ended:
@@ -112,7 +111,7 @@ func waited(t *testing.T, ended <-chan error, what string) {
 
 // several: models load at the same time, one of them twice, and do not mind when
 // another is closed.
-func (e *engine) several(t *testing.T) {
+func (e *engine) several(t T) {
 	h := e.up(t)
 	before := h.look()
 	reqs := make([]sdk.LoadRequest, 3)

@@ -12,17 +12,22 @@ import (
 // passed are the variables that a plugin gets of this process's environment.
 var passed = []string{"PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "SystemRoot", "TEMP", "TMP", "USERPROFILE", "LOCALAPPDATA"}
 
-// launch starts the plugin's program as the core does.
-func (s Subject) launch(h *host, log *logbook) error {
+// environment are the variables that the program is started with.
+func (s Subject) environment() []string {
 	var env []string
 	for _, name := range passed {
 		if value, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+value)
 		}
 	}
+	return append(env, s.Env...)
+}
+
+// launch starts the plugin's program as the core does.
+func (s Subject) launch(h *host, log *logbook) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	plugin, err := corehost.Start(ctx, corehost.Config{Path: s.Path, Dir: h.run, Env: append(env, s.Env...), Line: log.line})
+	plugin, err := corehost.Start(ctx, corehost.Config{Launcher: s.Launcher, Path: s.Path, Dir: h.run, Env: s.environment(), Line: log.line})
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package sdktest
 
 import (
 	"sync"
-	"testing"
 )
 
 // together is how many requests are sent at once where Parallel allows for more.
@@ -10,7 +9,7 @@ const together = 16
 
 // parallel: as many requests as the endpoint says are answered when they come at
 // the same time.
-func (e *engine) parallel(t *testing.T) {
+func (e *engine) parallel(t T) {
 	h := e.up(t)
 	inst := h.loaded(t, e.request(t, h, nil))
 	n := inst.Endpoint().Parallel

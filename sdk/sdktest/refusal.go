@@ -6,18 +6,17 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/enginebay/enginebay/sdk"
 )
 
 // refuses: what can never load is refused with a code and a sentence.
-func (e *engine) refuses(t *testing.T) {
+func (e *engine) refuses(t T) {
 	h := e.up(t)
 	before := h.look()
 	refused := func(name string, req sdk.LoadRequest, codes ...sdk.Code) {
-		t.Run(name, func(t *testing.T) {
+		t.Run(name, func(t T) {
 			inst, err := h.Load(t.Context(), req, nil)
 			if inst != nil {
 				_ = closeIn(inst, patience)
@@ -40,7 +39,7 @@ func (e *engine) refuses(t *testing.T) {
 }
 
 // coded: an error has one of the codes, and a sentence for a person.
-func coded(t *testing.T, err error, codes ...sdk.Code) {
+func coded(t T, err error, codes ...sdk.Code) {
 	t.Helper()
 	if err == nil {
 		t.Errorf("no error; want one of %q", codes)
@@ -61,7 +60,7 @@ func coded(t *testing.T, err error, codes ...sdk.Code) {
 
 // cancels: a load that is called off returns soon and leaves nothing, wherever
 // it was.
-func (e *engine) cancels(t *testing.T) {
+func (e *engine) cancels(t T) {
 	h := e.up(t)
 	closed := h.loaded(t, e.request(t, h, nil)) // what the first load makes once is no leak
 	if err := closeIn(closed, patience); err != nil {
@@ -69,13 +68,13 @@ func (e *engine) cancels(t *testing.T) {
 	}
 	before := h.look()
 	quick := e.request(t, h, nil)
-	t.Run("before", func(t *testing.T) {
+	t.Run("before", func(t T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		calledOff(t, h, ctx, quick, func() {})
 		before.same(t, h)
 	})
-	t.Run("quick", func(t *testing.T) {
+	t.Run("quick", func(t T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		inst, err := h.Load(ctx, quick, func(sdk.Progress) { cancel() })
@@ -92,7 +91,7 @@ func (e *engine) cancels(t *testing.T) {
 	if len(e.SlowSettings) == 0 {
 		return
 	}
-	t.Run("slow", func(t *testing.T) {
+	t.Run("slow", func(t T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // where it reports no progress
 		defer cancel()
 		calledOff(t, h, ctx, e.request(t, h, e.SlowSettings), cancel)
@@ -105,7 +104,7 @@ func (e *engine) cancels(t *testing.T) {
 const callOff = 8 * time.Second
 
 // calledOff loads until progress is seen, and checks that the load ends then.
-func calledOff(t *testing.T, h *host, ctx context.Context, req sdk.LoadRequest, cancel func()) {
+func calledOff(t T, h *host, ctx context.Context, req sdk.LoadRequest, cancel func()) {
 	t.Helper()
 	ended := make(chan error, 1)
 	go func() {
@@ -119,6 +118,6 @@ func calledOff(t *testing.T, h *host, ctx context.Context, req sdk.LoadRequest, 
 	case err := <-ended:
 		coded(t, err, sdk.CodeCanceled, sdk.CodeUnavailable)
 	case <-time.After(callOff):
-		t.Error("the load does not end")
+		t.Errorf("the load does not end")
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"testing"
 	"time"
 
 	"go.uber.org/goleak"
@@ -46,7 +45,7 @@ func (h *host) tidy(before []string) {
 }
 
 // same waits until the plugin holds no more than it did.
-func (r remains) same(t *testing.T, h *host) {
+func (r remains) same(t T, h *host) {
 	t.Helper()
 	soon(t, "files are left in the run folder", settle, func() []string {
 		return slices.DeleteFunc(h.files(), func(f string) bool { return slices.Contains(r.files, f) })
@@ -67,7 +66,7 @@ func (r remains) newer(children []child) []child {
 }
 
 // gone waits until processes have ended, and kills those that do not.
-func gone(t *testing.T, children []child, within time.Duration) {
+func gone(t T, children []child, within time.Duration) {
 	t.Helper()
 	soon(t, "processes are left", within, func() []child {
 		children = slices.DeleteFunc(children, func(c child) bool { return !c.alive() })
@@ -80,7 +79,7 @@ func gone(t *testing.T, children []child, within time.Duration) {
 
 // soon waits until nothing is left of what left returns. Neither files nor other
 // people's processes announce their end.
-func soon[T any](t *testing.T, fault string, within time.Duration, left func() []T) {
+func soon[E any](t T, fault string, within time.Duration, left func() []E) {
 	t.Helper()
 	deadline := time.Now().Add(within)
 	tick := time.NewTicker(5 * time.Millisecond)

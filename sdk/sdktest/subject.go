@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -26,6 +25,13 @@ type Subject struct {
 	Plugin sdk.Plugin // served in the test's own process
 	Path   string     // of the built program, started as the core starts it
 	Env    []string   // further variables of the program, NAME=VALUE
+
+	// Package is the folder with the plugin's plugin.json. Default: that of the test.
+	Package string
+
+	// Launcher is a program, with its first arguments, that is to start Path, as a
+	// sandbox does: it is given Path behind them, and becomes it.
+	Launcher []string
 }
 
 // host is one running plugin and the core's half of the contract to it.
@@ -39,21 +45,17 @@ type host struct {
 
 // start runs the plugin until the end of the test, and checks then that nothing
 // of it is left.
-func (s Subject) start(t *testing.T) *host {
+func (s Subject) start(t T) *host {
 	t.Helper()
 	dir := folder(t)
 	h := &host{run: filepath.Join(dir, "run"), data: filepath.Join(dir, "data")}
 	for _, d := range []string{h.run, h.data} {
 		if err := os.Mkdir(d, 0o700); err != nil {
-			t.Fatal(err)
+			t.Fatalf("%v", err)
 		}
 	}
 	log := &logbook{}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the plugin's log:\n%s", log)
-		}
-	})
+	t.Cleanup(func() { lastWords(t, log.last()) })
 	begin := s.serve
 	if s.Path != "" {
 		begin = s.launch
@@ -76,18 +78,18 @@ func (s Subject) start(t *testing.T) *host {
 
 // folder is a private folder with a path that leaves room for a socket's name,
 // which that of t.TempDir does not.
-func folder(t *testing.T) string {
+func folder(t T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ebt")
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
 }
 
 // configured is start and Configure, with the settings over the schema's defaults.
-func (s Subject) configured(t *testing.T, settings json.RawMessage, secrets map[string]string) *host {
+func (s Subject) configured(t T, settings json.RawMessage, secrets map[string]string) *host {
 	t.Helper()
 	h := s.start(t)
 	if err := h.configure(t, settings, secrets); err != nil {
@@ -96,39 +98,35 @@ func (s Subject) configured(t *testing.T, settings json.RawMessage, secrets map[
 	return h
 }
 
-func (h *host) configure(t *testing.T, settings json.RawMessage, secrets map[string]string) error {
+func (h *host) configure(t T, settings json.RawMessage, secrets map[string]string) error {
 	t.Helper()
 	return h.Configure(t.Context(), sdk.Configuration{Deployment: "conformance", Settings: h.effective(t, settings),
 		Secrets: secrets, RunDir: h.run, DataDir: h.data, LogLevel: "debug"})
 }
 
 // effective are the plugin's own defaults with layers of settings over them.
-func (h *host) effective(t *testing.T, layers ...json.RawMessage) json.RawMessage {
+func (h *host) effective(t T, layers ...json.RawMessage) json.RawMessage {
 	t.Helper()
 	d, err := h.Describe(t.Context())
 	if err != nil {
 		t.Fatalf("Describe: %v", err)
 	}
-	var schema struct {
-		Properties map[string]struct {
-			Default any `json:"default"`
-		} `json:"properties"`
-	}
+	var schema settings
 	if len(d.Settings) > 0 {
 		if err := json.Unmarshal(d.Settings, &schema); err != nil {
 			t.Fatalf("settings schema: %v", err)
 		}
 	}
-	settings := map[string]any{}
+	defaults := map[string]any{}
 	for name, property := range schema.Properties {
 		if property.Default != nil {
-			settings[name] = property.Default
+			defaults[name] = property.Default
 		}
 	}
-	return merge(t, settings, layers...)
+	return merge(t, defaults, layers...)
 }
 
-func merge(t *testing.T, object map[string]any, layers ...json.RawMessage) json.RawMessage {
+func merge(t T, object map[string]any, layers ...json.RawMessage) json.RawMessage {
 	t.Helper()
 	object = maps.Clone(object)
 	for _, layer := range layers {
@@ -141,7 +139,7 @@ func merge(t *testing.T, object map[string]any, layers ...json.RawMessage) json.
 	}
 	merged, err := json.Marshal(object)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	return merged
 }
@@ -163,10 +161,22 @@ func (l *logbook) line(line string) {
 	}
 }
 
-func (l *logbook) String() string {
+func (l *logbook) last() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return strings.Join(l.lines, "\n")
+	return slices.Clone(l.lines)
+}
+
+// lastWords shows what a plugin said last, where the test has failed.
+func lastWords(t T, lines []string) {
+	if !t.Failed() || len(lines) == 0 {
+		return
+	}
+	if c, ok := t.(interface{ lastWords([]string) }); ok {
+		c.lastWords(lines)
+		return
+	}
+	t.Logf("the plugin's log:\n%s", strings.Join(lines, "\n"))
 }
 
 func (l *logbook) logger() hclog.Logger {

@@ -20,6 +20,7 @@ const envServe, envFault = "SDKTEST_SERVE", "SDKTEST_FAULT"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(envServe) != "" {
+		begin(os.Getenv(envFault))
 		sdk.Serve(plugin(os.Getenv(envFault)))
 	}
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/enginebay/enginebay/sdk/process.fork"))
@@ -33,6 +34,12 @@ func plugin(fault string) sdk.Plugin {
 		p.Settings = json.RawMessage(`{"type":"array"}`)
 	case "undescribed setting":
 		p.Settings = json.RawMessage(`{"type":"object","properties":{"number":{"type":"integer"}}}`)
+	case "default of another type":
+		p.Settings = json.RawMessage(`{"type":"object","properties":{"number":{"type":"integer","description":"A number.","default":"five"}}}`)
+	case "older draft":
+		p.Settings = json.RawMessage(`{"$schema":"http://json-schema.org/draft-07/schema#","type":"object"}`)
+	case "schema from elsewhere":
+		p.Settings = json.RawMessage(`{"type":"object","properties":{"number":{"$ref":"https://example.com/s.json","description":"A number."}}}`)
 	case "odd version":
 		p.Version = "new"
 	}
@@ -61,7 +68,7 @@ func TestSuite(t *testing.T) {
 	fault := os.Getenv(envFault)
 	t.Run("engine", func(t *testing.T) { sdktest.Engine(t, sdktest.Subject{Plugin: plugin(fault)}, engineCase(t)) })
 	t.Run("importer", func(t *testing.T) { sdktest.Importer(t, sdktest.Subject{Plugin: plugin(fault)}, importerCase) })
-	program := sdktest.Subject{Path: os.Args[0], Env: []string{envServe + "=1", envFault + "=" + fault}}
+	program := sdktest.Subject{Path: os.Args[0], Env: []string{envServe + "=1", envFault + "=" + fault}, Package: packaged(t, fault)}
 	t.Run("engine program", func(t *testing.T) { sdktest.Engine(t, program, engineCase(t)) })
 	t.Run("importer program", func(t *testing.T) { sdktest.Importer(t, program, importerCase) })
 }
@@ -70,35 +77,49 @@ func TestSuite(t *testing.T) {
 // faultless plugin of TestSuite passes the same one.
 func TestSuiteFindsFaults(t *testing.T) {
 	faults := map[string]string{
-		"odd version":                "engine/describe",
-		"schema of a list":           "engine/describe",
-		"undescribed setting":        "engine/describe",
-		"configures once":            "engine/configure",
-		"inspect fails":              "engine/inspect",
-		"inspect starts something":   "engine/inspect",
-		"progress falls":             "engine/load",
-		"public socket":              "engine/load",
-		"other name":                 "engine/answer/chat/completions",
-		"no end":                     "engine/answer/chat/completions/stream",
-		"takes nonsense":             "engine/answer/chat/completions/nonsense",
-		"a detour that is no stream": "engine/answer/chat/completions/stream_with_tool_choice",
-		"speech that is text":        "engine/answer/audio/speech",
-		"hears nothing":              "engine/answer/audio/transcriptions",
-		"one request at a time":      "engine/parallel",
-		"wait returns":               "engine/close",
-		"leaves a goroutine":         "engine/close",
-		"leaves a file":              "engine/close",
-		"one at a time":              "engine/several",
-		"ignores the cancel":         "engine/cancel/slow",
-		"refuses without a code":     "engine/refuse/settings",
-		"loads missing weights":      "engine/refuse/missing_weights",
-		"secret in the address":      "importer/resolve",
-		"path outside":               "importer/resolve",
-		"local file":                 "importer/resolve",
-		"changes its mind":           "importer/resolve",
-		"missing is invalid":         "importer/refuse/missing",
-		"too many hits":              "importer/search",
-		"hit without a ref":          "importer/search",
+		"odd version":                   "engine/describe",
+		"schema of a list":              "engine/schema",
+		"undescribed setting":           "engine/schema",
+		"default of another type":       "engine/schema",
+		"older draft":                   "engine/schema",
+		"schema from elsewhere":         "engine/schema",
+		"manifest of another version":   "engine_program/manifest",
+		"manifest without an operation": "engine_program/manifest",
+		"manifest of another ability":   "engine_program/manifest",
+		"manifest without the scheme":   "importer_program/manifest",
+		"greets strangers":              "engine_program/by-hand/wrong_cookie",
+		"is content by hand":            "engine_program/by-hand/no_cookie",
+		"says nothing by hand":          "engine_program/by-hand/no_cookie",
+		"glued handshake":               "engine_program/handshake",
+		"another handshake":             "engine_program/handshake",
+		"second handshake":              "engine_program/noise",
+		"writes without end":            "engine_program/noise",
+		"configures once":               "engine/configure",
+		"inspect fails":                 "engine/inspect",
+		"inspect starts something":      "engine/inspect",
+		"progress falls":                "engine/load",
+		"public socket":                 "engine/load",
+		"other name":                    "engine/answer/chat/completions",
+		"no end":                        "engine/answer/chat/completions/stream",
+		"takes nonsense":                "engine/answer/chat/completions/nonsense",
+		"a detour that is no stream":    "engine/answer/chat/completions/stream_with_tool_choice",
+		"speech that is text":           "engine/answer/audio/speech",
+		"hears nothing":                 "engine/answer/audio/transcriptions",
+		"one request at a time":         "engine/parallel",
+		"wait returns":                  "engine/close",
+		"leaves a goroutine":            "engine/close",
+		"leaves a file":                 "engine/close",
+		"one at a time":                 "engine/several",
+		"ignores the cancel":            "engine/cancel/slow",
+		"refuses without a code":        "engine/refuse/settings",
+		"loads missing weights":         "engine/refuse/missing_weights",
+		"secret in the address":         "importer/resolve",
+		"path outside":                  "importer/resolve",
+		"local file":                    "importer/resolve",
+		"changes its mind":              "importer/resolve",
+		"missing is invalid":            "importer/refuse/missing",
+		"too many hits":                 "importer/search",
+		"hit without a ref":             "importer/search",
 	}
 	if runtime.GOOS == "linux" {
 		faults["leaves an orphan"] = "engine_program/end/SIGKILL"

@@ -182,6 +182,23 @@ func (c *Conn) checkEndpoint(e sdk.Endpoint) error {
 	return nil
 }
 
+// Watch blocks until an instance has ended, and returns why it ended by itself; after
+// Unload it is nil. It has no deadline of its own: an instance lives for as long as it
+// is used. [sdk.CodeNotFound]: there is none of that id.
+func (c *Conn) Watch(ctx context.Context, id string) error {
+	ctx, cancel := context.WithCancel(ctx) // gRPC keeps a stream that is neither read to its end nor called off
+	defer cancel()
+	stream, err := c.engine.Watch(ctx, &pluginpb.WatchRequest{InstanceId: id})
+	if err != nil {
+		return callError(ctx, err)
+	}
+	w, err := stream.Recv()
+	if err != nil {
+		return callError(ctx, err)
+	}
+	return errorFromWire(w.GetError())
+}
+
 // Resolve implements [sdk.Importer].
 func (c *Conn) Resolve(ctx context.Context, ref sdk.Ref) ([]sdk.Plan, error) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
@@ -221,26 +238,13 @@ func (r *remote) Wait() error {
 	return r.err
 }
 
-// watch ends when the instance or the connection to the plugin does. The stream
-// has no deadline of its own: an instance lives for as long as it is used.
+// watch ends when the instance or the connection to the plugin does.
 func (r *remote) watch() {
 	defer close(r.ended)
-	ctx, cancel := context.WithCancel(context.Background()) // gRPC keeps a stream that is neither read to its end nor called off
-	defer cancel()
-	stream, err := r.conn.engine.Watch(ctx, &pluginpb.WatchRequest{InstanceId: r.id})
-	if err != nil {
-		r.err = callError(ctx, err)
-		return
+	// A Close right after Load overtakes this call: the plugin then has no such instance any more.
+	if err := r.conn.Watch(context.Background(), r.id); !r.closing.Load() || sdk.CodeOf(err) != sdk.CodeNotFound {
+		r.err = err
 	}
-	w, err := stream.Recv()
-	if err != nil {
-		// A Close right after Load overtakes this call: the plugin then has no such instance any more.
-		if err = callError(ctx, err); !r.closing.Load() || sdk.CodeOf(err) != sdk.CodeNotFound {
-			r.err = err
-		}
-		return
-	}
-	r.err = errorFromWire(w.GetError())
 }
 
 func (r *remote) Close(ctx context.Context) error {

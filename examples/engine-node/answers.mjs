@@ -19,7 +19,7 @@ class Refusal extends Error {
  * Answers for a model.
  * @param {string} id    as the core names it
  * @param {import('./model.mjs').Model} model
- * @param {(level: 'error', message: string, pairs: object) => void} log
+ * @param {typeof import('./plugin.mjs').log} log
  */
 export function handler(id, model, log) {
   const routes = { '/v1/chat/completions': complete(chat), '/v1/completions': complete(text), '/v1/embeddings': embed };
@@ -31,7 +31,7 @@ export function handler(id, model, log) {
       if (!route || req.method !== 'POST') throw new Refusal(`${req.method} ${req.url} is not answered here`, null, 404);
       await route(id, model, await body(req), res, left.signal);
     } catch (err) {
-      if (left.signal.aborted) return;
+      if (left.signal.aborted) return log('debug', 'client left', { model: id });
       if (!(err instanceof Refusal)) log('error', 'request', { error: String(err), stack: err.stack });
       if (res.headersSent) return res.destroy();
       const status = err.status ?? 500;

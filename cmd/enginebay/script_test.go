@@ -4,11 +4,23 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
+
+// goEnv is a setting of Go on this machine: scripts have no home to find it by.
+func goEnv(t *testing.T, name string) string {
+	t.Helper()
+	out, err := exec.Command("go", "env", name).Output()
+	if err != nil {
+		t.Fatalf("go env %s: %v", name, err)
+	}
+	return strings.TrimSpace(string(out))
+}
 
 // TestScripts runs the command line as people do, against one real server.
 func TestScripts(t *testing.T) {
@@ -40,6 +52,10 @@ func TestScripts(t *testing.T) {
 			env.Setenv("BUILD", build)
 			env.Setenv("WEIGHTS", mustAbs(root+"/examples/models/tiny-guide/tiny-guide.gguf"))
 			env.Setenv("EXAMPLES", mustAbs(root+"/examples"))
+			env.Setenv("CHECKOUT", mustAbs(root))
+			for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPROXY"} {
+				env.Setenv(name, goEnv(t, name))
+			}
 			env.Setenv("SERVER", b.addr())
 			env.Setenv("WEB", web.URL)
 			env.Setenv("HUB", hub)

@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"runtime"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/mod/semver"
 
 	"github.com/enginebay/enginebay/sdk"
 )
@@ -29,4 +31,12 @@ func newVersion() *cobra.Command {
 		return err
 	}
 	return cmd
+}
+
+// between is what "git describe" says of a state between two releases.
+var between = regexp.MustCompile(`-\d+-g[0-9a-f]+$|-dirty$`)
+
+// released says whether a version is one that others can get.
+func released(version string) bool {
+	return semver.Canonical(version) == version && version != "" && !between.MatchString(version)
 }

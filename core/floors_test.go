@@ -23,6 +23,7 @@ var floors = []struct {
 	{"sdk/host", 3}, {"sdk/llamaserver", 3}, {"core/traces", 3}, {"core/store", 3}, {"core/keys", 3}, {"core/download", 3}, {"core/wire", 3}, {"core/egress", 3},
 	{"sdk/sdktest", 4}, {"core/archive", 4}, {"core/secret", 4}, {"core/pluginhost", 4}, {"core/registry", 4},
 	{"core/local", 5}, {"core/install", 5},
+	{"core/workbench", 3},
 	{"core", 6},
 	{"core/metrics", 7},
 	{"core/api", 8},

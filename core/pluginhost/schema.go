@@ -37,30 +37,13 @@ func (h *Host) Schema(ctx context.Context, name string) (*schemas.Schema, error)
 		return k.schema, nil
 	}
 	k = known{program: plugin.Program, size: info.Size(), changed: info.ModTime()}
-	if k.schema, err = h.askSchema(ctx, plugin); err != nil {
+	if _, k.schema, err = h.ask(ctx, plugin); err != nil {
 		return nil, err
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.schemas[name] = k
 	return k.schema, nil
-}
-
-func (h *Host) askSchema(ctx context.Context, plugin Plugin) (*schemas.Schema, error) {
-	ctx, done, err := h.trial(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	p, sink, err := h.exec(ctx, plugin, Deployment{ID: plugin.Name}, h.config.Log.Named(plugin.Name))
-	if err != nil {
-		return nil, err
-	}
-	defer p.stop()
-	if p.Description, err = p.Describe(ctx); err != nil {
-		return nil, startError(plugin, sink, err)
-	}
-	return p.compile()
 }
 
 // Try says whether a deployment would start, by starting it beside what runs and

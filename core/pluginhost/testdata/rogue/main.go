@@ -22,7 +22,11 @@ func main() {
 	if act, ok := early[how]; ok {
 		act(arg)
 	}
-	sdk.Serve(sdk.Plugin{Name: "rogue", Version: "1.0.0", Engine: &engine{how, arg}, Importer: importer{}})
+	plugin := sdk.Plugin{Name: "rogue", Version: "1.0.0", Engine: &engine{how, arg}, Importer: importer{}}
+	if how == "schema" { // one that is none
+		plugin.Settings = []byte(`{"type": 5}`)
+	}
+	sdk.Serve(plugin)
 }
 
 // early acts come before the handshake; where one returns, the handshake follows.

@@ -25,6 +25,7 @@ type settings struct {
 	Origins             []string             `json:"origins"`
 	PluginDirs          []string             `json:"plugin_dirs" restart:"true"`
 	PluginEnv           []string             `json:"plugin_env" restart:"true"`
+	UnsignedPlugins     string               `json:"unsigned_plugins"`
 	LogLevel            string               `json:"log_level"`
 	LogLevels           map[string]string    `json:"log_levels"`
 	LogFormat           string               `json:"log_format" restart:"true"`

@@ -104,6 +104,7 @@ type pluginInfo struct {
 	Patterns     []string         `json:"patterns,omitempty"`
 	Capabilities []string         `json:"capabilities,omitempty"`
 	Dir          string           `json:"dir"`
+	Digest       string           `json:"digest,omitempty"` // of an installed package
 }
 
 // listPlugins answers GET /v1/plugins.
@@ -117,7 +118,7 @@ func (s *Server) listPlugins(c *fiber.Ctx) error {
 
 func pluginInfoOf(p pluginhost.Plugin) pluginInfo {
 	info := pluginInfo{Object: "plugin", Name: p.Name, FullName: p.Manifest.Name, Version: p.Version, Description: p.Description, Kinds: p.Kinds,
-		State: p.State(), Variant: p.Variant, Formats: p.Formats, Schemes: p.Schemes, Patterns: p.Patterns, Capabilities: p.Capabilities, Dir: p.Dir}
+		State: p.State(), Variant: p.Variant, Formats: p.Formats, Schemes: p.Schemes, Patterns: p.Patterns, Capabilities: p.Capabilities, Dir: p.Dir, Digest: p.Digest}
 	if p.Err != nil {
 		info.Error = core.Reason(p.Err)
 	}

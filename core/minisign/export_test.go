@@ -1,0 +1,4 @@
+package minisign
+
+// Cost is scrypt's.
+var Cost = cost

@@ -24,6 +24,7 @@ var floors = []struct {
 	{"sdk/sdktest", 4}, {"core/archive", 4}, {"core/secret", 4}, {"core/pluginhost", 4}, {"core/registry", 4},
 	{"core/local", 5}, {"core/install", 5},
 	{"core/workbench", 3},
+	{"core/sandbox/launcher", 0},
 	{"core", 6},
 	{"core/metrics", 7},
 	{"core/api", 8},
@@ -53,6 +54,7 @@ var homes = []struct{ library, home, why string }{
 	{"github.com/klauspost/cpuid", "core/system", "the others ask it about the machine"},
 	{"github.com/santhosh-tekuri/jsonschema", "schemas", "its traps are cured in one place"},
 	{"github.com/zalando/go-keyring", "core/secret", "the others only have references"},
+	{"github.com/landlock-lsm", "core/sandbox", "what confines plugins is one small thing"},
 	{"github.com/enginebay/enginebay/sdk/proto", "sdk sdk/host sdk/sdktest", "nobody else sees protobuf"},
 }
 

@@ -1,0 +1,4 @@
+//go:build !linux || (!amd64 && !arm64)
+
+// Package launcher does nothing here: it confines plugins on Linux.
+package launcher

@@ -1,0 +1,4 @@
+// Command other is a program for another machine.
+package main
+
+func main() { println("it ran") }

@@ -7,7 +7,7 @@ ADDR     ?= 127.0.0.1:1337
 
 PLUGINS  := $(notdir $(wildcard plugins/*))
 EXAMPLES := engine-echo importer-directory
-LLAMACPP := build/plugins/engine-llamacpp/llamacpp
+LLAMACPP := build/plugins/engine-llamacpp/libs/llamacpp
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 export GOFLAGS := -buildvcs=false
 
@@ -20,15 +20,16 @@ help: ## what there is
 build: ## the program, build/enginebay, and the plugins beside it
 	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o build/enginebay ./cmd/enginebay
 	@set -e; for p in $(PLUGINS); do \
-		mkdir -p build/plugins/$$p; \
-		$(GO) build -trimpath -ldflags '-s -w' -o build/plugins/$$p/ ./plugins/$$p; \
+		mkdir -p build/plugins/$$p/bin; rm -f build/plugins/$$p/$$p; \
+		$(GO) build -trimpath -ldflags '-s -w' -o build/plugins/$$p/bin/ ./plugins/$$p; \
 		cp plugins/$$p/plugin.json build/plugins/$$p/; done
 	@set -e; for p in $(EXAMPLES); do \
-		mkdir -p build/examples/$$p; \
-		$(GO) build -trimpath -ldflags '-s -w' -o build/examples/$$p/ ./examples/$$p; \
+		mkdir -p build/examples/$$p/bin; rm -f build/examples/$$p/$$p; \
+		$(GO) build -trimpath -ldflags '-s -w' -o build/examples/$$p/bin/ ./examples/$$p; \
 		cp examples/$$p/plugin.json build/examples/$$p/; done
 
 llamacpp: ## a real llama-server for the llamacpp plugin, where none is installed (VULKAN=1: one for GPUs, with their drivers)
+	@old=build/plugins/engine-llamacpp/llamacpp; test -e $(LLAMACPP) || ! test -d $$old || { mkdir -p $(dir $(LLAMACPP)) && mv $$old $(LLAMACPP); }
 	@sh plugins/engine-llamacpp/llamacpp.sh $(if $(filter-out 0,$(VULKAN)),--vulkan )$(LLAMACPP)
 
 run: build llamacpp ## build all, and start the server with a tiny real model

@@ -109,8 +109,8 @@ func TestSecretsThatAPluginAsksFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.write("plugins/asking/engine-echo", "")
-	if err := os.Chmod(h.home+"/plugins/asking/engine-echo", 0o700); err != nil {
+	h.write("plugins/asking/bin/engine-echo", "")
+	if err := os.Chmod(h.home+"/plugins/asking/bin/engine-echo", 0o700); err != nil {
 		t.Fatal(err)
 	}
 	h.write("plugins/asking/plugin.json", strings.Replace(string(manifest), `"enginebay/echo",`, `"test/asking", "secrets": {"api_key": {"from": ["env:ENGINEBAY_TEST_NONE", "env:ENGINEBAY_TEST_KEY"]}},`, 1))

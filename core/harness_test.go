@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 
 func buildEcho(dir string) error {
 	const source = "../examples/engine-echo"
-	out, err := exec.Command("go", "build", "-o", dir+"/", source).CombinedOutput()
+	out, err := exec.Command("go", "build", "-o", dir+"/bin/", source).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("build %s: %w\n%s", source, err, out)
 	}

@@ -73,7 +73,7 @@ func testKill(t *testing.T, victim, phase string) {
 func slowServer(t *testing.T, home string) string {
 	t.Helper()
 	file := filepath.Join(home, "slow", "llama-server")
-	real := filepath.Join(build, "plugins/engine-llamacpp/llamacpp/bin/llama-server")
+	real := filepath.Join(build, "plugins/engine-llamacpp/libs/llamacpp/bin/llama-server")
 	writeFile(t, file, fmt.Sprintf("#!/bin/sh\ntest \"$1\" = --help || sleep 10\nexec %q \"$@\"\n", real)) // what it can do is asked before
 	if err := os.Chmod(file, 0o700); err != nil {
 		t.Fatal(err)

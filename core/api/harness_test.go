@@ -52,7 +52,7 @@ func TestMain(m *testing.M) {
 }
 
 func build(dir, source string) error {
-	out, err := exec.Command("go", "build", "-o", dir+"/", source).CombinedOutput()
+	out, err := exec.Command("go", "build", "-o", dir+"/bin/", source).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("build %s: %w\n%s", source, err, out)
 	}

@@ -41,7 +41,7 @@ func test(m *testing.M) (int, error) {
 	}
 	defer os.RemoveAll(plugins)
 	for name, source := range map[string]string{"echo": "../../examples/engine-echo", "rogue": "testdata/rogue"} {
-		if out, err := exec.Command("go", "build", "-o", filepath.Join(plugins, name)+"/", "./"+source).CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "build", "-o", filepath.Join(plugins, name)+"/bin/", "./"+source).CombinedOutput(); err != nil {
 			return 0, fmt.Errorf("build %s: %w\n%s", name, err, out)
 		}
 		manifest, err := os.ReadFile(filepath.Join(source, pluginhost.ManifestFile))

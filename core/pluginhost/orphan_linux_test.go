@@ -84,7 +84,7 @@ func TestAPluginEndsWithItsLifeline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plugin := exec.Command(filepath.Join(plugins, "echo", "engine-echo"))
+	plugin := exec.Command(filepath.Join(plugins, "echo", "bin", "engine-echo"))
 	plugin.Env = []string{"ENGINEBAY_PLUGIN=enginebay.plugin.v1", "ENGINEBAY_LIFELINE=stdin",
 		"PLUGIN_PROTOCOL_VERSIONS=1", "TMPDIR=" + home(t)}
 	plugin.Stdin = theirs

@@ -19,7 +19,7 @@ func install(t *testing.T, dirs, name, manifest string, mode fs.FileMode) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	program, err := os.ReadFile(filepath.Join(plugins, "echo", "engine-echo"))
+	program, err := os.ReadFile(filepath.Join(plugins, "echo", "bin", "engine-echo"))
 	if err != nil {
 		t.Fatal(err)
 	}

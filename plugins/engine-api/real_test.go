@@ -39,7 +39,7 @@ const longest = 60_000
 // it is itself, and at /openai as Azure has it, with deployments, versions and a key.
 func llamaServer(t *testing.T) string {
 	t.Helper()
-	program, err := filepath.Abs("../../build/plugins/engine-llamacpp/llamacpp/bin/llama-server")
+	program, err := filepath.Abs("../../build/plugins/engine-llamacpp/libs/llamacpp/bin/llama-server")
 	if err != nil {
 		t.Fatal(err)
 	}

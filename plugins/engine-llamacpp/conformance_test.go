@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { sdktest.Main(m, &binary) }
 // llamaServer is the real one that "make llamacpp" puts here.
 func llamaServer(t *testing.T) string {
 	t.Helper()
-	program, err := filepath.Abs("../../build/plugins/engine-llamacpp/llamacpp/bin/llama-server")
+	program, err := filepath.Abs("../../build/plugins/engine-llamacpp/libs/llamacpp/bin/llama-server")
 	if err != nil {
 		t.Fatal(err)
 	}

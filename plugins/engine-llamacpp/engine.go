@@ -183,13 +183,13 @@ func growing(progress func(sdk.Progress), size int64) func(pid int) {
 	}
 }
 
-// find returns the program; the plugin's own folder is that of this one.
+// find returns the program; the plugin's own folder is the one that bin is in.
 func find(named string) (string, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return llamaserver.Find(named, "")
 	}
-	return llamaserver.Find(named, filepath.Dir(exe))
+	return llamaserver.Find(named, filepath.Dir(filepath.Dir(exe)))
 }
 
 // hidden are the beginnings of variables that llama-server must not see: they

@@ -22,7 +22,7 @@ func Find(named, dir string) (string, error) {
 		return named, nil
 	}
 	if dir != "" {
-		packaged := filepath.Join(dir, "llamacpp", "bin", "llama-server"+extension())
+		packaged := filepath.Join(dir, "libs", "llamacpp", "bin", "llama-server"+extension())
 		if _, err := exec.LookPath(packaged); err == nil {
 			return packaged, nil
 		}

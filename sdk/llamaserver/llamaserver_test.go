@@ -43,7 +43,7 @@ func TestFind(t *testing.T) {
 	if _, err := llamaserver.Find("/nowhere/llama-server", plugin); sdk.CodeOf(err) != sdk.CodeInvalid {
 		t.Errorf("a name of nothing: %v", err)
 	}
-	for _, dir := range []string{onPath, filepath.Join(plugin, "llamacpp", "bin")} { // the later goes first
+	for _, dir := range []string{onPath, filepath.Join(plugin, "libs", "llamacpp", "bin")} { // the later goes first
 		want := script(t, dir, "")
 		if got, err := llamaserver.Find("", plugin); got != want || err != nil {
 			t.Errorf("found %s, %v; want %s", got, err, want)

@@ -51,6 +51,8 @@ var homes = []struct{ library, home, why string }{
 	{"github.com/shirou/gopsutil/v4/cpu", "core/system", "the others ask it about the machine"},
 	{"github.com/shirou/gopsutil/v4/disk", "core/system", "the others ask it about the machine"},
 	{"github.com/shirou/gopsutil/v4/mem", "core/system", "the others ask it about the machine"},
+	{"oras.land", "core/registry", "the others ask it for archives"},
+	{"github.com/opencontainers", "core/registry", "the others ask it for archives"},
 	{"github.com/klauspost/cpuid", "core/system", "the others ask it about the machine"},
 	{"github.com/santhosh-tekuri/jsonschema", "schemas", "its traps are cured in one place"},
 	{"github.com/zalando/go-keyring", "core/secret", "the others only have references"},

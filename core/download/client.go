@@ -16,6 +16,7 @@ import (
 // A Config says how files are fetched. Its zero value works.
 type Config struct {
 	Web         web.Config
+	Client      *http.Client                     // makes the calls in place of one made of Web; nil: there is none
 	Connections int                              // of a file, at most; 0: 8
 	Rate        int64                            // bytes a second over all downloads; 0: no limit
 	Reserve     uint64                           // bytes of the disk that stay free
@@ -67,10 +68,13 @@ func New(c Config) (*Client, error) {
 // Set changes the configuration for what starts from now on, and the rate at once.
 // After an error, all is as it was.
 func (c *Client) Set(config Config) error {
-	config.Web.HTTP1 = true // one connection for each range is the point of ranges
-	client, err := web.New(config.Web)
-	if err != nil {
-		return err
+	client := config.Client
+	if client == nil {
+		config.Web.HTTP1 = true // one connection for each range is the point of ranges
+		var err error
+		if client, err = web.New(config.Web); err != nil {
+			return err
+		}
 	}
 	if config.Connections <= 0 {
 		config.Connections = usualConnections

@@ -97,6 +97,14 @@ const (
 // capabilities.
 const ProtocolVersion = pluginpb.Version
 
+// EnvProxy is set to "unix:PATH" by the core in the environment of a plugin that
+// reaches the network through the core only: PATH is a socket on which an HTTP proxy
+// (CONNECT, and http addresses in full) lets those hosts pass that the plugin's
+// permissions name. Clients of [sdk/web] use it by themselves.
+//
+// [sdk/web]: https://pkg.go.dev/github.com/enginebay/enginebay/sdk/web
+const EnvProxy = "ENGINEBAY_PROXY"
+
 // names are plugin names: they become file names and parts of addresses.
 var names = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 

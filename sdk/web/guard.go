@@ -13,16 +13,21 @@ import (
 	"github.com/enginebay/enginebay/sdk"
 )
 
-// guard decides which addresses are called.
-type guard struct {
+// A Guard decides which addresses are called: none of private networks but those that
+// it was made for. It may be used concurrently.
+type Guard struct {
+	Advice string // the next step for who is refused; empty is that of a download
+
 	timeout  time.Duration // of a connection; 0 is none
 	all      bool
 	prefixes []netip.Prefix
 	hosts    map[string]bool // "localhost", "localhost:8080", "10.0.0.1:8080"
 }
 
-func newGuard(allowed []string) (*guard, error) {
-	g := &guard{hosts: map[string]bool{}}
+// NewGuard makes a guard that lets pass what [Config].Private may name. Errors have
+// [sdk.CodeInvalid].
+func NewGuard(allowed []string) (*Guard, error) {
+	g := &Guard{hosts: map[string]bool{}}
 	for _, text := range allowed {
 		if err := g.allow(strings.ToLower(strings.TrimSpace(text))); err != nil {
 			return nil, err
@@ -31,7 +36,7 @@ func newGuard(allowed []string) (*guard, error) {
 	return g, nil
 }
 
-func (g *guard) allow(text string) error {
+func (g *Guard) allow(text string) error {
 	if text == "*" {
 		g.all = true
 		return nil
@@ -55,9 +60,9 @@ func (g *guard) allow(text string) error {
 	return nil
 }
 
-// dial connects without a proxy. The check comes after DNS, for each address
+// DialContext connects without a proxy. The check comes after DNS, for each address
 // that is tried, so a name cannot lead to another one than was looked at.
-func (g *guard) dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (g *Guard) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	d := net.Dialer{Timeout: g.timeout}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -69,21 +74,24 @@ func (g *guard) dial(ctx context.Context, network, address string) (net.Conn, er
 	return d.DialContext(ctx, network, address)
 }
 
-func (g *guard) checkAddress(host, address string) error {
+func (g *Guard) checkAddress(host, address string) error {
 	to, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return &Error{Host: host, Reason: "leads to no address of the internet"}
 	}
 	if private(to.Addr()) && !g.allowed(to.Addr()) {
-		return refused(host, to.Addr())
+		return g.refused(host, to.Addr())
 	}
 	return nil
 }
 
-// checkHost looks at what an address says before DNS; through a proxy there is
+// Check looks at what an address says before DNS; through a proxy there is
 // nothing else to look at. Names of numbers that are no addresses in Go, such as
 // 127.1 and 0x7f000001, are ones elsewhere.
-func (g *guard) checkHost(u *url.URL) error {
+func (g *Guard) Check(u *url.URL) error {
+	if err := checkURL(u); err != nil {
+		return err
+	}
 	host, port := strings.ToLower(u.Hostname()), cmp.Or(u.Port(), usualPort(u.Scheme))
 	if g.named(host, port) {
 		return nil
@@ -104,7 +112,7 @@ func (g *guard) checkHost(u *url.URL) error {
 
 // checkNamed refuses names that mean private addresses by themselves, unless
 // those addresses are allowed.
-func (g *guard) checkNamed(host, name string) error {
+func (g *Guard) checkNamed(host, name string) error {
 	means := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	if name == "metadata.google.internal" {
 		means = netip.AddrFrom4([4]byte{169, 254, 169, 254})
@@ -112,25 +120,25 @@ func (g *guard) checkNamed(host, name string) error {
 	if g.allowed(means) || g.allowed(netip.IPv6Loopback()) && means.IsLoopback() {
 		return nil
 	}
-	return refused(host, means)
+	return g.refused(host, means)
 }
 
-func refused(host string, a netip.Addr) error {
+func (g *Guard) refused(host string, a netip.Addr) error {
 	where := "leads to " + a.String() + ", which is"
 	if host == a.String() {
 		where = "is"
 	}
-	return &Error{Host: host, Reason: where + " in a private or reserved network; if it shall be called, add it to the setting download_private"}
+	return &Error{Host: host, Reason: where + " in a private or reserved network; if it shall be called, " + cmp.Or(g.Advice, "add it to the setting download_private")}
 }
 
 // named says whether the operator allowed the host by name.
-func (g *guard) named(host, port string) bool {
+func (g *Guard) named(host, port string) bool {
 	host = strings.ToLower(host)
 	return g.hosts[host] || g.hosts[net.JoinHostPort(host, port)]
 }
 
 // allowed says whether the operator allowed a private address.
-func (g *guard) allowed(a netip.Addr) bool {
+func (g *Guard) allowed(a netip.Addr) bool {
 	a = embedded(a)
 	for _, p := range g.prefixes {
 		if p.Contains(a) {

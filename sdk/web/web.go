@@ -9,6 +9,9 @@
 // There is no time-out over a whole call: bodies may be large, and a context ends
 // them. Bodies come as they are sent, never unpacked.
 //
+// In a plugin whose network is the core's ([sdk.EnvProxy]), all of it goes through the
+// core, which looks at the addresses itself and keeps to what the operator named.
+//
 // An importer reads its catalogue with a [Catalogue].
 package web
 
@@ -73,7 +76,7 @@ const (
 // New makes a client. It may be used concurrently; CloseIdleConnections ends
 // what it keeps open. Errors have [sdk.CodeInvalid], and name the wrong setting.
 func New(c Config) (*http.Client, error) {
-	guard, err := newGuard(c.Private)
+	guard, err := NewGuard(c.Private)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +94,7 @@ func New(c Config) (*http.Client, error) {
 	}
 	direct, proxied := c.transport(roots), c.transport(roots)
 	guard.timeout = bound(c.Connect, dialTimeout)
-	direct.DialContext = guard.dial
+	direct.DialContext = guard.DialContext
 	proxied.DialContext = (&net.Dialer{Timeout: guard.timeout}).DialContext
 	proxied.Proxy = proxy.always
 	agent := c.UserAgent
@@ -99,6 +102,10 @@ func New(c Config) (*http.Client, error) {
 		agent = "enginebay"
 	}
 	caller := &caller{agent: agent, tokens: tokens, guard: guard, proxy: proxy, direct: direct, proxied: proxied}
+	if socket, ok := coreProxy(); ok {
+		caller.core = c.transport(roots)
+		throughCore(caller.core, socket)
+	}
 	return &http.Client{Transport: caller, CheckRedirect: checkRedirect}, nil
 }
 
@@ -151,10 +158,11 @@ func authorities(file string) (*x509.CertPool, error) {
 type caller struct {
 	agent   string
 	tokens  map[string]string
-	guard   *guard
+	guard   *Guard
 	proxy   proxyOf
 	direct  *http.Transport
 	proxied *http.Transport
+	core    *http.Transport // through the core's proxy; nil where there is none
 }
 
 // RoundTrip implements http.RoundTripper; it sees every hop of a redirect.
@@ -177,14 +185,21 @@ func (c *caller) RoundTrip(r *http.Request) (*http.Response, error) {
 	if token := c.tokens[Origin(r.URL)]; token != "" {
 		set("Authorization", "Bearer "+token)
 	}
-	return via.RoundTrip(r)
+	answer, err := via.RoundTrip(r)
+	if err == nil && via == c.core {
+		if err := proxyError(answer); err != nil {
+			answer.Body.Close()
+			return nil, err
+		}
+	}
+	return answer, err
 }
 
 func (c *caller) way(r *http.Request) (*http.Transport, error) {
-	if err := checkURL(r.URL); err != nil {
-		return nil, err
+	if c.core != nil { // the core looks at the address
+		return c.core, checkURL(r.URL)
 	}
-	if err := c.guard.checkHost(r.URL); err != nil {
+	if err := c.guard.Check(r.URL); err != nil {
 		return nil, err
 	}
 	proxy, err := c.proxy(r.URL)
@@ -201,4 +216,7 @@ func (c *caller) way(r *http.Request) (*http.Transport, error) {
 func (c *caller) CloseIdleConnections() {
 	c.direct.CloseIdleConnections()
 	c.proxied.CloseIdleConnections()
+	if c.core != nil {
+		c.core.CloseIdleConnections()
+	}
 }

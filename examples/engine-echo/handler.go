@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,6 +10,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // handler speaks as much of the OpenAI API as tests need.
@@ -44,7 +45,7 @@ type chatRequest struct {
 func (h *handler) chat(w http.ResponseWriter, r *http.Request) {
 	var req chatRequest
 	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
-		refuse(w, http.StatusBadRequest, err)
+		openai.Errorf("", "", "%v", err).Write(w)
 		return
 	}
 	for name, value := range h.settings.Headers {
@@ -61,7 +62,7 @@ func (h *handler) chat(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if h.settings.Status != 0 {
-		refuse(w, h.settings.Status, errors.New("no, as asked"))
+		(&openai.Error{Status: h.settings.Status, Message: "no, as asked"}).Write(w)
 		return
 	}
 	words := h.answer(req)
@@ -76,14 +77,6 @@ func (h *handler) chat(w http.ResponseWriter, r *http.Request) {
 	if send(r.Context(), w, r.URL.Path, words) != nil {
 		h.left()
 	}
-}
-
-// refuse answers with an error.
-func refuse(w http.ResponseWriter, status int, err error) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{
-		"message": err.Error(), "type": "invalid_request_error", "param": nil, "code": nil}})
 }
 
 // answer is the last message's words, or as many as the knob says.
@@ -178,7 +171,7 @@ func (h *handler) embed(w http.ResponseWriter, r *http.Request) {
 		Input any `json:"input"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
-		refuse(w, http.StatusBadRequest, err)
+		openai.Errorf("", "", "%v", err).Write(w)
 		return
 	}
 	texts, ok := req.Input.([]any)
@@ -199,7 +192,7 @@ func (h *handler) embed(w http.ResponseWriter, r *http.Request) {
 func (h *handler) other(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		refuse(w, http.StatusBadRequest, err)
+		openai.Errorf("", "", "%v", err).Write(w)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -129,8 +129,8 @@ func claudeFault(u *upstream, err error) error {
 		}
 	}
 	f := u.said(status, said.Response.Header, []byte(said.RawJSON()))
-	if f.Code == nil {
-		f.Code = orNil(kind)
+	if f.Code == "" {
+		f.Code = kind
 	}
 	return f
 }

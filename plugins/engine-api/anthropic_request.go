@@ -6,6 +6,8 @@ import (
 
 	"github.com/anthropics/anthropic-sdk-go"
 	"github.com/anthropics/anthropic-sdk-go/packages/param"
+
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // claudeParams is a chat as Anthropic's API wants it.
@@ -174,7 +176,7 @@ func claudeFormat(p *anthropic.MessageNewParams, c *chat) error {
 	case kind == "json_object":
 		p.System = append(p.System, anthropic.TextBlockParam{Text: "Answer with one JSON object and nothing else: no words around it, and no code fence."})
 	default:
-		return refuse("response_format", "unsupported_value", "response_format can be text, json_object, or json_schema with a schema here")
+		return openai.Errorf("response_format", "unsupported_value", "response_format can be text, json_object, or json_schema with a schema here")
 	}
 	return nil
 }

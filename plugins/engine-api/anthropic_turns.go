@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/anthropics/anthropic-sdk-go"
+
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // claudeTurns puts the conversation into turns of user and assistant, one after the
@@ -33,11 +35,11 @@ func claudeTurns(p *anthropic.MessageNewParams, c *chat) error {
 			}
 			turns.add(role, blocks)
 		default:
-			return refuse(at+".role", "unsupported_value", "%s.role can be system, developer, user, assistant or tool here, and not '%.32s'", at, m.Role)
+			return openai.Errorf(at+".role", "unsupported_value", "%s.role can be system, developer, user, assistant or tool here, and not '%.32s'", at, m.Role)
 		}
 	}
 	if len(turns) == 0 {
-		return refuse("messages", "invalid_value", "messages has no text of a user; the service wants one")
+		return openai.Errorf("messages", "invalid_value", "messages has no text of a user; the service wants one")
 	}
 	p.Messages = turns.trimmed()
 	return nil
@@ -95,7 +97,7 @@ func claudeBlocks(at string, m message) (anthropic.MessageParamRole, []anthropic
 			}
 			blocks = append(blocks, block)
 		default:
-			return "", nil, refuse(where+".type", "unsupported_value", "%s is of the type '%.32s'; there can be text and image_url here", where, part.Type)
+			return "", nil, openai.Errorf(where+".type", "unsupported_value", "%s is of the type '%.32s'; there can be text and image_url here", where, part.Type)
 		}
 	}
 	return anthropic.MessageParamRoleUser, blocks, nil
@@ -147,12 +149,12 @@ func claudeImage(at string, image imageURL) (anthropic.ContentBlockParamUnion, e
 	case strings.HasPrefix(image.URL, "https://"):
 		return anthropic.NewImageBlock(anthropic.URLImageSourceParam{URL: image.URL}), nil
 	case !ok:
-		return anthropic.ContentBlockParamUnion{}, refuse(at+".image_url.url", "invalid_value", "%s.image_url.url must be an https:// address or data:image/…;base64,…", at)
+		return anthropic.ContentBlockParamUnion{}, openai.Errorf(at+".image_url.url", "invalid_value", "%s.image_url.url must be an https:// address or data:image/…;base64,…", at)
 	case !slices.Contains(images, mediaType):
-		return anthropic.ContentBlockParamUnion{}, refuse(at+".image_url.url", "invalid_value", "%s is an image of the type '%.40s'; there can be %s", at, mediaType, strings.Join(images, ", "))
+		return anthropic.ContentBlockParamUnion{}, openai.Errorf(at+".image_url.url", "invalid_value", "%s is an image of the type '%.40s'; there can be %s", at, mediaType, strings.Join(images, ", "))
 	}
 	if _, err := base64.StdEncoding.DecodeString(data); err != nil || data == "" {
-		return anthropic.ContentBlockParamUnion{}, refuse(at+".image_url.url", "invalid_value", "%s.image_url.url has data that are no base64", at)
+		return anthropic.ContentBlockParamUnion{}, openai.Errorf(at+".image_url.url", "invalid_value", "%s.image_url.url has data that are no base64", at)
 	}
 	return anthropic.NewImageBlockBase64(mediaType, data), nil
 }

@@ -7,6 +7,8 @@ import (
 	"net/http"
 
 	"github.com/tidwall/gjson"
+
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // body is a request by its top level fields, in their order; the values stay as
@@ -28,11 +30,11 @@ func readBody(r *http.Request) (body, error) {
 		return nil, err
 	}
 	if !valid(text.Bytes()) {
-		return nil, refuse("", "invalid_json", "The body is not valid JSON")
+		return nil, openai.Errorf("", "invalid_json", "The body is not valid JSON")
 	}
 	root := gjson.ParseBytes(text.Bytes())
 	if !root.IsObject() {
-		return nil, refuse("", "invalid_json", "The body must be a JSON object")
+		return nil, openai.Errorf("", "invalid_json", "The body must be a JSON object")
 	}
 	var b body
 	root.ForEach(func(key, value gjson.Result) bool {
@@ -40,7 +42,7 @@ func readBody(r *http.Request) (body, error) {
 		return len(b) <= maxFields
 	})
 	if len(b) > maxFields {
-		return nil, refuse("", "invalid_json", "The body has more than %d fields", maxFields)
+		return nil, openai.Errorf("", "invalid_json", "The body has more than %d fields", maxFields)
 	}
 	return b, nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // chat is a request for a chat in OpenAI's form, as far as the dialects that
@@ -174,24 +176,24 @@ func tell(w http.ResponseWriter, answer any) error {
 func misread(err error) error {
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &kind) && kind.Field != "" {
-		return refuse(kind.Field, "invalid_type", "Invalid type for '%s': it cannot be a %s", kind.Field, kind.Value)
+		return openai.Errorf(kind.Field, "invalid_type", "Invalid type for '%s': it cannot be a %s", kind.Field, kind.Value)
 	}
-	return refuse("", "invalid_json", "The body is no JSON object of a request")
+	return openai.Errorf("", "invalid_json", "The body is no JSON object of a request")
 }
 
 func (c *chat) check(provider string) error {
 	cannot := func(param, what string) error {
-		return refuse(param, "unsupported_parameter", "%s has no %s; leave out %s", provider, what, param)
+		return openai.Errorf(param, "unsupported_parameter", "%s has no %s; leave out %s", provider, what, param)
 	}
 	switch {
 	case len(c.Messages) == 0:
-		return refuse("messages", "missing_required_parameter", "Missing required parameter: 'messages'")
+		return openai.Errorf("messages", "missing_required_parameter", "Missing required parameter: 'messages'")
 	case c.N != nil && *c.N > 1:
-		return refuse("n", "unsupported_parameter", "%s gives one answer to a request; ask %d times", provider, *c.N)
+		return openai.Errorf("n", "unsupported_parameter", "%s gives one answer to a request; ask %d times", provider, *c.N)
 	case c.Logprobs:
 		return cannot("logprobs", "likelihoods of tokens in OpenAI's form")
 	case len(c.Functions) > 0:
-		return refuse("functions", "unsupported_parameter", "functions is of OpenAI's older API; use tools")
+		return openai.Errorf("functions", "unsupported_parameter", "functions is of OpenAI's older API; use tools")
 	}
 	for _, kind := range c.Modalities {
 		if kind != "text" {
@@ -200,7 +202,7 @@ func (c *chat) check(provider string) error {
 	}
 	for i, t := range c.Tools {
 		if t.Type != "function" || t.Function.Name == "" {
-			return refuse(fmt.Sprintf("tools[%d].type", i), "unsupported_value", "%s has tools of the type function only", provider)
+			return openai.Errorf(fmt.Sprintf("tools[%d].type", i), "unsupported_value", "%s has tools of the type function only", provider)
 		}
 	}
 	return c.checkChoice()
@@ -214,13 +216,13 @@ func (c *chat) checkChoice() error {
 	case "", "none", "auto", "required":
 	case "function":
 		if _, ok := c.tool(c.ToolChoice.name); !ok {
-			return refuse("tool_choice", "invalid_value", "tool_choice names the tool '%.64s', which is not among tools", c.ToolChoice.name)
+			return openai.Errorf("tool_choice", "invalid_value", "tool_choice names the tool '%.64s', which is not among tools", c.ToolChoice.name)
 		}
 	default:
-		return refuse("tool_choice", "unsupported_value", "tool_choice can be none, auto, required, or name a function here")
+		return openai.Errorf("tool_choice", "unsupported_value", "tool_choice can be none, auto, required, or name a function here")
 	}
 	if c.ToolChoice.mode == "required" && len(c.Tools) == 0 {
-		return refuse("tool_choice", "invalid_value", "tool_choice wants a tool to be called, and there are no tools")
+		return openai.Errorf("tool_choice", "invalid_value", "tool_choice wants a tool to be called, and there are no tools")
 	}
 	return nil
 }
@@ -275,7 +277,7 @@ func (f functionCall) arguments(at string) (map[string]any, error) {
 		return object, nil
 	}
 	if err := json.Unmarshal([]byte(f.Arguments), &object); err != nil || object == nil {
-		return nil, refuse(at, "invalid_value", "%s must be a JSON object, written as a text", at)
+		return nil, openai.Errorf(at, "invalid_value", "%s must be a JSON object, written as a text", at)
 	}
 	return object, nil
 }
@@ -290,7 +292,7 @@ func (p parts) text(at string) (string, error) {
 		case "refusal":
 			all = append(all, part.Refusal)
 		default:
-			return "", refuse(fmt.Sprintf("%s[%d].type", at, i), "unsupported_value", "%s[%d] is of the type '%.32s'; there can be text only", at, i, part.Type)
+			return "", openai.Errorf(fmt.Sprintf("%s[%d].type", at, i), "unsupported_value", "%s[%d] is of the type '%.32s'; there can be text only", at, i, part.Type)
 		}
 	}
 	return strings.Join(all, "\n"), nil

@@ -11,6 +11,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // cohere is the dialect of Cohere's API, version 2.
@@ -34,7 +35,7 @@ func (d cohere) serve(u *upstream, op sdk.Operation, w http.ResponseWriter, r *h
 	case sdk.OpRerank:
 		return d.rerank(u, w, r)
 	}
-	return refuse("model", "unsupported_operation", "%s does not answer /v1/%s; take it out of operations in the settings of '%s'", u.row.name, op, u.id)
+	return openai.Errorf("model", "unsupported_operation", "%s does not answer /v1/%s; take it out of operations in the settings of '%s'", u.row.name, op, u.id)
 }
 
 // chat asks for a whole answer as a stream too: so the time-outs can tell a slow
@@ -57,7 +58,7 @@ func (cohere) chat(u *upstream, w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	said := cohereAnswer{completion: newCompletion(w, u, c), upstream: u, requestID: requestID(resp.Header)}
-	if err := events(bounded(resp.Body, maxEvent), said.take); err != nil {
+	if err := openai.ReadEvents(bounded(resp.Body, maxEvent), said.take); err != nil {
 		return err
 	}
 	return said.end()
@@ -117,13 +118,13 @@ func cohereBase(u *upstream) string {
 // cohereSend asks an operation of version 2.
 func cohereSend(u *upstream, r *http.Request, operation string, body any) (*http.Response, error) {
 	resp, err := u.post(r, cohereBase(u)+"/v2/"+operation, encode(body))
-	var f *fault
+	var f *openai.Error
 	if errors.As(err, &f) {
-		switch f.status {
+		switch f.Status {
 		case 498: // what the service's usage policy does not allow
-			f.status, f.Code = http.StatusBadRequest, orNil("content_policy_violation")
+			f.Status, f.Code = http.StatusBadRequest, "content_policy_violation"
 		case 499: // it called the request off
-			f.status = http.StatusServiceUnavailable
+			f.Status = http.StatusServiceUnavailable
 		}
 	}
 	return resp, err

@@ -53,12 +53,12 @@ func (a *cohereAnswer) last(event []byte) error {
 	if !known {
 		f := failed(http.StatusBadGateway, "upstream_broken", "%s could not finish its answer", a.upstream.row.name)
 		if delta.Get("finish_reason").Str == "TIMEOUT" {
-			f.status, f.Code = http.StatusGatewayTimeout, orNil("upstream_timeout")
+			f.Status, f.Code = http.StatusGatewayTimeout, "upstream_timeout"
 		}
 		if why := a.upstream.tidy(delta.Get("error").Str); why != "" {
 			f.Message += ": " + why
 		}
-		f.requestID = a.requestID
+		f.RequestID = a.requestID
 		return f
 	}
 	a.reason = reason

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"strings"
+
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // cohereChat is a chat as Cohere's API wants it.
@@ -75,7 +77,7 @@ func cohereAsk(u *upstream, c *chat) (*cohereChat, error) {
 		}
 	}
 	if len(asked.Messages) == 0 {
-		return nil, refuse("messages", "invalid_value", "messages has no text; the service wants one")
+		return nil, openai.Errorf("messages", "invalid_value", "messages has no text; the service wants one")
 	}
 	asked.offer(c)
 	asked.think(c.ReasoningEffort)
@@ -113,7 +115,7 @@ func (a *cohereChat) add(at string, m message) error {
 		}
 		return nil
 	}
-	return refuse(at+".role", "unsupported_value", "%s.role can be system, developer, user, assistant or tool here, and not '%.32s'", at, m.Role)
+	return openai.Errorf(at+".role", "unsupported_value", "%s.role can be system, developer, user, assistant or tool here, and not '%.32s'", at, m.Role)
 }
 
 func (a *cohereChat) addUser(at string, m message) error {
@@ -130,7 +132,7 @@ func (a *cohereChat) addUser(at string, m message) error {
 			}
 			content = append(content, coherePart{Type: "image_url", ImageURL: image})
 		default:
-			return refuse(fmt.Sprintf("%s.content[%d].type", at, i), "unsupported_value", "%s.content[%d] is of the type '%.32s'; there can be text and image_url here", at, i, part.Type)
+			return openai.Errorf(fmt.Sprintf("%s.content[%d].type", at, i), "unsupported_value", "%s.content[%d] is of the type '%.32s'; there can be text and image_url here", at, i, part.Type)
 		}
 	}
 	switch {
@@ -213,7 +215,7 @@ func (a *cohereChat) shape(c *chat) error {
 	case kind == "json_object", kind == "json_schema" && schema != nil:
 		a.ResponseFormat = &cohereFormat{"json_object", schema}
 	default:
-		return refuse("response_format", "unsupported_value", "response_format can be text, json_object, or json_schema with a schema here")
+		return openai.Errorf("response_format", "unsupported_value", "response_format can be text, json_object, or json_schema with a schema here")
 	}
 	return nil
 }

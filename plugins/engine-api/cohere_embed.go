@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	"github.com/tidwall/gjson"
+
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // cohereBatch is how many texts the API takes at once.
@@ -80,11 +82,11 @@ func (cohere) embed(u *upstream, w http.ResponseWriter, r *http.Request) error {
 func (e *embeddings) texts() (texts oneOrMany, err error) {
 	switch err := json.Unmarshal(e.Input, &texts); {
 	case err != nil:
-		return nil, refuse("input", "unsupported_value", "input must be a text or a list of texts here, and no tokens")
+		return nil, openai.Errorf("input", "unsupported_value", "input must be a text or a list of texts here, and no tokens")
 	case len(texts) == 0 || slices.Contains(texts, ""):
-		return nil, refuse("input", "invalid_value", "input must have a text, and no empty one")
+		return nil, openai.Errorf("input", "invalid_value", "input must have a text, and no empty one")
 	case !slices.Contains([]string{"", "float", "base64"}, e.EncodingFormat):
-		return nil, refuse("encoding_format", "invalid_value", "encoding_format can be float or base64")
+		return nil, openai.Errorf("encoding_format", "invalid_value", "encoding_format can be float or base64")
 	}
 	return texts, nil
 }
@@ -138,7 +140,7 @@ func (cohere) rerank(u *upstream, w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	if asked.Query == "" || len(asked.Documents) == 0 {
-		return refuse("documents", "missing_required_parameter", "query and documents are missing, or one of them")
+		return openai.Errorf("documents", "missing_required_parameter", "query and documents are missing, or one of them")
 	}
 	out := cohereRerank{u.name, asked.Query, nil, asked.TopN, asked.MaxTokensPerDoc}
 	for _, document := range asked.Documents {

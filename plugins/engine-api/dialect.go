@@ -17,7 +17,7 @@ type dialect interface {
 	// serve answers one request; op is one of the upstream's. The body of r is
 	// bounded, and its context ends when the client leaves. An error before the first
 	// byte of the answer becomes the answer, and one after it the last event of the
-	// stream: a *fault as it is, any other as u.broken says it.
+	// stream: a *openai.Error as it is, any other as u.broken says it.
 	serve(u *upstream, op sdk.Operation, w http.ResponseWriter, r *http.Request) error
 
 	// models asks the service what it has; u has no model. Errors have codes, see

@@ -4,96 +4,26 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/openai"
 	"github.com/enginebay/enginebay/sdk/web"
 )
 
-// A fault is an error in OpenAI's form, with what the service said of it.
-type fault struct {
-	status    int
-	after     time.Duration // how long to wait; 0 where it was not said
-	requestID string        // the service's
-
-	Message string  `json:"message"`
-	Type    string  `json:"type"`
-	Param   *string `json:"param"`
-	Code    *string `json:"code"`
-}
-
-func (f *fault) Error() string { return f.Message }
-
-// refuse makes the fault of a request that is wrong; param and code may be empty.
-func refuse(param, code, format string, args ...any) *fault {
-	return &fault{status: http.StatusBadRequest, Message: fmt.Sprintf(format, args...), Param: orNil(param), Code: orNil(code)}
-}
-
-// failed makes the fault of a service that did not do its part.
-func failed(status int, code, format string, args ...any) *fault {
-	return &fault{status: status, Message: fmt.Sprintf(format, args...), Code: orNil(code)}
-}
-
-func orNil(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
-}
-
-// body is the fault as OpenAI writes one.
-func (f *fault) body() []byte {
-	out := *f
-	if out.Type == "" {
-		out.Type = "invalid_request_error"
-		if f.status >= http.StatusInternalServerError {
-			out.Type = "server_error"
-		}
-	}
-	if f.requestID != "" {
-		out.Message += " (request id " + f.requestID + ")"
-	}
-	text, _ := json.Marshal(map[string]any{"error": &out}) // of texts: it cannot fail
-	return text
-}
-
-func (f *fault) write(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "application/json")
-	if f.requestID != "" {
-		w.Header().Set("X-Upstream-Request-Id", f.requestID)
-	}
-	if f.after > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(f.after.Seconds()))))
-	}
-	w.WriteHeader(f.status)
-	_, _ = w.Write(f.body())
-}
-
-// event is the fault as the last event of a stream, in the form that clients of
-// the operation understand. What stood before may be half a line.
-func (f *fault) event(op sdk.Operation) []byte {
-	switch op {
-	case sdk.OpMessages:
-		text, _ := json.Marshal(map[string]any{"type": "error", "error": map[string]any{"type": "api_error", "message": f.Message}})
-		return fmt.Appendf(nil, "\n\nevent: error\ndata: %s\n\n", text)
-	case sdk.OpResponses:
-		text, _ := json.Marshal(map[string]any{"type": "error", "code": f.Code, "message": f.Message, "param": f.Param, "sequence_number": 0})
-		return fmt.Appendf(nil, "\n\nevent: error\ndata: %s\n\n", text)
-	}
-	return fmt.Appendf(nil, "\n\ndata: %s\n\n", f.body())
+// failed makes the error of a service that did not do its part.
+func failed(status int, code, format string, args ...any) *openai.Error {
+	return &openai.Error{Status: status, Message: fmt.Sprintf(format, args...), Code: code}
 }
 
 // broken makes a fault of an error between the plugin and the service.
-func (u *upstream) broken(err error) *fault {
-	var said *fault
+func (u *upstream) broken(err error) *openai.Error {
+	var said *openai.Error
 	var refused *web.Error
 	var coded *sdk.Error
 	var large *http.MaxBytesError
@@ -120,7 +50,7 @@ func (u *upstream) broken(err error) *fault {
 
 // unreachable is a service that cannot be called, or that broke off. The error
 // itself names addresses and is for the log.
-func (u *upstream) unreachable(err error) *fault {
+func (u *upstream) unreachable(err error) *openai.Error {
 	u.log.Warn("service not reached", "provider", u.row.name, "model", u.id, "error", u.tidy(err.Error()))
 	var slow interface{ Timeout() bool }
 	if errors.As(err, &slow) && slow.Timeout() {
@@ -141,7 +71,7 @@ func connected(err error) bool {
 	return !(errors.As(err, &dial) && dial.Op == "dial" || errors.As(err, &dns) || errors.As(err, &certificate) || errors.As(err, &record))
 }
 
-// do sends a request that a dialect has made. What is no 2xx is a *fault.
+// do sends a request that a dialect has made. What is no 2xx is a *openai.Error.
 func (u *upstream) do(r *http.Request) (*http.Response, error) {
 	resp, err := u.client.Transport.RoundTrip(r)
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // form sends a multipart body on as it comes, with the model's name in it changed:
@@ -12,7 +14,7 @@ import (
 func (u *upstream) form(address string, w http.ResponseWriter, r *http.Request) error {
 	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "multipart/form-data" || params["boundary"] == "" {
-		return refuse("", "invalid_form", "The body must be multipart/form-data with a field 'model' and a 'file'")
+		return openai.Errorf("", "invalid_form", "The body must be multipart/form-data with a field 'model' and a 'file'")
 	}
 	read, write := io.Pipe()
 	defer read.Close()
@@ -46,7 +48,7 @@ func malformed(err error) error {
 	if _, large := err.(*http.MaxBytesError); large {
 		return err
 	}
-	return refuse("", "invalid_form", "The body is no whole multipart/form-data")
+	return openai.Errorf("", "invalid_form", "The body is no whole multipart/form-data")
 }
 
 // copyForm copies the parts of a form.

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/genai"
 
 	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // google is the dialect of the Gemini API, by Google's official client. Chats and
@@ -32,7 +33,7 @@ func (google) listen(next http.RoundTripper) http.RoundTripper { return googleEr
 // serve implements dialect.
 func (google) serve(u *upstream, op sdk.Operation, w http.ResponseWriter, r *http.Request) error {
 	if !googleName.MatchString(u.name) {
-		return refuse("model", "model_not_found", "'%s' is no name of a model at %s; check model in the settings of '%s'", u.name, u.row.name, u.id)
+		return openai.Errorf("model", "model_not_found", "'%s' is no name of a model at %s; check model in the settings of '%s'", u.name, u.row.name, u.id)
 	}
 	switch op {
 	case sdk.OpChat:
@@ -40,7 +41,7 @@ func (google) serve(u *upstream, op sdk.Operation, w http.ResponseWriter, r *htt
 	case sdk.OpEmbedding:
 		return googleEmbeds(u, w, r)
 	}
-	return refuse("model", "unsupported_operation", "%s answers chats and embeddings", u.row.name)
+	return openai.Errorf("model", "unsupported_operation", "%s answers chats and embeddings", u.row.name)
 }
 
 // googleName is what may stand in the path of a request: a name, or a tuned model.

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"google.golang.org/genai"
+
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // googleCall is one call by Google's client, which has traps: it puts what it was
@@ -106,7 +108,7 @@ func safely[T any](c *googleCall, ask func() (T, error)) (answer T, err error) {
 
 // fault is what an error of the client was about.
 func (c *googleCall) fault(err error) error {
-	var said *fault
+	var said *openai.Error
 	var refused genai.APIError
 	var sent *url.Error
 	switch {
@@ -129,7 +131,7 @@ func (c *googleCall) fault(err error) error {
 }
 
 // googleSaid is an error that came as an event of a stream.
-func (u *upstream) googleSaid(e genai.APIError) *fault {
+func (u *upstream) googleSaid(e genai.APIError) *openai.Error {
 	if e.Code < 400 || e.Code > 599 {
 		e.Code = http.StatusBadGateway
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"google.golang.org/genai"
+
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // googleEmbedding is a request for embeddings in OpenAI's form.
@@ -28,10 +30,10 @@ func googleEmbeds(u *upstream, w http.ResponseWriter, r *http.Request) error {
 	}
 	var q googleEmbedding
 	if err := json.Unmarshal(u.fit(b).bytes(), &q); err != nil {
-		return refuse("input", "invalid_type", "input must be a text or a list of texts here: %s has tokens of its own", u.row.name)
+		return openai.Errorf("input", "invalid_type", "input must be a text or a list of texts here: %s has tokens of its own", u.row.name)
 	}
 	if len(q.Input) == 0 || slices.Contains(q.Input, "") {
-		return refuse("input", "invalid_value", "input must be a text or a list of texts, and none of them empty")
+		return openai.Errorf("input", "invalid_value", "input must be a text or a list of texts, and none of them empty")
 	}
 	config := &genai.EmbedContentConfig{OutputDimensionality: q.Dimensions, TaskType: q.TaskType}
 	data := []any{}

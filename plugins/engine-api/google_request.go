@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"google.golang.org/genai"
+
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // googleChat is a request for a chat, with what this API has a place for and the
@@ -98,7 +100,7 @@ func (u *upstream) readGoogle(r *http.Request) (*googleChat, error) {
 		return nil, misread(err)
 	}
 	if len(c.more.LogitBias) > 0 {
-		return nil, refuse("logit_bias", "unsupported_parameter", "%s has no logit_bias; leave it out", u.row.name)
+		return nil, openai.Errorf("logit_bias", "unsupported_parameter", "%s has no logit_bias; leave it out", u.row.name)
 	}
 	c.N, c.Logprobs = nil, false // which it has
 	if len(c.more.ToolChoice.names) > 0 {
@@ -201,7 +203,7 @@ func (c *googleChat) format(config *genai.GenerateContentConfig) error {
 	case kind == "json_schema":
 		config.ResponseMIMEType, config.ResponseJsonSchema = "application/json", schema
 	case kind != "":
-		return refuse("response_format", "unsupported_value", "response_format can be text, json_object or json_schema here")
+		return openai.Errorf("response_format", "unsupported_value", "response_format can be text, json_object or json_schema here")
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"google.golang.org/genai"
+
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // googleParts are a content with the kinds of parts that this API takes.
@@ -62,7 +64,7 @@ func (c *googleChat) contents(model string) (*genai.Content, []*genai.Content, e
 		t.contents, t.system = []*genai.Content{{Role: genai.RoleUser, Parts: t.system}}, nil
 	}
 	if len(t.contents) == 0 {
-		return nil, nil, refuse("messages", "invalid_value", "messages has no text at all; say something")
+		return nil, nil, openai.Errorf("messages", "invalid_value", "messages has no text at all; say something")
 	}
 	if len(t.system) == 0 {
 		return nil, t.contents, nil
@@ -90,7 +92,7 @@ func (t *googleTurns) add(c *googleChat, i int, m message) error {
 	case "assistant":
 		return t.said(c, i, m)
 	}
-	return refuse(at+".role", "unsupported_value", "%s.role can be system, developer, user, assistant or tool here, and not '%.32s'", at, m.Role)
+	return openai.Errorf(at+".role", "unsupported_value", "%s.role can be system, developer, user, assistant or tool here, and not '%.32s'", at, m.Role)
 }
 
 // put adds a turn; one without parts is refused there.
@@ -143,7 +145,7 @@ func (t *googleTurns) said(c *googleChat, i int, m message) error {
 func (t *googleTurns) result(at string, m message) error {
 	i := slices.IndexFunc(t.waiting, func(call toolCall) bool { return call.ID == m.ToolCallID })
 	if i < 0 {
-		return refuse(at+".tool_call_id", "invalid_value", "%s answers the call '%.64s', which is none of the assistant's message before it", at, m.ToolCallID)
+		return openai.Errorf(at+".tool_call_id", "invalid_value", "%s answers the call '%.64s', which is none of the assistant's message before it", at, m.ToolCallID)
 	}
 	text, err := m.Content.text(at + ".content")
 	if err != nil {
@@ -151,7 +153,7 @@ func (t *googleTurns) result(at string, m message) error {
 	}
 	results := t.contents[len(t.contents)-1].Parts
 	if results[i] != nil {
-		return refuse(at+".tool_call_id", "invalid_value", "%s answers the call '%.64s' a second time", at, m.ToolCallID)
+		return openai.Errorf(at+".tool_call_id", "invalid_value", "%s answers the call '%.64s' a second time", at, m.ToolCallID)
 	}
 	results[i] = &genai.Part{FunctionResponse: &genai.FunctionResponse{ID: theirs(m.ToolCallID), Name: t.waiting[i].Function.Name, Response: response(text)}}
 	return nil
@@ -163,7 +165,7 @@ func (t *googleTurns) answered(at string) error {
 		return nil
 	}
 	if i := slices.Index(t.contents[len(t.contents)-1].Parts, nil); i >= 0 {
-		return refuse("messages", "invalid_value", "The call '%.64s' of a tool has no message of the role tool before %s", t.waiting[i].ID, at)
+		return openai.Errorf("messages", "invalid_value", "The call '%.64s' of a tool has no message of the role tool before %s", t.waiting[i].ID, at)
 	}
 	t.waiting = nil
 	return nil
@@ -206,11 +208,11 @@ func (p googlePart) read(at string) ([]*genai.Part, error) {
 	case "file":
 		kind, data, ok := imageURL{URL: p.File.FileData}.image()
 		if !ok {
-			return nil, refuse(at+".file", "unsupported_value", "%s.file must have its content as file_data, data:application/pdf;base64,…: files of other services are not known here", at)
+			return nil, openai.Errorf(at+".file", "unsupported_value", "%s.file must have its content as file_data, data:application/pdf;base64,…: files of other services are not known here", at)
 		}
 		return inline(at+".file.file_data", kind, data)
 	}
-	return nil, refuse(at+".type", "unsupported_value", "%s is of the type '%.32s'; there can be text, image_url, input_audio and file here", at, p.Type)
+	return nil, openai.Errorf(at+".type", "unsupported_value", "%s is of the type '%.32s'; there can be text, image_url, input_audio and file here", at, p.Type)
 }
 
 // located is an image in the request itself, or one that Google is to fetch.
@@ -219,7 +221,7 @@ func located(at string, image imageURL) ([]*genai.Part, error) {
 		return inline(at, kind, data)
 	}
 	if !strings.HasPrefix(image.URL, "https://") && !strings.HasPrefix(image.URL, "gs://") {
-		return nil, refuse(at, "invalid_value", "%s must be an https:// address, which Google fetches, or data:image/…;base64,…", at)
+		return nil, openai.Errorf(at, "invalid_value", "%s must be an https:// address, which Google fetches, or data:image/…;base64,…", at)
 	}
 	address, _, _ := strings.Cut(image.URL, "?")
 	kind, _, _ := strings.Cut(mime.TypeByExtension(path.Ext(address)), ";")
@@ -232,10 +234,10 @@ func located(at string, image imageURL) ([]*genai.Part, error) {
 func inline(at, kind, data string) ([]*genai.Part, error) {
 	content, err := base64.StdEncoding.DecodeString(data)
 	if err != nil || len(content) == 0 {
-		return nil, refuse(at, "invalid_value", "%s has data that are no base64", at)
+		return nil, openai.Errorf(at, "invalid_value", "%s has data that are no base64", at)
 	}
 	if kind, _, err = mime.ParseMediaType(kind); err != nil {
-		return nil, refuse(at, "invalid_value", "%s does not say what it is, as data:image/png;base64,… does", at)
+		return nil, openai.Errorf(at, "invalid_value", "%s does not say what it is, as data:image/png;base64,… does", at)
 	}
 	return []*genai.Part{{InlineData: &genai.Blob{MIMEType: kind, Data: content}}}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/enginebay/enginebay/sdk/openai"
 	"github.com/enginebay/enginebay/sdk/web"
 )
 
@@ -22,7 +23,7 @@ type line struct {
 func (l *line) RoundTrip(r *http.Request) (*http.Response, error) {
 	if web.Origin(r.URL) != web.Origin(l.upstream.base) {
 		closeBody(r)
-		return nil, &fault{status: http.StatusBadGateway, Message: "The service names another address than its own, which is not called", Code: orNil("upstream_redirect")}
+		return nil, &openai.Error{Status: http.StatusBadGateway, Message: "The service names another address than its own, which is not called", Code: "upstream_redirect"}
 	}
 	header := r.Header.Clone()
 	for _, name := range credentials {

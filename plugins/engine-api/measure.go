@@ -23,6 +23,9 @@ const (
 	documentMarks = 1 << 20 // of an answer at once: a hundred embeddings have a third of that
 )
 
+// maxEvent bounds one event of a stream, in bytes.
+const maxEvent = 8 << 20
+
 // bounded is a stream of events. These say little in many bytes.
 func bounded(body io.ReadCloser, event int) io.ReadCloser {
 	return &measured{ReadCloser: body, left: 4 * maxAnswer, event: event, marks: maxMarks}

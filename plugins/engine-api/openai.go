@@ -166,9 +166,9 @@ func (u *upstream) listing(ctx context.Context, err error) error {
 	f := u.broken(err)
 	code := sdk.CodeUnavailable
 	switch {
-	case f.Code != nil && *f.Code == "upstream_unauthorized":
+	case f.Code == "upstream_unauthorized":
 		code = sdk.CodeUnauthorized
-	case f.Code != nil && *f.Code == "upstream_not_found", f.status == http.StatusMethodNotAllowed, f.status == http.StatusNotFound:
+	case f.Code == "upstream_not_found", f.Status == http.StatusMethodNotAllowed, f.Status == http.StatusNotFound:
 		return sdk.Errorf(sdk.CodeUnsupported, "%s has no list of models at %s; name each model in a file, or check base_url in engines/%s.json", u.row.name, u.base.Redacted(), u.account.id)
 	}
 	return sdk.Errorf(code, "%s", f.Message)

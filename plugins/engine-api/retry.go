@@ -8,6 +8,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/enginebay/enginebay/sdk/openai"
 	"github.com/enginebay/enginebay/sdk/web"
 )
 
@@ -55,6 +56,6 @@ var passing = map[int]bool{408: true, 429: true, 500: true, 502: true, 503: true
 // enough, and an address that is not called will not be called.
 func mayPass(err error) bool {
 	var refused *web.Error
-	var said *fault
+	var said *openai.Error
 	return !errors.Is(err, errFirstByte) && !errors.Is(err, context.Canceled) && !errors.As(err, &refused) && !errors.As(err, &said)
 }

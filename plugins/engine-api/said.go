@@ -10,6 +10,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"github.com/enginebay/enginebay/sdk/openai"
 	"github.com/enginebay/enginebay/sdk/web"
 )
 
@@ -20,24 +21,24 @@ const (
 
 // said makes a fault of the answer of a service that refused. Whose fault it was
 // decides upon the status: a key that the service does not take is not the client's.
-func (u *upstream) said(status int, header http.Header, body []byte) *fault {
+func (u *upstream) said(status int, header http.Header, body []byte) *openai.Error {
 	message, code, param := u.words(body)
-	f := &fault{status: status, requestID: requestID(header), Message: message, Code: orNil(code), Param: orNil(param)}
-	f.after, _ = web.RetryAfter(header)
+	f := &openai.Error{Status: status, RequestID: requestID(header), Message: message, Code: code, Param: param}
+	f.RetryAfter, _ = web.RetryAfter(header)
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusProxyAuthRequired:
 		return u.unauthorized(f, status)
 	case status == http.StatusNotFound:
 		return u.missing(f, body)
 	case status < 400:
-		f.status, f.Code = http.StatusBadGateway, orNil("upstream_redirect")
+		f.Status, f.Code = http.StatusBadGateway, "upstream_redirect"
 		f.Message = fmt.Sprintf("%s redirects to another address, which is not followed with a key; set base_url in engines/%s.json to where it leads", u.row.name, u.account.id)
 	case status == http.StatusRequestTimeout:
-		f.status, f.Code = http.StatusGatewayTimeout, orNil("upstream_timeout")
+		f.Status, f.Code = http.StatusGatewayTimeout, "upstream_timeout"
 	case status == 529:
-		f.status = http.StatusServiceUnavailable
+		f.Status = http.StatusServiceUnavailable
 	case status > 504:
-		f.status = http.StatusBadGateway
+		f.Status = http.StatusBadGateway
 	}
 	if f.Message == "" {
 		f.Message = fmt.Sprintf("%s answers with status %d", u.row.name, status)
@@ -47,7 +48,7 @@ func (u *upstream) said(status int, header http.Header, body []byte) *fault {
 
 // unauthorized says which secret of which deployment is to be mended. What a
 // service says of a key is left out, for it repeats parts of it.
-func (u *upstream) unauthorized(f *fault, status int) *fault {
+func (u *upstream) unauthorized(f *openai.Error, status int) *openai.Error {
 	said := ""
 	if status == http.StatusForbidden && f.Message != "" {
 		said = ": " + f.Message
@@ -59,20 +60,20 @@ func (u *upstream) unauthorized(f *fault, status int) *fault {
 	case u.account.secrets["api_key"] == "" && u.row.variable != "":
 		where = fmt.Sprintf("look at %s of the server's environment, or name another key as the secret api_key in engines/%s.json", u.row.variable, u.account.id)
 	}
-	f.status, f.Code, f.Param = http.StatusBadGateway, orNil("upstream_unauthorized"), nil
+	f.Status, f.Code, f.Param = http.StatusBadGateway, "upstream_unauthorized", ""
 	f.Message = fmt.Sprintf("%s does not let the engine '%s' in (%d%s); %s", u.row.name, u.account.id, status, said, where)
 	return f
 }
 
 // missing tells a model that the service does not have from an address that it
 // does not have.
-func (u *upstream) missing(f *fault, body []byte) *fault {
-	if f.Message == "" || f.Code != nil && *f.Code == "unknown_url" || !gjson.ValidBytes(body) || strings.EqualFold(f.Message, "not found") || f.Message == "Resource not found" {
-		f.status, f.Code = http.StatusBadGateway, orNil("upstream_not_found")
+func (u *upstream) missing(f *openai.Error, body []byte) *openai.Error {
+	if f.Message == "" || f.Code == "unknown_url" || !gjson.ValidBytes(body) || strings.EqualFold(f.Message, "not found") || f.Message == "Resource not found" {
+		f.Status, f.Code = http.StatusBadGateway, "upstream_not_found"
 		f.Message = fmt.Sprintf("%s has nothing at this address (404); check base_url, and api_version where there is one, in engines/%s.json", u.row.name, u.account.id)
 		return f
 	}
-	f.Code, f.Param = orNil("model_not_found"), orNil("model")
+	f.Code, f.Param = "model_not_found", "model"
 	f.Message = fmt.Sprintf("%s does not have the model '%s' for this key; check model in the settings of '%s'. It says: %s", u.row.name, u.name, u.id, f.Message)
 	return f
 }

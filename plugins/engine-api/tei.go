@@ -10,6 +10,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // tei is the dialect of Hugging Face's Text Embeddings Inference: OpenAI's, but for
@@ -66,7 +67,7 @@ type rank struct {
 func documents(b body) ([]string, error) {
 	list := b.get("documents")
 	if b.get("query").Type != gjson.String || !list.IsArray() {
-		return nil, refuse("documents", "invalid_type", "A rerank has a text as 'query' and a list as 'documents'")
+		return nil, openai.Errorf("documents", "invalid_type", "A rerank has a text as 'query' and a list as 'documents'")
 	}
 	texts := []string{}
 	for _, document := range list.Array() {
@@ -74,7 +75,7 @@ func documents(b body) ([]string, error) {
 			document = document.Get("text")
 		}
 		if document.Type != gjson.String {
-			return nil, refuse("documents", "invalid_type", "Each of 'documents' is a text, or an object with one as 'text'")
+			return nil, openai.Errorf("documents", "invalid_type", "Each of 'documents' is a text, or an object with one as 'text'")
 		}
 		texts = append(texts, document.Str)
 	}

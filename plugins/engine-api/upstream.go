@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/openai"
 	"github.com/enginebay/enginebay/sdk/web"
 )
 
@@ -126,7 +127,7 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(ctx)
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if !slices.Contains(u.operations, op) {
-		refuse("model", "unsupported_operation", "The model '%s' does not answer /v1/%.60s", u.id, op).write(out)
+		openai.Errorf("model", "unsupported_operation", "The model '%s' does not answer /v1/%.60s", u.id, op).Write(out)
 		return
 	}
 	if err := u.row.language().serve(u, op, out, r); err != nil {
@@ -167,14 +168,14 @@ func (a *reply) Unwrap() http.ResponseWriter { return a.Cover }
 
 // fail ends the answer with an error: as a whole one, as the last event of a
 // stream, or by breaking it off, which nobody takes for its end.
-func (a *reply) fail(ctx context.Context, f *fault) {
+func (a *reply) fail(ctx context.Context, f *openai.Error) {
 	switch {
 	case ctx.Err() != nil && !a.begun:
-		f.write(a) // the client has left, or the model is unloaded
+		f.Write(a) // the client has left, or the model is unloaded
 	case !a.begun:
-		f.write(a)
+		f.Write(a)
 	case ctx.Err() == nil && strings.HasPrefix(a.Header().Get("Content-Type"), "text/event-stream"):
-		_, _ = a.Write(f.event(a.op))
+		_, _ = a.Write(append([]byte("\n\n"), f.Event(a.op)...)) // what stood before may be half a line
 	default:
 		panic(http.ErrAbortHandler)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // assembly is the answer of a chat or a completion in the making, of the events of
@@ -18,7 +19,7 @@ type assembly struct {
 	usage   usage
 }
 
-func newAssembly(object string, b body) assembly {
+func newAssembly(object string, b openai.Body) assembly {
 	return assembly{object: object, top: map[string]any{}, choices: map[string]map[string]any{}, usage: newUsage(b)}
 }
 
@@ -26,8 +27,8 @@ func newAssembly(object string, b body) assembly {
 func (a *assembly) over(data []byte) bool { return string(data) == "[DONE]" }
 
 // fail implements editor.
-func (a *assembly) fail(out *bytes.Buffer, r *sdk.Refusal) {
-	send(out, encode(map[string]any{"error": r}))
+func (a *assembly) fail(out *bytes.Buffer, r *openai.Error) {
+	out.Write(r.Event(sdk.OpChat))
 }
 
 // add implements editor.

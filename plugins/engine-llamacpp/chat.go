@@ -1,11 +1,15 @@
 package main
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/enginebay/enginebay/sdk/openai"
+)
 
 // chat is the editor of /v1/chat/completions.
 type chat struct{ assembly }
 
-func newChat(b body) editor { return &chat{newAssembly("chat.completion", b)} }
+func newChat(b openai.Body) editor { return &chat{newAssembly("chat.completion", b)} }
 
 // edit implements editor. The likelihoods of a token lack a member that OpenAI's
 // document requires; what is in a text has its quotes escaped, and is never taken

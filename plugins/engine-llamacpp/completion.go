@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"unicode/utf8"
+
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // completion is the editor of /v1/completions. Its likelihoods are those of a chat
@@ -13,8 +15,8 @@ type completion struct {
 	offsets map[string]int // characters of each choice so far
 }
 
-func newCompletion(b body) editor {
-	return &completion{newAssembly("text_completion", b), b.has("logprobs"), map[string]int{}}
+func newCompletion(b openai.Body) editor {
+	return &completion{newAssembly("text_completion", b), b.Has("logprobs"), map[string]int{}}
 }
 
 // edit implements editor.

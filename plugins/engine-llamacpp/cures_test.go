@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 const (
@@ -120,7 +121,7 @@ func TestRemoteImages(t *testing.T) {
 		`{"input":[{"role":"user","content":[{"type":"input_image","image_url":"http://127.0.0.1/x.png"}]}]}`:                                             false,
 		`{"messages":[{"role":"user","content":[{"type":"tool_result","content":[{"type":"image","source":{"type":"url","url":"http://127.0.0.1"}}]}]}]}`: false,
 	} {
-		var b body
+		var b openai.Body
 		if err := json.Unmarshal([]byte(request), &b); err != nil {
 			t.Fatal(err)
 		}

@@ -8,7 +8,7 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // An editor changes the events of a stream, and makes an answer of them.
@@ -17,7 +17,7 @@ type editor interface {
 	edit(out *bytes.Buffer, data []byte) error
 
 	// fail writes an event for an error.
-	fail(out *bytes.Buffer, r *sdk.Refusal)
+	fail(out *bytes.Buffer, r *openai.Error)
 
 	// add takes an event for the answer.
 	add(data []byte) error
@@ -65,7 +65,7 @@ func change(e editor, out *bytes.Buffer, data []byte) error {
 	if string(data) == "null" {
 		return nil
 	}
-	var said *sdk.Refusal
+	var said *openai.Error
 	if errors.As(failure(data), &said) {
 		e.fail(out, said)
 		return nil

@@ -1,20 +1,15 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"slices"
 	"strings"
 
-	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/openai"
 )
-
-// body is a request, by its top level fields.
-type body map[string]json.RawMessage
 
 // prepare changes a request so that llama-server does what it asks for, and refuses
 // what llama-server would read over.
-func (t traits) prepare(path string, b body) error {
+func (t traits) prepare(path string, b openai.Body) error {
 	if err := t.onlyData(b); err != nil {
 		return err
 	}
@@ -29,7 +24,7 @@ func (t traits) prepare(path string, b body) error {
 		}
 	case "/v1/chat/completions":
 		for _, field := range forgotten {
-			if b.has(field) {
+			if b.Has(field) {
 				return unsupported(field, "'%s' is not supported with this model", field)
 			}
 		}
@@ -40,28 +35,15 @@ func (t traits) prepare(path string, b body) error {
 // forgotten are the fields of a chat that ask for what llama-server does not have.
 var forgotten = []string{"functions", "audio", "web_search_options"}
 
-// has says whether a field is there and is not null.
-func (b body) has(field string) bool {
-	value := bytes.TrimSpace(b[field])
-	return len(value) > 0 && string(value) != "null"
-}
-
-// read decodes a field; one of another type stays as it is, for llama-server to refuse.
-func (b body) read(field string, into any) { _ = json.Unmarshal(b[field], into) }
-
-func (b body) set(field string, value any) {
-	b[field], _ = json.Marshal(value) // of what came from JSON: it cannot fail
-}
-
 // forCompletion refuses what llama-server has nothing for.
-func forCompletion(b body) error {
+func forCompletion(b openai.Body) error {
 	var echo bool
 	var suffix string
 	best, n := 1, 1
-	b.read("echo", &echo)
-	b.read("suffix", &suffix)
-	b.read("best_of", &best)
-	b.read("n", &n)
+	b.Read("echo", &echo)
+	b.Read("suffix", &suffix)
+	b.Read("best_of", &best)
+	b.Read("n", &n)
 	switch {
 	case echo:
 		return unsupported("echo", "'echo' is not supported with this model")
@@ -74,9 +56,9 @@ func forCompletion(b body) error {
 }
 
 // forEmbedding refuses to shorten a vector: which models bear that, a GGUF does not say.
-func (t traits) forEmbedding(b body) error {
+func (t traits) forEmbedding(b openai.Body) error {
 	want := t.dimensions
-	if b.read("dimensions", &want); want != t.dimensions {
+	if b.Read("dimensions", &want); want != t.dimensions {
 		return unsupported("dimensions", "The embeddings of the model '%s' have %d dimensions, and cannot be had with %d", t.model, t.dimensions, want)
 	}
 	return nil
@@ -84,14 +66,14 @@ func (t traits) forEmbedding(b body) error {
 
 // forResponse refuses what needs a memory of responses, and puts the format of the
 // text where llama-server looks for it (b11669 reads over text.format).
-func forResponse(b body) error {
+func forResponse(b openai.Body) error {
 	var include []string
-	b.read("include", &include)
-	if slices.Contains(include, "message.output_text.logprobs") || b.has("top_logprobs") {
+	b.Read("include", &include)
+	if slices.Contains(include, "message.output_text.logprobs") || b.Has("top_logprobs") {
 		return unsupported("top_logprobs", "Likelihoods of tokens are not supported in responses. Ask /v1/chat/completions for them")
 	}
 	for _, field := range []string{"previous_response_id", "conversation", "prompt"} {
-		if b.has(field) {
+		if b.Has(field) {
 			return unsupported(field, "'%s' is not supported: no responses are stored. Send the whole conversation as 'input'", field)
 		}
 	}
@@ -99,26 +81,26 @@ func forResponse(b body) error {
 		return err
 	}
 	var background bool
-	if b.read("background", &background); background {
+	if b.Read("background", &background); background {
 		return unsupported("background", "'background' is not supported: no responses are stored")
 	}
 	var tools []struct{ Type string }
-	b.read("tools", &tools)
+	b.Read("tools", &tools)
 	for _, tool := range tools {
 		if tool.Type != "function" {
 			return unsupported("tools", "Tools of the type '%s' are not supported; there is 'function'", tool.Type)
 		}
 	}
 	var text struct{ Format map[string]any }
-	b.read("text", &text)
+	b.Read("text", &text)
 	switch kind := text.Format["type"]; kind {
 	case nil, "text":
 	case "json_object":
-		b.set("response_format", text.Format)
+		b.Set("response_format", text.Format)
 	case "json_schema":
-		b.set("response_format", map[string]any{"type": kind, "json_schema": text.Format})
+		b.Set("response_format", map[string]any{"type": kind, "json_schema": text.Format})
 	default:
-		return sdk.Refuse("text.format.type", "invalid_value", "Invalid 'text.format.type': %q is none of the supported values: 'text', 'json_object', 'json_schema'", kind)
+		return openai.Errorf("text.format.type", "invalid_value", "Invalid 'text.format.type': %q is none of the supported values: 'text', 'json_object', 'json_schema'", kind)
 	}
 	return nil
 }
@@ -126,16 +108,16 @@ func forResponse(b body) error {
 // items gives each item of a response's input the type that it may go without, and
 // leaves out what the model thought where no text of it came back: llama-server
 // (b11669) refuses both.
-func items(b body) error {
-	var given, kept []body
-	b.read("input", &given)
+func items(b openai.Body) error {
+	var given, kept []openai.Body
+	b.Read("input", &given)
 	for _, item := range given {
 		var kind string
-		item.read("type", &kind)
+		item.Read("type", &kind)
 		switch {
-		case kind == "" && item.has("role"):
-			item.set("type", "message")
-		case kind == "reasoning" && !item.has("content"):
+		case kind == "" && item.Has("role"):
+			item.Set("type", "message")
+		case kind == "reasoning" && !item.Has("content"):
 			continue
 		case kind == "item_reference":
 			return unsupported("input", "Items of the type 'item_reference' are not supported: no responses are stored. Send the item itself")
@@ -143,22 +125,22 @@ func items(b body) error {
 		kept = append(kept, item)
 	}
 	if len(kept) > 0 {
-		b.set("input", kept)
+		b.Set("input", kept)
 	}
 	return nil
 }
 
 // onlyData refuses addresses of images and sound: llama-server would fetch them, and
 // so reach what only this machine can.
-func (t traits) onlyData(b body) error {
+func (t traits) onlyData(b openai.Body) error {
 	if !t.media {
 		return nil // llama-server refuses them all
 	}
 	for _, field := range []string{"messages", "input"} {
 		var value any
-		b.read(field, &value)
+		b.Read(field, &value)
 		if address := remote(value); address != "" {
-			return sdk.Refuse(field, "unsupported_content", "Images and sound are taken as data: URLs alone, not from %.60q", address)
+			return openai.Errorf(field, "unsupported_content", "Images and sound are taken as data: URLs alone, not from %.60q", address)
 		}
 	}
 	return nil

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // responses is the editor of /v1/responses: llama-server (b11669) numbers nothing
@@ -24,26 +24,26 @@ type responses struct {
 	last   map[string]any // the response of the last event
 }
 
-func newResponse(b body) editor {
+func newResponse(b openai.Body) editor {
 	r := &responses{items: map[string]int{}, common: map[string]any{
 		"object": "response", "created_at": time.Now().Unix(), "error": nil, "incomplete_details": nil, "instructions": nil, "output": []any{},
 		"max_output_tokens": nil, "metadata": map[string]any{}, "model": "", "parallel_tool_calls": true, "previous_response_id": nil, "reasoning": map[string]any{"effort": nil, "summary": nil},
 		"store": false, "temperature": nil, "text": map[string]any{"format": map[string]string{"type": "text"}}, "tool_choice": "auto", "tools": []any{}, "top_p": nil, "truncation": "disabled",
 	}}
 	for name := range r.common {
-		if name != "store" && b.has(name) {
+		if name != "store" && b.Has(name) {
 			r.common[name] = b[name]
 		}
 	}
 	r.common["tools"] = described(b)
-	b.read("max_output_tokens", &r.limit)
+	b.Read("max_output_tokens", &r.limit)
 	return r
 }
 
 // described are the tools of a request with the members that a response's must have.
-func described(b body) []any {
+func described(b openai.Body) []any {
 	var tools []map[string]any
-	b.read("tools", &tools)
+	b.Read("tools", &tools)
 	list := []any{}
 	for _, tool := range tools {
 		whole := map[string]any{"description": nil, "parameters": nil, "strict": nil}
@@ -137,7 +137,7 @@ func (r *responses) send(out *bytes.Buffer, kind, place string, data []byte) {
 }
 
 // fail implements editor.
-func (r *responses) fail(out *bytes.Buffer, f *sdk.Refusal) {
+func (r *responses) fail(out *bytes.Buffer, f *openai.Error) {
 	var param any
 	if f.Param != "" {
 		param = f.Param

@@ -4,15 +4,15 @@ import (
 	"encoding/json"
 	"slices"
 
-	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // narrow does what an object tool_choice asks for: llama-server (b11669) reads one
 // as "auto". The tools become those that are chosen, and one of them must be called.
 // Tools that no template would show to the model are refused.
-func (t traits) narrow(b body) error {
+func (t traits) narrow(b openai.Body) error {
 	var tools []json.RawMessage
-	b.read("tools", &tools)
+	b.Read("tools", &tools)
 	choice := choiceOf(b["tool_choice"])
 	switch {
 	case choice.none:
@@ -28,12 +28,12 @@ func (t traits) narrow(b body) error {
 	for _, name := range choice.names {
 		i := slices.IndexFunc(tools, func(tool json.RawMessage) bool { return nameOf(tool) == name })
 		if i < 0 {
-			return sdk.Refuse("tool_choice", "invalid_value", "Invalid 'tool_choice': there is no tool '%s' in 'tools'", name)
+			return openai.Errorf("tool_choice", "invalid_value", "Invalid 'tool_choice': there is no tool '%s' in 'tools'", name)
 		}
 		chosen = append(chosen, tools[i])
 	}
-	b.set("tools", chosen)
-	b.set("tool_choice", choice.then)
+	b.Set("tools", chosen)
+	b.Set("tool_choice", choice.then)
 	return nil
 }
 

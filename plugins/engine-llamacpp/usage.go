@@ -1,6 +1,10 @@
 package main
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/enginebay/enginebay/sdk/openai"
+)
 
 // usage is the sum over the choices of a request: llama-server tells it of each
 // one, with all of its prompt.
@@ -11,9 +15,9 @@ type usage struct {
 	hits int64 // tokens of prompts that were in the cache
 }
 
-func newUsage(b body) usage {
+func newUsage(b openai.Body) usage {
 	u := usage{n: 1, sum: map[string]int64{}}
-	b.read("n", &u.n)
+	b.Read("n", &u.n)
 	u.n = max(1, u.n)
 	return u
 }

@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // maxError bounds what is read of a refusal, in bytes.
@@ -41,7 +41,7 @@ func newWhole(socket string) *whole {
 // as llama-server's own would be: the core tells that from an answer.
 func (h *whole) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	err := h.serve(w, r)
-	var refused *sdk.Refusal
+	var refused *openai.Error
 	switch {
 	case errors.As(err, &refused):
 		refused.Write(w)
@@ -51,18 +51,18 @@ func (h *whole) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *whole) serve(w http.ResponseWriter, r *http.Request) error {
-	var b body
-	if err := json.NewDecoder(r.Body).Decode(&b); err != nil || b == nil { // the core has bounded it
-		return sdk.Refuse("", "invalid_json", "the body must be a JSON object")
+	b, err := openai.ReadBody(r)
+	if err != nil {
+		return err
 	}
 	var stream bool
-	b.read("stream", &stream)
+	b.Read("stream", &stream)
 	var edit editor
 	if form := forms[r.URL.Path]; form != nil {
 		edit = form(b)
 		if !stream {
-			b.set("stream", true)
-			b.set("stream_options", map[string]bool{"include_usage": true})
+			b.Set("stream", true)
+			b.Set("stream_options", map[string]bool{"include_usage": true})
 		}
 	}
 	if err := h.traits.prepare(r.URL.Path, b); err != nil {
@@ -91,13 +91,13 @@ func (h *whole) serve(w http.ResponseWriter, r *http.Request) error {
 
 // forms are the operations whose streams are changed, and whose answers are put
 // together of one.
-var forms = map[string]func(body) editor{
+var forms = map[string]func(openai.Body) editor{
 	"/v1/chat/completions": newChat,
 	"/v1/completions":      newCompletion,
 	"/v1/responses":        newResponse,
 }
 
-func (h *whole) post(r *http.Request, b body) (*http.Response, error) {
+func (h *whole) post(r *http.Request, b openai.Body) (*http.Response, error) {
 	sent, err := json.Marshal(b)
 	if err != nil {
 		return nil, err

@@ -6,19 +6,23 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+
+	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // answer is one in the making: as a whole, or as a stream.
 type answer struct {
 	h         *tritonHandler
 	form      form
+	op        sdk.Operation
 	id        string
 	created   int64
 	stream    bool
 	tellUsage bool
 
-	w      http.ResponseWriter
-	begun  bool // whether something was sent
+	out    *openai.Stream
+	begun  bool // whether a piece was sent
 	usage  usage
 	chosen []map[string]any
 }
@@ -28,14 +32,14 @@ var errEnough = errors.New("a stop word was found")
 
 // speak answers the wishes one after the other. An error is one before the first byte.
 func (a *answer) speak(ctx context.Context, w http.ResponseWriter, all []wishing) error {
-	a.w = w
+	a.out = openai.NewStream(w, a.op)
 	for i, wish := range all {
 		if err := a.one(ctx, i, wish); err != nil {
 			if !a.begun {
 				return err
 			}
 			if ctx.Err() == nil { // the client is still there
-				a.event(map[string]any{"error": failure(err)})
+				a.out.Fail(err)
 			}
 			return nil
 		}
@@ -100,33 +104,22 @@ func (a *answer) piece(index int, text string, reason any) {
 	if a.tellUsage {
 		event["usage"] = nil
 	}
-	a.event(event)
-}
-
-func (a *answer) event(v any) {
-	if !a.begun {
-		a.w.Header().Set("Content-Type", "text/event-stream")
-		a.begun = true
-	}
-	var b bytes.Buffer
-	b.WriteString("data: ")
-	_ = json.NewEncoder(&b).Encode(v) // of texts and numbers: it cannot fail
-	b.WriteByte('\n')
-	_, _ = a.w.Write(b.Bytes()) // where the client has left, the request is called off
-	_ = http.NewResponseController(a.w).Flush()
+	a.begun = true
+	_ = a.out.Send(event) // where the client has left, the request is called off
 }
 
 func (a *answer) finish() {
 	if a.tellUsage {
 		last := a.head(a.form.object(true))
 		last["choices"], last["usage"] = []any{}, a.usage.total()
-		a.event(last)
+		_ = a.out.Send(last)
 	}
-	_, _ = a.w.Write([]byte("data: [DONE]\n\n"))
+	_ = a.out.Done()
 }
 
 // A form is what chats and completions do differently.
 type form interface {
+	operation() sdk.Operation
 	prefix() string
 	object(stream bool) string
 	choice(index int, text, reason string) map[string]any
@@ -134,6 +127,8 @@ type form interface {
 }
 
 type chatForm struct{}
+
+func (chatForm) operation() sdk.Operation { return sdk.OpChat }
 
 func (chatForm) prefix() string { return "chatcmpl-" }
 
@@ -160,6 +155,8 @@ func (chatForm) piece(index int, text string, reason any, first bool) map[string
 }
 
 type completionForm struct{}
+
+func (completionForm) operation() sdk.Operation { return sdk.OpCompletion }
 
 func (completionForm) prefix() string     { return "cmpl-" }
 func (completionForm) object(bool) string { return "text_completion" }

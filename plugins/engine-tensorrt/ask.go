@@ -4,24 +4,13 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // wishing is a wish with what its client decides upon.
 type wishing struct {
 	wish
 	limit int // of tokens
-}
-
-// has says whether a field is there and is not null.
-func (b body) has(field string) bool {
-	value := strings.TrimSpace(string(b[field]))
-	return value != "" && value != "null"
-}
-
-// read decodes a field; false where it is not there, or of another type.
-func (b body) read(field string, into any) bool {
-	return b.has(field) && json.Unmarshal(b[field], into) == nil
 }
 
 // wish reads what a request asks for beside its text, and refuses what the model cannot
@@ -32,8 +21,8 @@ func (h *tritonHandler) wishOf(b body) (wishing, error) {
 		return w, err
 	}
 	for _, field := range []string{"max_tokens", "max_completion_tokens"} { // the newer name counts
-		if b.has(field) && (!b.read(field, &w.limit) || w.limit < 1) {
-			return w, sdk.Refuse(field, "invalid_value", "'%s' must be a whole number above 0", field)
+		if b.Has(field) && (!b.Read(field, &w.limit) || w.limit < 1) {
+			return w, openai.Errorf(field, "invalid_value", "'%s' must be a whole number above 0", field)
 		}
 	}
 	w.parameters["max_tokens"] = w.limit
@@ -43,7 +32,7 @@ func (h *tritonHandler) wishOf(b body) (wishing, error) {
 		}
 	}
 	var seed int64
-	if b.read("seed", &seed) { // without a place for it, answers differ, as they may
+	if b.Read("seed", &seed) { // without a place for it, answers differ, as they may
 		w.parameters["seed"] = uint64(seed)
 	}
 	sample(w.parameters)
@@ -62,12 +51,12 @@ var wholeNumbers = map[string]bool{"top_k": true, "min_tokens": true}
 var idle = map[string]float64{"frequency_penalty": 0, "presence_penalty": 0, "repetition_penalty": 1, "temperature": 1, "top_p": 1, "top_k": 0, "min_tokens": 0}
 
 func (h *tritonHandler) number(b body, field string, into map[string]any) error {
-	if !b.has(field) {
+	if !b.Has(field) {
 		return nil
 	}
 	var n float64
-	if !b.read(field, &n) {
-		return sdk.Refuse(field, "invalid_type", "'%s' must be a number", field)
+	if !b.Read(field, &n) {
+		return openai.Errorf(field, "invalid_type", "'%s' must be a number", field)
 	}
 	if !h.dialect.takes(h.there, field) {
 		if n == idle[field] || field == "temperature" || field == "top_p" {
@@ -104,7 +93,7 @@ func (h *tritonHandler) guide(b body, into map[string]any) error {
 			Schema json.RawMessage `json:"schema"`
 		} `json:"json_schema"`
 	}
-	if !b.read("response_format", &format) || format.Type == "text" {
+	if !b.Read("response_format", &format) || format.Type == "text" {
 		return nil
 	}
 	if !h.dialect.takes(h.there, "guide") {
@@ -116,7 +105,7 @@ func (h *tritonHandler) guide(b body, into map[string]any) error {
 	case "json_schema":
 		into["guide_type"], into["guide"] = "json_schema", string(format.Schema.Schema)
 	default:
-		return sdk.Refuse("response_format", "invalid_value", "'response_format' of the type '%s' is not known", format.Type)
+		return openai.Errorf("response_format", "invalid_value", "'response_format' of the type '%s' is not known", format.Type)
 	}
 	return nil
 }
@@ -124,51 +113,51 @@ func (h *tritonHandler) guide(b body, into map[string]any) error {
 // withoutMore refuses what no model of a Triton has a place for.
 func (b body) withoutMore() error {
 	for _, field := range []string{"functions", "audio", "web_search_options", "prediction", "suffix"} {
-		if b.has(field) {
+		if b.Has(field) {
 			return unsupported(field)
 		}
 	}
 	one := 1
 	for _, field := range []string{"n", "best_of"} {
-		if b.read(field, &one) && one != 1 {
+		if b.Read(field, &one) && one != 1 {
 			return unsupported(field)
 		}
 	}
 	var yes bool
 	for _, field := range []string{"logprobs", "echo"} {
-		if b.read(field, &yes) && yes {
+		if b.Read(field, &yes) && yes {
 			return unsupported(field)
 		}
 	}
 	count := 0
 	for _, field := range []string{"logprobs", "top_logprobs"} {
-		if b.read(field, &count) && count > 0 {
+		if b.Read(field, &count) && count > 0 {
 			return unsupported(field)
 		}
 	}
 	var bias map[string]any
-	if b.read("logit_bias", &bias) && len(bias) > 0 {
+	if b.Read("logit_bias", &bias) && len(bias) > 0 {
 		return unsupported("logit_bias")
 	}
 	var tools []any
 	var choice string
-	if b.read("tools", &tools) && len(tools) > 0 && !(b.read("tool_choice", &choice) && choice == "none") {
+	if b.Read("tools", &tools) && len(tools) > 0 && !(b.Read("tool_choice", &choice) && choice == "none") {
 		return unsupported("tools")
 	}
 	return nil
 }
 
 func (b body) stops() ([]string, error) {
-	if !b.has("stop") {
+	if !b.Has("stop") {
 		return nil, nil
 	}
 	var one string
 	var all []string
 	switch {
-	case b.read("stop", &one):
+	case b.Read("stop", &one):
 		all = []string{one}
-	case !b.read("stop", &all):
-		return nil, sdk.Refuse("stop", "invalid_type", "'stop' must be a text or a list of texts")
+	case !b.Read("stop", &all):
+		return nil, openai.Errorf("stop", "invalid_type", "'stop' must be a text or a list of texts")
 	}
 	var stops []string
 	for _, s := range all {
@@ -184,27 +173,27 @@ func (b body) texts(field string) ([]string, error) {
 	var one string
 	var all []string
 	switch {
-	case !b.has(field):
-		return nil, sdk.Refuse(field, "missing_required_parameter", "Missing required parameter: '%s'", field)
-	case b.read(field, &one):
+	case !b.Has(field):
+		return nil, openai.Errorf(field, "missing_required_parameter", "Missing required parameter: '%s'", field)
+	case b.Read(field, &one):
 		return []string{one}, nil
-	case b.read(field, &all) && len(all) > 0:
+	case b.Read(field, &all) && len(all) > 0:
 		return all, nil
 	}
-	return nil, sdk.Refuse(field, "invalid_type", "'%s' must be a text or a list of texts; lists of tokens are not supported with this model", field)
+	return nil, openai.Errorf(field, "invalid_type", "'%s' must be a text or a list of texts; lists of tokens are not supported with this model", field)
 }
 
 // messages are those of a chat, with their contents as texts: templates know no other.
 func (b body) messages() ([]any, error) {
 	var all []map[string]any
-	if !b.read("messages", &all) || len(all) == 0 {
-		return nil, sdk.Refuse("messages", "missing_required_parameter", "Missing required parameter: 'messages'")
+	if !b.Read("messages", &all) || len(all) == 0 {
+		return nil, openai.Errorf("messages", "missing_required_parameter", "Missing required parameter: 'messages'")
 	}
 	var list []any
 	for _, m := range all {
 		role, _ := m["role"].(string)
 		if role == "" {
-			return nil, sdk.Refuse("messages", "invalid_value", "Each of 'messages' needs a 'role'")
+			return nil, openai.Errorf("messages", "invalid_value", "Each of 'messages' needs a 'role'")
 		}
 		if role == "developer" { // the newer name, which no template knows
 			m["role"] = "system"
@@ -231,16 +220,16 @@ func content(v any) (string, error) {
 			p, _ := part.(map[string]any)
 			text, ok := p["text"].(string)
 			if p["type"] != "text" || !ok {
-				return "", sdk.Refuse("messages", "unsupported_content", "This model takes text alone")
+				return "", openai.Errorf("messages", "unsupported_content", "This model takes text alone")
 			}
 			b.WriteString(text)
 		}
 		return b.String(), nil
 	}
-	return "", sdk.Refuse("messages", "invalid_type", "The 'content' of a message must be a text or a list of parts")
+	return "", openai.Errorf("messages", "invalid_type", "The 'content' of a message must be a text or a list of parts")
 }
 
 // unsupported is a field that OpenAI has and a Triton's model has not.
-func unsupported(param string) *sdk.Refusal {
-	return sdk.Refuse(param, "unsupported_parameter", "'%s' is not supported with this model", param)
+func unsupported(param string) *openai.Error {
+	return openai.Errorf(param, "unsupported_parameter", "'%s' is not supported with this model", param)
 }

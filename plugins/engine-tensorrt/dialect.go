@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // dialect is how a model of a Triton wants to be asked, which its metadata tells: each
@@ -151,11 +152,11 @@ var wrong = regexp.MustCompile(`(?i)^(?:unexpected|expected|invalid|unable to pa
 
 // tritonRefusal is the answer to a request that Triton has refused. Errors within a
 // stream have no status: then the words say whose fault it was.
-func tritonRefusal(status int, words string) *sdk.Refusal {
+func tritonRefusal(status int, words string) *openai.Error {
 	if tooLong.MatchString(words) {
-		return sdk.Refuse("", "context_length_exceeded", "%s. Shorten the request, or ask for fewer tokens", words)
+		return openai.Errorf("", "context_length_exceeded", "%s. Shorten the request, or ask for fewer tokens", words)
 	}
-	r := sdk.Refuse("", "", "%s", words)
+	r := openai.Errorf("", "", "%s", words)
 	if status == http.StatusNotFound || status >= http.StatusInternalServerError && !wrong.MatchString(words) {
 		r.Status = status
 	}

@@ -8,7 +8,7 @@ import (
 	"math"
 	"net/http"
 
-	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // maxInputs bounds the texts of a request, as OpenAI does.
@@ -21,13 +21,13 @@ func (h *tritonHandler) embed(w http.ResponseWriter, r *http.Request, b body) er
 		return err
 	}
 	format := "float"
-	switch b.read("encoding_format", &format); {
+	switch b.Read("encoding_format", &format); {
 	case len(texts) > maxInputs:
-		return sdk.Refuse("input", "invalid_value", "'input' has %d texts; there may be %d", len(texts), maxInputs)
-	case b.has("dimensions"):
+		return openai.Errorf("input", "invalid_value", "'input' has %d texts; there may be %d", len(texts), maxInputs)
+	case b.Has("dimensions"):
 		return unsupported("dimensions")
 	case format != "float" && format != "base64":
-		return sdk.Refuse("encoding_format", "invalid_value", "'encoding_format' must be float or base64")
+		return openai.Errorf("encoding_format", "invalid_value", "'encoding_format' must be float or base64")
 	}
 	data, tokens := []any{}, 0
 	for i, text := range texts {

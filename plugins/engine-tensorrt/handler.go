@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // tritonHandler answers in OpenAI's form with a model of a Triton.
@@ -54,12 +55,11 @@ func (h *tritonHandler) close() {
 
 // ServeHTTP implements http.Handler.
 func (h *tritonHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	b, refused := readBody(w, r)
-	if refused != nil {
-		refused.Write(w)
+	b, err := readBody(r)
+	if err != nil {
+		openai.From(err).Write(w)
 		return
 	}
-	var err error
 	switch op := sdk.Operation(strings.TrimPrefix(r.URL.Path, "/v1/")); {
 	case op == sdk.OpEmbedding && h.dialect.kind == "embedding":
 		err = h.embed(w, r, b)
@@ -68,10 +68,10 @@ func (h *tritonHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case op == sdk.OpCompletion && h.dialect.kind == "chat":
 		err = h.complete(w, r, b)
 	default:
-		err = &sdk.Refusal{Status: http.StatusNotFound, Message: "This model does not answer " + r.URL.Path}
+		err = &openai.Error{Status: http.StatusNotFound, Message: "This model does not answer " + r.URL.Path}
 	}
 	if err != nil && r.Context().Err() == nil { // a client that left needs no answer
-		failure(err).Write(w)
+		openai.From(err).Write(w)
 	}
 }
 
@@ -88,7 +88,7 @@ func (h *tritonHandler) chat(w http.ResponseWriter, r *http.Request, b body) err
 	for name, token := range h.prompts.tokens {
 		values[name] = token
 	}
-	if kwargs := map[string]any{}; b.read("chat_template_kwargs", &kwargs) {
+	if kwargs := map[string]any{}; b.Read("chat_template_kwargs", &kwargs) {
 		for name, v := range kwargs {
 			if values[name] == nil {
 				values[name] = v
@@ -121,12 +121,12 @@ func (h *tritonHandler) complete(w http.ResponseWriter, r *http.Request, b body)
 }
 
 func (h *tritonHandler) answer(f form, b body) *answer {
-	a := &answer{h: h, form: f, id: f.prefix() + strings.ToLower(rand.Text()), created: time.Now().Unix()}
-	b.read("stream", &a.stream)
+	a := &answer{h: h, form: f, op: f.operation(), id: f.prefix() + strings.ToLower(rand.Text()), created: time.Now().Unix()}
+	b.Read("stream", &a.stream)
 	var options struct {
 		Usage bool `json:"include_usage"`
 	}
-	b.read("stream_options", &options)
+	b.Read("stream_options", &options)
 	a.tellUsage = options.Usage
 	return a
 }

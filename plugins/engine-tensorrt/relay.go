@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // relay passes requests on to a server that speaks OpenAI's form, but has another name
@@ -31,25 +32,22 @@ func (h *relay) serve(e *sdk.Endpoint) {
 	e.URL, e.Handler = "", h
 }
 
-// maxBody bounds a request.
-const maxBody = 64 << 20
-
 // ServeHTTP implements http.Handler.
 func (h *relay) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, refused := readBody(w, r)
-	if refused != nil {
-		refused.Write(w)
+	body, err := openai.ReadBody(r)
+	if err != nil {
+		openai.From(err).Write(w)
 		return
 	}
-	body["model"] = quoted(h.there)
+	body.Set("model", h.there)
 	text, err := json.Marshal(body)
 	if err != nil {
-		sdk.Refuse("", "", "%v", err).Write(w)
+		openai.From(err).Write(w)
 		return
 	}
 	resp, err := h.server.send(r.Context(), http.MethodPost, r.URL.Path, bytes.NewReader(text))
 	if err != nil {
-		failure(err).Write(w)
+		openai.From(err).Write(w)
 		return
 	}
 	defer resp.Body.Close()
@@ -71,23 +69,23 @@ func (h *relay) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *relay) refuse(w http.ResponseWriter, resp *http.Response) {
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20)) // what is there says enough
 	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
-		failure(h.server.refused(resp.StatusCode, nil)).Write(w)
+		openai.From(h.server.refused(resp.StatusCode, nil)).Write(w)
 		return
 	}
 	if resp.StatusCode < http.StatusBadRequest {
 		resp.StatusCode = http.StatusBadGateway // a redirect, with our key, to who knows where
 	}
-	(&sdk.Refusal{Status: resp.StatusCode, Message: said(resp.StatusCode, text)}).Write(w)
+	(&openai.Error{Status: resp.StatusCode, Message: said(resp.StatusCode, text)}).Write(w)
 }
 
 func (h *relay) whole(w http.ResponseWriter, resp *http.Response) {
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err == nil && len(text) > maxAnswer {
-		failure(tooLarge(h.server.host())).Write(w)
+		openai.From(tooLarge(h.server.host())).Write(w)
 		return
 	}
 	if err != nil {
-		failure(h.server.away(err)).Write(w)
+		openai.From(h.server.away(err)).Write(w)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -149,6 +147,9 @@ func (h *relay) stream(w http.ResponseWriter, resp *http.Response, kind string) 
 	}
 }
 
+// maxEvent bounds an event of a stream.
+const maxEvent = 16 << 20
+
 // readLine reads a line with its end, which must come within maxEvent.
 func readLine(from *bufio.Reader) ([]byte, error) {
 	var line []byte
@@ -192,39 +193,9 @@ func quoted(s string) json.RawMessage {
 }
 
 // body is a request, by its top level fields.
-type body map[string]json.RawMessage
+type body struct{ openai.Body }
 
-func readBody(w http.ResponseWriter, r *http.Request) (body, *sdk.Refusal) {
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		return nil, sdk.Refuse("", "", "The request could not be read, or is larger than %d MiB", maxBody>>20)
-	}
-	var b body
-	if json.Unmarshal(text, &b) != nil || b == nil {
-		return nil, sdk.Refuse("", "invalid_json", "The body is no JSON object")
-	}
-	return b, nil
-}
-
-// statuses are those of errors of a server behind.
-var statuses = map[sdk.Code]int{
-	sdk.CodeInvalid: http.StatusBadRequest, sdk.CodeNotFound: http.StatusNotFound, sdk.CodeUnauthorized: http.StatusBadGateway,
-	sdk.CodeExhausted: http.StatusTooManyRequests, sdk.CodeUnsupported: http.StatusBadRequest, sdk.CodeUnavailable: http.StatusBadGateway,
-}
-
-// failure is the answer to a request that the server behind did not answer.
-func failure(err error) *sdk.Refusal {
-	var own *sdk.Refusal
-	if errors.As(err, &own) {
-		return own
-	}
-	r := &sdk.Refusal{Status: http.StatusInternalServerError, Message: "The server behind this model failed"}
-	var coded *sdk.Error
-	if errors.As(err, &coded) {
-		r.Message = coded.Message
-		if status, ok := statuses[coded.Code]; ok {
-			r.Status = status
-		}
-	}
-	return r
+func readBody(r *http.Request) (body, error) {
+	b, err := openai.ReadBody(r)
+	return body{b}, err
 }

@@ -30,6 +30,9 @@ type overGRPC struct {
 	headers map[string]string
 }
 
+// maxRequest bounds a request, in bytes.
+const maxRequest = 64 << 20
+
 func newGRPC(address string, headers map[string]string) (*overGRPC, error) {
 	target, secure := strings.CutPrefix(address, "https://")
 	target = strings.TrimSuffix(strings.TrimPrefix(target, "http://"), "/")
@@ -37,7 +40,7 @@ func newGRPC(address string, headers map[string]string) (*overGRPC, error) {
 	if secure {
 		creds = credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12})
 	}
-	conn, err := grpc.NewClient("dns:///"+target, grpc.WithTransportCredentials(creds), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer), grpc.MaxCallSendMsgSize(maxBody)))
+	conn, err := grpc.NewClient("dns:///"+target, grpc.WithTransportCredentials(creds), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer), grpc.MaxCallSendMsgSize(maxRequest)))
 	if err != nil {
 		return nil, sdk.Errorf(sdk.CodeInvalid, "grpc_url is no address such as gpu1:8001: %v", err)
 	}

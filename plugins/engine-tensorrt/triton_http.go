@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // overHTTP speaks to a Triton by HTTP: the Open Inference Protocol with Triton's
@@ -133,32 +132,25 @@ func (t *overHTTP) failed(resp *http.Response) error {
 	return tritonRefusal(resp.StatusCode, said(resp.StatusCode, bytes.TrimPrefix(bytes.TrimSpace(text), []byte("data: "))))
 }
 
-// maxEvent bounds an event of a stream.
-const maxEvent = 16 << 20
-
 func (t *overHTTP) events(from io.Reader, each func(outputs) error) error {
-	lines := bufio.NewScanner(from)
-	lines.Buffer(make([]byte, 0, 64<<10), maxEvent)
-	for lines.Scan() {
-		data, ok := bytes.CutPrefix(lines.Bytes(), []byte("data:"))
-		if !ok {
-			continue
-		}
-		var o outputs
-		if err := json.Unmarshal(data, &o); err != nil {
-			return fmt.Errorf("read an event of Triton: %w", err)
-		}
-		if o["error"] != nil && o["model_name"] == nil {
-			return tritonRefusal(http.StatusInternalServerError, said(http.StatusInternalServerError, data))
-		}
-		if err := each(o); err != nil {
-			return err
-		}
+	var own error // of the answers, and not of the connection
+	err := openai.ReadEvents(from, func(data []byte) error {
+		own = event(data, each)
+		return own
+	})
+	if err == nil || own != nil {
+		return own
 	}
-	if err := lines.Err(); err != nil && !errors.Is(err, bufio.ErrTooLong) {
-		return t.away(err)
-	} else if err != nil {
+	return t.away(err)
+}
+
+func event(data []byte, each func(outputs) error) error {
+	var o outputs
+	if err := json.Unmarshal(data, &o); err != nil {
 		return fmt.Errorf("read an event of Triton: %w", err)
 	}
-	return nil
+	if o["error"] != nil && o["model_name"] == nil {
+		return tritonRefusal(http.StatusInternalServerError, said(http.StatusInternalServerError, data))
+	}
+	return each(o)
 }

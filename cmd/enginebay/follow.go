@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"time"
 )
@@ -21,6 +22,7 @@ const (
 type event struct {
 	Type     string    `json:"type"`
 	Model    string    `json:"model,omitempty"`
+	Plugin   string    `json:"plugin,omitempty"`
 	State    string    `json:"state,omitempty"`
 	Error    string    `json:"error,omitempty"`
 	Download *download `json:"download,omitempty"`
@@ -82,4 +84,25 @@ func (c client) listen(ctx context.Context, last string, each func(event)) strin
 		}
 	}
 	return last
+}
+
+// open opens the stream of what happens from now on.
+func (c client) open(ctx context.Context) (io.ReadCloser, error) {
+	resp, err := c.send(ctx, http.MethodGet, "/v1/events", nil)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// eachEvent reads a stream until it ends, or each returns false.
+func eachEvent(stream io.Reader, each func(event) (more bool)) {
+	lines := bufio.NewScanner(stream)
+	lines.Buffer(nil, maxEvent)
+	for lines.Scan() {
+		var e event
+		if data, ok := bytes.CutPrefix(lines.Bytes(), []byte("data: ")); ok && json.Unmarshal(data, &e) == nil && !each(e) {
+			return
+		}
+	}
 }

@@ -45,6 +45,6 @@ in the folders of --plugin-dir and plugin_dirs.`,
 		}
 		return nil
 	}
-	cmd.AddCommand(list, newPluginNew())
+	cmd.AddCommand(list, newPluginNew(), newPluginDev(c))
 	return cmd
 }

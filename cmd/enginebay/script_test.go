@@ -13,7 +13,7 @@ import (
 )
 
 // goEnv is a setting of Go on this machine: scripts have no home to find it by.
-func goEnv(t *testing.T, name string) string {
+func goEnv(t testing.TB, name string) string {
 	t.Helper()
 	out, err := exec.Command("go", "env", name).Output()
 	if err != nil {

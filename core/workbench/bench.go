@@ -16,7 +16,7 @@ import (
 // A Bench is a plugin that is being worked on. One process at a time has its Builds.
 type Bench struct {
 	Dir    string // the plugin's folder, with plugin.json
-	Builds string // where builds are put; swept at the start and at the end
+	Builds string // where builds are put
 
 	kept []string // folders of builds, the newest last
 	good string   // the one that was accepted last
@@ -36,10 +36,9 @@ type Build struct {
 // change; accept says of the build that it is in use now, and it is kept until another
 // one is.
 func (b *Bench) Run(ctx context.Context, each func(ctx context.Context, build Build, accept func())) error {
-	if err := os.RemoveAll(b.Builds); err != nil {
-		return fmt.Errorf("sweep old builds: %w", err)
+	if err := b.Sweep(); err != nil {
+		return err
 	}
-	defer os.RemoveAll(b.Builds)
 	sources, err := watch(b.Dir)
 	if err != nil {
 		return err
@@ -70,6 +69,16 @@ func (b *Bench) Run(ctx context.Context, each func(ctx context.Context, build Bu
 		if err != nil && ctx.Err() == nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// Sweep removes the builds: those that a bench before has left, and at the end, when
+// nobody runs them any more, one's own.
+func (b *Bench) Sweep() error {
+	b.kept = nil
+	if err := os.RemoveAll(b.Builds); err != nil {
+		return fmt.Errorf("sweep the builds: %w", err)
 	}
 	return nil
 }

@@ -63,6 +63,9 @@ func begin(t *testing.T, files map[string]string) *work {
 		if err := <-done; err != nil {
 			t.Errorf("Run: %v", err)
 		}
+		if err := w.Sweep(); err != nil {
+			t.Error(err)
+		}
 		if _, err := os.Stat(w.Builds); err == nil {
 			t.Error("the builds were left behind")
 		}

@@ -85,3 +85,6 @@ func (r *Runtime) RanOut(id string) {
 func (r *Runtime) LookAtOffers() {
 	r.lookAtOffers(context.Background(), map[string]time.Time{})
 }
+
+// ImporterLimits are those of importers that sdk/PROTOCOL.md has, in its words.
+var ImporterLimits = map[string]any{"search, for each importer": searchTimeout, "an importer's rest": importerRest, "plans of one ref": maxPlans}

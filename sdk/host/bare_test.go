@@ -43,6 +43,10 @@ func TestMain(m *testing.M) {
 		bare(way)
 		os.Exit(0)
 	}
+	if file, ok := os.LookupEnv(tellEnv); ok {
+		tell(file)
+		os.Exit(0)
+	}
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/enginebay/enginebay/sdk/process.fork")) // the thread that forks, for ever
 }
 
@@ -185,11 +189,7 @@ var greetings = map[string]func(string) string{
 // startBare starts the bare plugin; the error is that of the start.
 func startBare(t *testing.T, way string) (*host.Plugin, string, error) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "eb") // a short path, as sockets want it
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := folder(t)
 	p, err := host.Start(t.Context(), host.Config{Path: os.Args[0], Dir: dir, Env: []string{wayEnv + "=" + way, "GORACE=atexit_sleep_ms=0"}, Line: func(string) {}})
 	if err != nil {
 		return nil, dir, err

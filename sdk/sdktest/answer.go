@@ -2,6 +2,7 @@ package sdktest
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -33,7 +34,9 @@ func (e *engine) answers(t T) {
 // answer sends one request and checks what comes back.
 func (e *engine) answer(t T, inst sdk.Instance, model string, op sdk.Operation, stream bool) {
 	t.Helper()
-	resp, err := post(t.Context(), inst.Endpoint(), op, e.body(t, op, model, stream))
+	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
+	defer cancel()
+	resp, err := post(ctx, inst.Endpoint(), op, e.body(t, op, model, stream))
 	if err != nil {
 		t.Fatalf("POST /v1/%s: %v", op, err)
 	}

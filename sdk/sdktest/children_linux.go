@@ -26,6 +26,14 @@ func (c child) alive() bool {
 
 func (c child) kill() { _ = syscall.Kill(c.pid, syscall.SIGKILL) }
 
+// command is the command line of the process, as everybody can read it.
+func (c child) command() string { return command(c.pid) }
+
+func command(pid int) string {
+	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return strings.ReplaceAll(string(data), "\x00", " ")
+}
+
 // descendants are the living processes below one, itself left out.
 func descendants(pid int) []child {
 	parents := map[int][]child{}
@@ -64,4 +72,17 @@ func stat(pid int) (c child, parent int, ok bool) {
 	}
 	parent, _ = strconv.Atoi(fields[1])
 	return child{pid: pid, name: string(data[open+1 : end]), start: fields[19]}, parent, true
+}
+
+// used reads what a process holds: proc_pid_fd(5), and proc_pid_statm(5), which
+// counts pages.
+func used(pid int) (u usage) {
+	open, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	u.files = len(open)
+	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	var size, resident, shared int
+	if _, err := fmt.Sscan(string(data), &size, &resident, &shared); err == nil {
+		u.memory = (resident - shared) * os.Getpagesize()
+	}
+	return u
 }

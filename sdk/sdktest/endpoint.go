@@ -149,23 +149,6 @@ func (e *engine) begin(t T, inst sdk.Instance) (end func() error) {
 	}
 }
 
-// leave: a client that goes away in the middle does no harm.
-func (e *engine) leave(t T) {
-	h := e.up(t)
-	inst := h.loaded(t, e.request(t, h, nil))
-	op := anyOperation(inst.Endpoint())
-	for range 8 {
-		ctx, cancel := context.WithCancel(t.Context())
-		resp, err := post(ctx, inst.Endpoint(), op, e.body(t, op, e.Model.ID, streams(op)))
-		cancel()
-		if err != nil {
-			t.Fatalf("a request: %v", err)
-		}
-		resp.Body.Close()
-	}
-	e.answer(t, inst, e.Model.ID, op, false)
-}
-
 func streams(op sdk.Operation) bool {
 	return op == sdk.OpChat || op == sdk.OpCompletion || op == sdk.OpResponses || op == sdk.OpMessages
 }

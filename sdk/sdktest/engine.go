@@ -49,7 +49,8 @@ func Engine(t *testing.T, s Subject, c Case) {
 // newEngine is an engine with what it is to be tried with.
 func newEngine(s Subject, c Case) *engine {
 	e := &engine{work: work{Subject: s, settings: c.Settings, secrets: c.Secrets}, Case: c}
-	e.use, e.round, e.work.promised = e.busy, e.roundTrip, e.promised
+	w := &e.work
+	w.use, w.round, w.tell, w.order, w.promised = e.busy, e.roundTrip, e.tell, e.order, e.promised
 	return e
 }
 
@@ -62,7 +63,9 @@ func (e *engine) checks() []Check {
 		{"load", "progress only grows, the endpoint is private, and it answers at once", false, e.loads},
 		{"answer", "each operation is answered in OpenAI's form, whole and as a stream, and nonsense is refused", false, e.answers},
 		{"parallel", "as many requests as it says are answered at the same time", false, e.parallel},
-		{"leave", "a client that goes away does no harm", false, e.leave},
+		{"leave", "a client that goes away does no harm, and within a second nothing is computed for it", false, e.leave},
+		{"slow-reader", "a stream that is read slowly arrives whole, and nobody waits for it", false, e.slowReader},
+		{"big", "model files of 6 MiB and requests of 4 MiB arrive", false, e.big},
 		{"close", "an instance lives until it is closed, and leaves nothing", false, e.closes},
 		{"several", "models load at the same time, and do not mind when another is closed", false, e.several},
 		{"cancel", "a load that is called off ends within a second and leaves nothing", false, e.cancels},

@@ -1,6 +1,7 @@
 package sdktest_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,6 +28,8 @@ type fake struct {
 	config     sdk.Configuration
 	configured int
 	living     int
+	kept       [][]byte
+	open       []*os.File
 	busy       sync.Mutex // held by a request, where the fault is that there may be one
 }
 
@@ -69,9 +72,15 @@ func (f *fake) Load(ctx context.Context, req sdk.LoadRequest, progress func(sdk.
 		}
 		select {
 		case <-ctx.Done():
+			if f.fault == "goes on for a while" {
+				<-time.After(1500 * time.Millisecond)
+			}
 			return nil, ctx.Err()
 		case <-time.After(10 * time.Second):
 		}
+	}
+	if err := f.misbehave(); err != nil {
+		return nil, err
 	}
 	if f.fault == "leaves an orphan" {
 		if err := exec.Command("setsid", "sleep", "60").Start(); err != nil {
@@ -104,8 +113,35 @@ func (f *fake) refuse(req sdk.LoadRequest) error {
 	if req.Model.ID == "foreign" {
 		return sdk.Errorf(sdk.CodeUnsupported, "a foreign model")
 	}
+	if notes, _ := req.Model.Manifest.Metadata["notes"].(string); len(notes) > 4<<20 && f.fault == "small messages" {
+		return sdk.Errorf(sdk.CodeExhausted, "the model file is too large")
+	}
 	if _, err := os.Stat(req.Model.Files[0]); err != nil && f.fault != "loads missing weights" {
 		return sdk.Errorf(sdk.CodeNotFound, "the weights are missing")
+	}
+	return nil
+}
+
+// misbehave does what no load may do.
+func (f *fake) misbehave() error {
+	switch f.fault {
+	case "writes in the home folder":
+		return os.WriteFile(filepath.Join(os.Getenv("HOME"), ".fakerc"), nil, 0o600)
+	case "leaves temporary files":
+		_, err := os.MkdirTemp("", "fake")
+		return err
+	case "logs secrets":
+		f.config.Log.Info("loading", "key", f.config.Secrets["api_key"])
+	case "secret in a command line":
+		return exec.Command("sh", "-c", "sleep 60", f.config.Secrets["api_key"]).Start()
+	case "keeps memory":
+		f.kept = append(f.kept, bytes.Repeat([]byte{1}, 1<<20))
+	case "outlives the core":
+		return exec.Command("sleep", "60").Start() // in the plugin's group, without a lifeline
+	case "keeps files open":
+		file, err := os.Open(os.Args[0])
+		f.open = append(f.open, file)
+		return err
 	}
 	return nil
 }
@@ -182,11 +218,19 @@ func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer i.fake.busy.Unlock()
 		<-time.After(100 * time.Millisecond)
 	}
+	if i.fake.fault == "computes for nobody" {
+		i.fake.busy.Lock()
+		<-time.After(700 * time.Millisecond)
+		i.fake.busy.Unlock()
+	}
 	var req struct {
 		Stream bool
 		Choice any `json:"tool_choice"`
 	}
 	body, _ := io.ReadAll(r.Body)
+	if len(body) > 1<<20 && i.fake.fault == "small requests" {
+		panic(http.ErrAbortHandler)
+	}
 	if err := json.Unmarshal(body, &req); err != nil && i.fake.fault != "takes nonsense" {
 		w.WriteHeader(http.StatusBadRequest)
 		fmt.Fprint(w, `{"error":{"message":"no JSON"}}`)
@@ -196,6 +240,10 @@ func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "audio/wav")
 		fmt.Fprint(w, "RIFF")
 		return
+	}
+	if i.fake.fault == "serves slow readers first" {
+		i.fake.busy.Lock()
+		defer i.fake.busy.Unlock()
 	}
 	model := i.model
 	if i.fake.fault == "other name" {
@@ -207,6 +255,13 @@ func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
+	switch i.fake.fault {
+	case "serves slow readers first":
+		fmt.Fprintf(w, ": %s\n\n", strings.Repeat("x", 900<<10)) // more than buffers take
+	case "cuts slow readers":
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+		fmt.Fprintf(w, ": %s\n\n", strings.Repeat("x", 900<<10))
+	}
 	fmt.Fprintf(w, "data: {\"object\":\"chat.completion.chunk\",\"model\":%q,\"choices\":[{\"delta\":{\"content\":\"hi\"},\"finish_reason\":\"stop\"}]}\n\n", model)
 	if i.fake.fault != "no end" {
 		fmt.Fprint(w, "data: [DONE]\n\n")
@@ -230,9 +285,13 @@ func (i *instance) listen(w http.ResponseWriter, r *http.Request) {
 type catalogue struct {
 	fault string
 	count int
+	token string
 }
 
-func (c *catalogue) Configure(context.Context, sdk.Configuration) error { return nil }
+func (c *catalogue) Configure(_ context.Context, config sdk.Configuration) error {
+	c.token = config.Secrets["token"]
+	return nil
+}
 
 func (c *catalogue) Resolve(ctx context.Context, ref sdk.Ref) ([]sdk.Plan, error) {
 	if err := ctx.Err(); err != nil {
@@ -242,6 +301,9 @@ func (c *catalogue) Resolve(ctx context.Context, ref sdk.Ref) ([]sdk.Plan, error
 	case "fake://missing":
 		if c.fault == "missing is invalid" {
 			return nil, sdk.Errorf(sdk.CodeInvalid, "no")
+		}
+		if c.fault == "secret in the error" {
+			return nil, sdk.Errorf(sdk.CodeNotFound, "there is no such model with the token %s", c.token)
 		}
 		return nil, sdk.Errorf(sdk.CodeNotFound, "there is no such model")
 	case "bad":

@@ -34,7 +34,8 @@ func Importer(t *testing.T, s Subject, c ImporterCase) {
 // newImporter is an importer with what it is to be tried with.
 func newImporter(s Subject, c ImporterCase) *importer {
 	i := &importer{work: work{Subject: s, settings: c.Settings, secrets: c.Secrets}, ImporterCase: c}
-	i.use, i.round, i.work.promised = i.busy, i.roundTrip, i.promised
+	w := &i.work
+	w.use, w.round, w.tell, w.order, w.promised = i.busy, i.roundTrip, i.tell, i.order, i.promised
 	return i
 }
 

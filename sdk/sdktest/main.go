@@ -19,6 +19,7 @@ import (
 //
 //	func TestMain(m *testing.M) { sdktest.Main(m, &program) }
 func Main(m *testing.M, program *string, known ...goleak.Option) {
+	Host()
 	dir, err := os.MkdirTemp("", "plugin")
 	if err != nil {
 		log.Fatal(err)

@@ -5,16 +5,11 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-
 	"github.com/enginebay/enginebay/sdk"
 	corehost "github.com/enginebay/enginebay/sdk/host"
-	"github.com/enginebay/enginebay/sdk/process"
 )
 
 // patience is how long the suite waits for what must happen soon.
@@ -32,6 +27,10 @@ type Subject struct {
 	// Launcher is a program, with its first arguments, that is to start Path, as a
 	// sandbox does: it is given Path behind them, and becomes it.
 	Launcher []string
+
+	// Rounds is how often the plugin is used when it is looked for what leaks.
+	// Default: 100 times, or for a minute.
+	Rounds int
 }
 
 // host is one running plugin and the core's half of the contract to it.
@@ -40,6 +39,7 @@ type host struct {
 	run    string           // its run folder
 	data   string           // its data folder
 	plugin *corehost.Plugin // nil in process
+	log    *logbook         // what it says
 	end    func() error     // ends the plugin as the core does; may be called twice
 }
 
@@ -54,14 +54,14 @@ func (s Subject) start(t T) *host {
 			t.Fatalf("%v", err)
 		}
 	}
-	log := &logbook{}
-	t.Cleanup(func() { lastWords(t, log.last()) })
+	h.log = &logbook{}
+	t.Cleanup(func() { lastWords(t, h.log.last()) })
 	begin := s.serve
 	if s.Path != "" {
 		begin = s.launch
 	}
 	before := h.look()
-	if err := begin(h, log); err != nil {
+	if err := begin(h, h.log); err != nil {
 		t.Fatalf("start the plugin: %v", err)
 	}
 	h.end = sync.OnceValue(h.end)
@@ -142,43 +142,4 @@ func merge(t T, object map[string]any, layers ...json.RawMessage) json.RawMessag
 		t.Fatalf("%v", err)
 	}
 	return merged
-}
-
-// logbook keeps what a plugin says, for the reader of a failed test.
-type logbook struct {
-	mu    sync.Mutex
-	lines []string
-}
-
-func (l *logbook) line(line string) {
-	if len(line) > 300 {
-		line = line[:300] + "…"
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.lines = append(l.lines, line); len(l.lines) > 60 {
-		l.lines = slices.Delete(l.lines, 0, 30)
-	}
-}
-
-func (l *logbook) last() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Clone(l.lines)
-}
-
-// lastWords shows what a plugin said last, where the test has failed.
-func lastWords(t T, lines []string) {
-	if !t.Failed() || len(lines) == 0 {
-		return
-	}
-	if c, ok := t.(interface{ lastWords([]string) }); ok {
-		c.lastWords(lines)
-		return
-	}
-	t.Logf("the plugin's log:\n%s", strings.Join(lines, "\n"))
-}
-
-func (l *logbook) logger() hclog.Logger {
-	return hclog.New(&hclog.LoggerOptions{Name: "plugin", Output: &process.LineWriter{Emit: l.line}, Level: hclog.Debug})
 }

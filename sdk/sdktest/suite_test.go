@@ -19,6 +19,7 @@ import (
 const envServe, envFault = "SDKTEST_SERVE", "SDKTEST_FAULT"
 
 func TestMain(m *testing.M) {
+	sdktest.Host()
 	if os.Getenv(envServe) != "" {
 		begin(os.Getenv(envFault))
 		sdk.Serve(plugin(os.Getenv(envFault)))
@@ -113,6 +114,12 @@ func TestSuiteFindsFaults(t *testing.T) {
 		"ignores the cancel":            "engine/cancel/slow",
 		"refuses without a code":        "engine/refuse/settings",
 		"loads missing weights":         "engine/refuse/missing_weights",
+		"goes on for a while":           "engine/cancel/slow",
+		"serves slow readers first":     "engine/slow-reader",
+		"cuts slow readers":             "engine/slow-reader",
+		"small messages":                "engine/big",
+		"small requests":                "engine/big",
+		"computes for nobody":           "engine/leave",
 		"secret in the address":         "importer/resolve",
 		"path outside":                  "importer/resolve",
 		"local file":                    "importer/resolve",
@@ -121,8 +128,16 @@ func TestSuiteFindsFaults(t *testing.T) {
 		"too many hits":                 "importer/search",
 		"hit without a ref":             "importer/search",
 	}
+	faults["writes in the home folder"] = "engine_program/folders"
+	faults["leaves temporary files"] = "engine_program/folders"
+	faults["logs secrets"] = "engine_program/secrets"
+	faults["secret in the error"] = "importer/secrets"
 	if runtime.GOOS == "linux" {
 		faults["leaves an orphan"] = "engine_program/end/SIGKILL"
+		faults["outlives the core"] = "engine_program/orphan"
+		faults["secret in a command line"] = "engine_program/secrets"
+		faults["keeps memory"] = "engine_program/leak"
+		faults["keeps files open"] = "engine_program/leak"
 	}
 	for fault, finder := range faults {
 		t.Run(fault, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/enginebay/enginebay/sdk"
@@ -50,27 +51,29 @@ func Engine(t *testing.T, s Subject, c Case) {
 func newEngine(s Subject, c Case) *engine {
 	e := &engine{work: work{Subject: s, settings: c.Settings, secrets: c.Secrets}, Case: c}
 	w := &e.work
+	if c.Model.ID == "" {
+		w.lacks = "no model was given"
+	}
 	w.use, w.round, w.tell, w.order, w.promised = e.busy, e.roundTrip, e.tell, e.order, e.promised
 	return e
 }
 
 // checks are those of an engine.
 func (e *engine) checks() []Check {
-	return append([]Check{
-		{"describe", "it says its name, version, kinds and abilities before it was configured", false, func(t T) { e.describe(t, sdk.KindEngine, sdk.CapabilityInspect, sdk.CapabilityModels) }},
-		{"inspect", "what it says of a model comes quickly, starts nothing, and a model that cannot run has a reason", false, e.inspect},
+	return slices.Concat([]Check{{"describe", "it says its name, version, kinds and abilities before it was configured", false, func(t T) { e.describe(t, sdk.KindEngine, sdk.CapabilityInspect, sdk.CapabilityModels) }}}, e.first(), []Check{
+		{"inspect", "what it says of a model comes quickly, starts nothing, and a model that cannot run has a reason", false, e.with(e.inspect)},
 		{"models", "the models that it offers have ids of their own", false, e.offers},
-		{"load", "progress only grows, the endpoint is private, and it answers at once", false, e.loads},
-		{"answer", "each operation is answered in OpenAI's form, whole and as a stream, and nonsense is refused", false, e.answers},
-		{"parallel", "as many requests as it says are answered at the same time", false, e.parallel},
-		{"leave", "a client that goes away does no harm, and within a second nothing is computed for it", false, e.leave},
-		{"slow-reader", "a stream that is read slowly arrives whole, and nobody waits for it", false, e.slowReader},
-		{"big", "model files of 6 MiB and requests of 4 MiB arrive", false, e.big},
-		{"close", "an instance lives until it is closed, and leaves nothing", false, e.closes},
-		{"several", "models load at the same time, and do not mind when another is closed", false, e.several},
-		{"cancel", "a load that is called off ends within a second and leaves nothing", false, e.cancels},
-		{"refuse", "what cannot load is refused with a code and a sentence", false, e.refuses},
-	}, e.work.checks()...)
+		{"load", "progress only grows, the endpoint is private, and it answers at once", false, e.with(e.loads)},
+		{"answer", "each operation is answered in OpenAI's form, whole and as a stream, and nonsense is refused", false, e.with(e.answers)},
+		{"parallel", "as many requests as it says are answered at the same time", false, e.with(e.parallel)},
+		{"leave", "a client that goes away does no harm, and within a second nothing is computed for it", false, e.with(e.leave)},
+		{"slow-reader", "a stream that is read slowly arrives whole, and nobody waits for it", false, e.with(e.slowReader)},
+		{"big", "model files of 6 MiB and requests of 4 MiB arrive", false, e.with(e.big)},
+		{"close", "an instance lives until it is closed, and leaves nothing", false, e.with(e.closes)},
+		{"several", "models load at the same time, and do not mind when another is closed", false, e.with(e.several)},
+		{"cancel", "a load that is called off ends within a second and leaves nothing", false, e.with(e.cancels)},
+		{"refuse", "what cannot load is refused with a code and a sentence", false, e.with(e.refuses)},
+	}, e.last())
 }
 
 // engine is the engine under test.

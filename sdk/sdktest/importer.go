@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -35,20 +36,22 @@ func Importer(t *testing.T, s Subject, c ImporterCase) {
 func newImporter(s Subject, c ImporterCase) *importer {
 	i := &importer{work: work{Subject: s, settings: c.Settings, secrets: c.Secrets}, ImporterCase: c}
 	w := &i.work
+	if c.Ref == "" {
+		w.lacks = "no ref was given"
+	}
 	w.use, w.round, w.tell, w.order, w.promised = i.busy, i.roundTrip, i.tell, i.order, i.promised
 	return i
 }
 
 // checks are those of an importer.
 func (i *importer) checks() []Check {
-	return append([]Check{
-		{"describe", "it says its name, version, kinds and abilities before it was configured", false, func(t T) { i.describe(t, sdk.KindImporter, sdk.CapabilitySearch) }},
-		{"resolve", "plans are ones that the core can carry out, without secrets, and the same each time", false, i.resolves},
-		{"several", "it is asked from several sides at once", false, i.several},
-		{"cancel", "a caller who leaves gets no answer, and the importer goes on", false, i.cancels},
-		{"refuse", "what is not there, and what cannot be read, have codes", false, i.refuses},
-		{"search", "hits are no more than asked for, and can be resolved", false, i.searches},
-	}, i.work.checks()...)
+	return slices.Concat([]Check{{"describe", "it says its name, version, kinds and abilities before it was configured", false, func(t T) { i.describe(t, sdk.KindImporter, sdk.CapabilitySearch) }}}, i.first(), []Check{
+		{"resolve", "plans are ones that the core can carry out, without secrets, and the same each time", false, i.with(i.resolves)},
+		{"several", "it is asked from several sides at once", false, i.with(i.several)},
+		{"cancel", "a caller who leaves gets no answer, and the importer goes on", false, i.with(i.cancels)},
+		{"refuse", "what is not there, and what cannot be read, have codes", false, i.with(i.refuses)},
+		{"search", "hits are no more than asked for, and can be resolved", false, i.with(i.searches)},
+	}, i.last())
 }
 
 // importer is the importer under test.

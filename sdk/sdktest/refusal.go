@@ -2,7 +2,9 @@ package sdktest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,8 +26,8 @@ func (e *engine) refuses(t T) {
 			before.same(t, h)
 		})
 	}
-	if len(e.BadSettings) > 0 {
-		refused("settings", e.request(t, h, e.BadSettings), sdk.CodeInvalid)
+	if bad := e.badSettings(t, h); len(bad) > 0 {
+		refused("settings", e.request(t, h, bad), sdk.CodeInvalid)
 	}
 	if len(e.Model.Files) > 0 {
 		req := e.request(t, h, nil)
@@ -40,6 +42,21 @@ func (e *engine) refuses(t T) {
 	if e.Foreign.ID != "" {
 		refused("foreign model", sdk.LoadRequest{Model: e.Foreign, Settings: h.effective(t, e.Settings)}, sdk.CodeUnsupported, sdk.CodeInvalid)
 	}
+}
+
+// badSettings are those of the case, or else one of the schema's with a value of another
+// type. The core refuses such a one before the plugin sees it, unless it has a fault.
+func (e *engine) badSettings(t T, h *host) json.RawMessage {
+	if len(e.BadSettings) > 0 {
+		return e.BadSettings
+	}
+	s := h.schema(t)
+	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+		if kind := s.Properties[name].Type; kind == "integer" || kind == "number" || kind == "boolean" {
+			return merge(t, map[string]any{name: "neither a number nor true"})
+		}
+	}
+	return nil
 }
 
 // coded: an error has one of the codes, and a sentence for a person.

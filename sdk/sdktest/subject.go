@@ -104,21 +104,24 @@ func (h *host) configure(t T, settings json.RawMessage, secrets map[string]strin
 		Secrets: secrets, RunDir: h.run, DataDir: h.data, LogLevel: "debug"})
 }
 
-// effective are the plugin's own defaults with layers of settings over them.
-func (h *host) effective(t T, layers ...json.RawMessage) json.RawMessage {
+// schema is the plugin's own, of its settings.
+func (h *host) schema(t T) (s settings) {
 	t.Helper()
 	d, err := h.Describe(t.Context())
+	if err == nil && len(d.Settings) > 0 {
+		err = json.Unmarshal(d.Settings, &s)
+	}
 	if err != nil {
 		t.Fatalf("Describe: %v", err)
 	}
-	var schema settings
-	if len(d.Settings) > 0 {
-		if err := json.Unmarshal(d.Settings, &schema); err != nil {
-			t.Fatalf("settings schema: %v", err)
-		}
-	}
+	return s
+}
+
+// effective are the plugin's own defaults with layers of settings over them.
+func (h *host) effective(t T, layers ...json.RawMessage) json.RawMessage {
+	t.Helper()
 	defaults := map[string]any{}
-	for name, property := range schema.Properties {
+	for name, property := range h.schema(t).Properties {
 		if property.Default != nil {
 			defaults[name] = property.Default
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -84,6 +85,11 @@ func (e *engine) Load(ctx context.Context, req sdk.LoadRequest, progress func(sd
 	}
 	if s.PanicOn == "load" {
 		panic("as asked")
+	}
+	for _, file := range req.Model.Files {
+		if _, err := os.Stat(file); err != nil {
+			return nil, sdk.Errorf(sdk.CodeNotFound, "the weights %s cannot be read; pull the model again", filepath.Base(file))
+		}
 	}
 	for range s.LogLines {
 		req.Log.Info("a line of the flood", "text", strings.Repeat("x", s.LogLineBytes))

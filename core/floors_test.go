@@ -29,6 +29,7 @@ var floors = []struct {
 	{"core/metrics", 7},
 	{"core/api", 8},
 	{"plugins/engine-tensorrt/kserve", 0},
+	{"examples/models", 0},
 	{"cmd/", 9}, {"plugins/", 9}, {"examples/", 9},
 }
 

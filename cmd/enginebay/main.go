@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/enginebay/enginebay/sdk/sdktest"
 )
 
 // version is set by the Makefile.
@@ -22,6 +24,7 @@ func main() { os.Exit(Main()) }
 // Main runs the command line and returns the exit status: 0, or 1 for an error,
 // which has been told.
 func Main() int {
+	sdktest.Host() // "plugin test" kills one
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once

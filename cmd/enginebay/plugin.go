@@ -45,6 +45,11 @@ in the folders of --plugin-dir and plugin_dirs.`,
 		}
 		return nil
 	}
-	cmd.AddCommand(list, newPluginNew(), newPluginDev(c))
+	cmd.AddCommand(
+		list,
+		newPluginNew(),
+		newPluginDev(c),
+		newPluginTest(c),
+	)
 	return cmd
 }

@@ -67,7 +67,7 @@ func TestConformance(t *testing.T) {
 		Foreign:      sdk.Model{ID: "foreign", Dir: t.TempDir(), Files: []string{"/nowhere/model.safetensors"}},
 	}
 	t.Run("in process", func(t *testing.T) { sdktest.Engine(t, sdktest.Subject{Plugin: plugin}, c) })
-	t.Run("program", func(t *testing.T) { sdktest.Engine(t, sdktest.Subject{Path: binary}, c) })
+	t.Run("program", func(t *testing.T) { sdktest.Engine(t, sdktest.Subject{Path: binary, Rounds: 20}, c) })
 	t.Run("older template", func(t *testing.T) {
 		c := c
 		c.Settings = json.RawMessage(fmt.Sprintf(`{"llama_server": %q, "ctx_len": 512, "cpu_threads": 1,

@@ -62,7 +62,7 @@ func TestConformance(t *testing.T) {
 				sdktest.Engine(t, sdktest.Subject{Plugin: own}, c)
 			})
 			if name == "run" || name == "triton" || name == "triton by gRPC" || strings.HasPrefix(name, "trtllm-serve of") {
-				t.Run("program", func(t *testing.T) { sdktest.Engine(t, sdktest.Subject{Path: program}, c) })
+				t.Run("program", func(t *testing.T) { sdktest.Engine(t, sdktest.Subject{Path: program, Rounds: 20}, c) })
 			}
 		})
 	}
@@ -76,5 +76,5 @@ func TestSlowLoad(t *testing.T) {
 		Settings:     fmt.Appendf(nil, `{"trtllm_serve": %q}`, trtllm(t)),
 		SlowSettings: fmt.Appendf(nil, `{"trtllm_serve": %q}`, wrapper(t, "hang")),
 	}
-	sdktest.Engine(t, sdktest.Subject{Path: program}, c)
+	sdktest.Engine(t, sdktest.Subject{Path: program, Rounds: 20}, c)
 }

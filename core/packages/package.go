@@ -136,13 +136,19 @@ func (p *Package) readManifest(root *os.Root, folder string) error {
 	if p.Manifest, err = ParseManifest(path.Join(folder, ManifestFile), text); err != nil {
 		return err
 	}
-	entry := p.EntryOn(cmp.Or(p.Platform.OS, runtime.GOOS))
+	entry := p.EntryOn(p.system())
 	i = slices.IndexFunc(p.Files, func(f File) bool { return f.Path == entry })
+	if i >= 0 && runtime.GOOS == "windows" { // which has no such bit
+		p.Files[i].Executable = true
+	}
 	if i < 0 || !p.Files[i].Executable {
 		return fmt.Errorf("entry %q of plugin %s is not in the package, or no program", entry, p.Name)
 	}
 	return nil
 }
+
+// system is the operating system that the package is for.
+func (m Manifest) system() string { return cmp.Or(m.Platform.OS, runtime.GOOS) }
 
 // EntryOn is the path of the program in a package for an operating system.
 func (m Manifest) EntryOn(os string) string {
@@ -153,10 +159,10 @@ func (m Manifest) EntryOn(os string) string {
 }
 
 // Seal makes a package of the folder that it lies in: it writes SHA256SUMS, and
-// removes a signature over another. Links, and files that [Sum] passes over, are an
-// error.
+// removes a signature over another. Links, and files that [Gather] passes over, are
+// an error.
 func Seal(dir string) (Package, error) {
-	files, err := Sum(dir)
+	p, err := Gather(dir)
 	if err != nil {
 		return Package{}, err
 	}
@@ -165,14 +171,13 @@ func Seal(dir string) (Package, error) {
 		return Package{}, err
 	}
 	defer root.Close()
-	sums := format(files)
-	if old, err := readSmall(root, SumsFile, maxSums); err != nil || !bytes.Equal(old, sums) {
+	if old, err := readSmall(root, SumsFile, maxSums); err != nil || !bytes.Equal(old, p.sums) {
 		for _, name := range []string{SumsFile, SignatureFile} {
 			if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return Package{}, err
 			}
 		}
-		if err := root.WriteFile(SumsFile, sums, 0o644); err != nil {
+		if err := root.WriteFile(SumsFile, p.sums, 0o644); err != nil {
 			return Package{}, err
 		}
 	}

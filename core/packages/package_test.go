@@ -102,7 +102,7 @@ func both(a, b func(*testing.T, string)) func(*testing.T, string) {
 func TestATreeThatIsNoPackage(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ file, text, says string }{
-		"no manifest": {"plugin.json", "", "has no plugin.json"},
+		"no manifest": {"plugin.json", "", "plugin.json"},
 		"no entry":    {"bin/thing", "", `entry "bin/thing" of plugin me/thing is not in the package`},
 		"twins":       {"libs/A/b.so", "x", "on some systems"},
 		"reserved":    {"libs/nul", "x", "device on Windows"},
@@ -121,18 +121,20 @@ func TestATreeThatIsNoPackage(t *testing.T) {
 }
 
 // Links inside count as what they lead to; what is no part of a package stays out.
-func TestSum(t *testing.T) {
+func TestGather(t *testing.T) {
 	t.Parallel()
 	files := thing()
 	files["libs/b.so"], files["libs/c"] = "-> a/b.so", "-> a"
-	files["main.go"], files[".git/config"], files["secret.key"] = "package main", "x", "x"
-	found, err := packages.Sum(tree(t, files))
+	files["main.go"], files[".git/config"], files["secret.key"], files[".mjs"] = "package main", "x", "x", "x"
+	files["plugin.json"] = strings.Replace(manifest, "{", `{"files": ["*.mjs", "node_*", "SHA*"], `, 1)
+	files["a.mjs"], files["node_modules/x/.package.json"] = "x", "x"
+	p, err := packages.Gather(tree(t, files))
 	must(t, err)
 	var names []string
-	for _, f := range found {
+	for _, f := range p.Files {
 		names = append(names, f.Path)
 	}
-	if got := strings.Join(names, " "); got != "README.md bin/thing libs/a/b.so libs/b.so libs/c/b.so licences/MIT.txt plugin.json" {
+	if got := strings.Join(names, " "); got != "README.md a.mjs bin/thing libs/a/b.so libs/b.so libs/c/b.so licences/MIT.txt node_modules/x/.package.json plugin.json" {
 		t.Error(got)
 	}
 	for name, c := range map[string]struct{ target, says string }{
@@ -141,7 +143,7 @@ func TestSum(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			files := thing()
 			files["libs/link"] = "-> " + c.target
-			_, err := packages.Sum(tree(t, files))
+			_, err := packages.Gather(tree(t, files))
 			says(t, err, c.says)
 		})
 	}

@@ -46,10 +46,10 @@ func hashOf(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// format writes SHA256SUMS as sha256sum does, sorted by path.
+// format writes SHA256SUMS of sorted files, as sha256sum does.
 func format(files []File) []byte {
 	var b bytes.Buffer
-	for _, f := range sorted(files) {
+	for _, f := range files {
 		fmt.Fprintf(&b, "%s  %s\n", f.SHA256, f.Path)
 	}
 	return b.Bytes()

@@ -10,54 +10,76 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/enginebay/enginebay/core/portable"
 )
 
-// folders and texts are what a package is made of; the rest of a repository,
-// with its sources, its history and its secrets, stays out.
+// folders and texts are what a package is made of beside what plugin.json names; the
+// rest of a repository, with its sources, its history and its secrets, stays out.
 var (
 	folders = []string{"bin", "libs", "licences"}
 	texts   = []string{"README", "LICENSE", "LICENCE", "NOTICE", "COPYING"}
 )
 
 // belongs says whether a name at the top of a plugin's folder goes into its package.
-func belongs(name string, isDir bool) bool {
-	if isDir {
-		return slices.Contains(folders, name)
-	}
+func (m Manifest) belongs(name string) bool {
 	stem, _, _ := strings.Cut(name, ".")
-	return name == ManifestFile || slices.Contains(texts, stem)
+	return name == ManifestFile || slices.Contains(folders, name) || slices.Contains(texts, stem) ||
+		name[0] != '.' && !vouches(portable.Fold(name)) && slices.ContainsFunc(m.Files, func(pattern string) bool {
+			ok, _ := path.Match(pattern, name)
+			return ok
+		})
 }
 
-// Sum hashes the files of a folder that would go into a package: plugin.json,
-// README, LICENSE and NOTICE, and all below bin, libs and licences. Links count as
-// what they lead to; one that leads out of the folder is an error.
-func Sum(dir string) ([]File, error) {
+// Gather returns the package that a loose folder would be: plugin.json, README,
+// LICENSE and NOTICE, all below bin, libs and licences, and what plugin.json names
+// under "files". Links count as what they lead to; one that leads out of the folder
+// is an error.
+func Gather(dir string) (Package, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, err
+		return Package{}, err
 	}
 	defer root.Close()
-	found, err := (&walk{root: root, follow: true}).files()
+	m, err := ReadManifest(dir)
 	if err != nil {
-		return nil, err
+		return Package{}, err
 	}
-	for i, f := range found {
-		if found[i].SHA256, err = sum(root, f); err != nil {
-			return nil, err
+	found, err := (&walk{root: root, takes: m.belongs}).files()
+	if err != nil {
+		return Package{}, err
+	}
+	p := Package{Files: sorted(found)}
+	for i, f := range p.Files {
+		if p.Files[i].SHA256, err = sum(root, f); err != nil {
+			return Package{}, err
 		}
+		p.Size += f.Size
 	}
-	return sorted(found), checkNames(found)
+	if err := checkNames(p.Files); err != nil {
+		return Package{}, err
+	}
+	p.sums = format(p.Files)
+	p.Digest = digest(p.sums)
+	return p, p.readManifest(root, filepath.Base(dir))
+}
+
+// Sum returns the files of the package that a loose folder would be, as [Gather].
+func Sum(dir string) ([]File, error) {
+	p, err := Gather(dir)
+	return p.Files, err
 }
 
 // A walk finds the files of a tree.
 type walk struct {
-	root   *os.Root
-	follow bool // links, and takes only what goes into a package
-	found  []File
-	seen   int // names, folders included
-	size   int64
+	root  *os.Root
+	takes func(name string) bool // of those at the top; where set, links are followed
+	found []File
+	seen  int // names, folders included
+	size  int64
 }
 
 func (w *walk) files() ([]File, error) {
@@ -96,8 +118,8 @@ func (w *walk) entries(dir string) ([]fs.DirEntry, error) {
 func (w *walk) entry(dir string, e fs.DirEntry) error {
 	name := path.Join(dir, e.Name())
 	stat := w.root.Lstat
-	if w.follow {
-		if dir == "." && !slices.Contains(folders, name) && !belongs(name, false) {
+	if w.takes != nil {
+		if dir == "." && !w.takes(name) {
 			return nil
 		}
 		stat = w.root.Stat
@@ -106,8 +128,6 @@ func (w *walk) entry(dir string, e fs.DirEntry) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", name, err)
-	case w.follow && dir == "." && !belongs(name, info.IsDir()):
-		return nil
 	case info.IsDir():
 		return w.folder(name)
 	case !info.Mode().IsRegular():

@@ -215,3 +215,20 @@ func TestTheProgramMinisign(t *testing.T) {
 		}
 	}
 }
+
+// A signature of ours says which key it is of, one of minisign does not.
+func TestClaim(t *testing.T) {
+	t.Parallel()
+	key, err := minisign.GenerateKey()
+	must(t, err)
+	signature, err := key.Sign([]byte("message"), "comment")
+	must(t, err)
+	if claimed, ok := minisign.Claim(signature); !ok || claimed != key.Public() {
+		t.Errorf("%s, %v; wanted %s", claimed, ok, key.Public())
+	}
+	for _, text := range []string{string(read(t, "real.minisig")), "", "untrusted comment: RW", "\n"} {
+		if claimed, ok := minisign.Claim([]byte(text)); ok {
+			t.Errorf("%q claims %s", text, claimed)
+		}
+	}
+}

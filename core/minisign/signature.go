@@ -51,6 +51,15 @@ func ParseSignature(text []byte) (Signature, error) {
 // KeyID is the id of the key that the signature says it is of.
 func (s Signature) KeyID() string { return idOf(s.id) }
 
+// Claim is the key that a signature's file says it is of. Nobody vouches for that;
+// [PublicKey.Verify] tells whether it is true. ok is false where it names none, as
+// signatures of other programs do.
+func Claim(signature []byte) (key PublicKey, ok bool) {
+	first := lines(string(signature))[0]
+	key, err := ParsePublicKey(first[strings.LastIndexByte(first, ' ')+1:])
+	return key, err == nil
+}
+
 // Verify checks a signature over a message and returns the comment that was signed
 // with it. [ErrOtherKey]: the signature is of another key.
 func (k PublicKey) Verify(message, signature []byte) (comment string, err error) {
@@ -71,7 +80,9 @@ func (k PublicKey) Verify(message, signature []byte) (comment string, err error)
 	return s.comment, nil
 }
 
-// Sign signs a message, and a comment of one line with it.
+// Sign signs a message, and a comment of one line with it. The other comment, which is
+// not signed, has the public key: so that somebody who does not know it can be shown
+// what he would have to trust.
 func (k SecretKey) Sign(message []byte, comment string) ([]byte, error) {
 	if err := oneLine(comment); err != nil {
 		return nil, err
@@ -81,7 +92,7 @@ func (k SecretKey) Sign(message []byte, comment string) ([]byte, error) {
 	global := ed25519.Sign(k.key, append(append([]byte{}, sig...), comment...))
 	id := k.Public().id
 	first := append(append([]byte(hashMark), id[:]...), sig...)
-	return fmt.Appendf(nil, "%ssignature by key %s\n%s\n%s%s\n%s\n", untrusted, k.Public().ID(),
+	return fmt.Appendf(nil, "%ssignature by key %s\n%s\n%s%s\n%s\n", untrusted, k.Public(),
 		base64.StdEncoding.EncodeToString(first), trusted, comment, base64.StdEncoding.EncodeToString(global)), nil
 }
 

@@ -32,6 +32,8 @@ type Deployment struct {
 	Settings map[string]any    // over the plugin's defaults
 	Secrets  map[string]string // resolved; handed to the plugin and to nobody else
 	Env      map[string]string // further variables of the plugin's environment
+	Folders  []string          // beside those of all models, which an engine's processes may read
+	Sandbox  Sandbox           // what they may beside what the plugin asks for
 	Model    string            // the one model that the process is for, and goes with; empty is all
 	Revision uint64            // of two with one ID the higher one counts, and of two alike the later one
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/enginebay/enginebay/core/sandbox"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -20,6 +21,8 @@ type Config struct {
 	DataDir string       // private folders of the deployments
 	Version string       // of the core; plugins say which they work with
 	Env     []string     // names of further variables of the core's environment that plugins may see
+	Models  []string     // folders of models, which engines may read
+	Sandbox sandbox.Mode // how processes are confined where their deployment does not say; empty is best effort
 	Log     hclog.Logger // the level of its Named(deployment) is that of the deployment's plugin
 
 	// Changed, if set, is called when a deployment's process comes up or ends. It
@@ -53,7 +56,7 @@ func New(c Config) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{config: c, bounds: usual, run: run, closing: make(chan struct{}), quiet: make(chan struct{}), deployments: map[place]*supervised{}, least: map[string]uint64{}, schemas: map[string]known{}, trees: trees{whole: map[Folder]string{}}}
+	h := &Host{config: c, bounds: usual, run: run, closing: make(chan struct{}), quiet: make(chan struct{}), deployments: map[place]*supervised{}, least: map[string]uint64{}, schemas: map[string]known{}, trees: trees{whole: map[Folder]string{}, programs: map[Folder]string{}}}
 	return h, nil
 }
 

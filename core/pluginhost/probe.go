@@ -69,7 +69,7 @@ func (h *Host) ask(ctx context.Context, plugin Plugin) (sdk.Description, *schema
 		return sdk.Description{}, nil, err
 	}
 	defer done()
-	p, sink, err := h.exec(ctx, plugin, Deployment{ID: plugin.Name}, h.config.Log.Named(plugin.Name))
+	p, sink, err := h.exec(ctx, plugin, Deployment{Plugin: plugin.Name}, h.config.Log.Named(plugin.Name))
 	if err != nil {
 		return sdk.Description{}, nil, err
 	}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -39,6 +38,7 @@ type Process struct {
 	Started     time.Time
 
 	dir      string
+	held     *confinement
 	grace    time.Duration     // to end after SIGTERM
 	config   sdk.Configuration // as it has it
 	revision uint64            // of the deployment
@@ -69,6 +69,9 @@ func (p *Process) Err() error {
 // launch starts a plugin for a deployment and configures it. ctx bounds the
 // whole start. When it fails, nothing is left.
 func (h *Host) launch(ctx context.Context, plugin Plugin, d Deployment, log hclog.Logger) (*Process, error) {
+	if err := os.MkdirAll(h.dataDir(d), 0o700); err != nil {
+		return nil, err
+	}
 	p, sink, err := h.exec(ctx, plugin, d, log)
 	if err != nil {
 		return nil, err
@@ -93,11 +96,18 @@ func (h *Host) exec(ctx context.Context, plugin Plugin, d Deployment, log hclog.
 	if err != nil {
 		return nil, nil, err
 	}
-	sink := newSink(log)
-	p := &Process{dir: dir, grace: h.bounds.stop, done: make(chan struct{}), Started: time.Now(), revision: d.Revision, passing: d.Model != ""}
-	p.Plugin, err = host.Start(ctx, host.Config{
-		Path: plugin.Program, Dir: dir, Env: h.environment(plugin, d), Line: sink.line})
+	held, err := h.confine(plugin, d, dir, log)
 	if err != nil {
+		os.RemoveAll(dir)
+		return nil, nil, err
+	}
+	sink := newSink(log)
+	p := &Process{dir: dir, held: held, grace: h.bounds.stop, done: make(chan struct{}), Started: time.Now(), revision: d.Revision, passing: d.Model != ""}
+	p.Plugin, err = host.Start(ctx, host.Config{Path: plugin.Program, Launcher: held.launcher(), Files: held.files(), Dir: dir,
+		Env: held.environment(h.environment(plugin, d)), Line: sink.line})
+	held.started()
+	if err != nil {
+		held.end()
 		os.RemoveAll(dir)
 		return nil, nil, startError(plugin, sink, err)
 	}
@@ -115,6 +125,7 @@ func startError(plugin Plugin, s *sink, err error) error {
 // reap waits for the end and clears up after it.
 func (p *Process) reap(s *sink) {
 	err := p.Wait()
+	p.held.end()
 	os.RemoveAll(p.dir)
 	if err == nil {
 		err = errors.New("it ended by itself")
@@ -147,12 +158,8 @@ func (p *Process) configure(ctx context.Context, plugin Plugin, d Deployment, h 
 	if err != nil {
 		return err
 	}
-	data := filepath.Join(h.config.DataDir, d.ID, folderOf(d.Model))
-	if err := os.MkdirAll(data, 0o700); err != nil {
-		return err
-	}
 	p.config = sdk.Configuration{Deployment: d.ID, Settings: settings, Secrets: d.Secrets,
-		RunDir: p.dir, DataDir: data, LogLevel: level.String()}
+		RunDir: p.dir, DataDir: h.dataDir(d), LogLevel: level.String()}
 	return p.Configure(ctx, p.config)
 }
 

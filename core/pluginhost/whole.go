@@ -3,6 +3,7 @@ package pluginhost
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 
 	"github.com/enginebay/enginebay/core/packages"
@@ -14,6 +15,8 @@ import (
 type trees struct {
 	mu    sync.Mutex
 	whole map[Folder]string
+
+	programs map[Folder]string // sums of what is started
 }
 
 // check reads the package in a folder again, whole, unless no file was touched since
@@ -43,6 +46,6 @@ func (t *trees) check(f Folder, plugin string) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.whole[f] = before
+	t.whole[f], t.programs[f] = before, programSum(p, runtime.GOOS)
 	return nil
 }

@@ -33,6 +33,14 @@ type Plugin struct {
 // Program is the name of the plugin's program, and of its repository.
 func (p Plugin) Program() string { return string(p.Kind) + "-" + p.Name }
 
+// TestFlags are what "plugin test" has to know of the plugin.
+func (p Plugin) TestFlags() string {
+	if p.Kind == sdk.KindEngine {
+		return "--model testdata/boat"
+	}
+	return "--ref " + p.Name + "://tiny-guide --missing " + p.Name + "://tiny-giude --search tiny"
+}
+
 var names = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 
 // maxName leaves room for what stands before and behind it in file names.

@@ -16,7 +16,10 @@ const integer = (...bytes) => der(0x02, Buffer.from(bytes));
 const octets = (content) => der(0x04, content);
 const bits = (content) => der(0x03, Buffer.from([0]), content);
 const oid = (hex) => der(0x06, Buffer.from(hex, 'hex'));
-const time = (t) => der(0x18, Buffer.from(new Date(t).toISOString().replace(/[-:T]|\.\d+/g, '')));
+const time = (t) => { // with two digits for the year before 2050
+  const text = new Date(t).toISOString().replace(/[-:T]|\.\d+/g, '');
+  return text < '2050' ? der(0x17, Buffer.from(text.slice(2))) : der(0x18, Buffer.from(text));
+};
 const extension = (id, value) => sequence(oid(id), octets(value));
 
 const ecdsaWithSHA256 = sequence(oid('2a8648ce3d040302'));

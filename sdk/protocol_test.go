@@ -9,9 +9,11 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/web"
 )
 
 // page is PROTOCOL.md, for authors in other languages.
@@ -70,5 +72,14 @@ func TestProtocolCodes(t *testing.T) {
 	}
 	if want := constants(t, "errors.go", "Code"); !slices.Equal(got, want) {
 		t.Errorf("the page has %q, and the SDK %q", got, want)
+	}
+}
+
+// TestProtocolProxy: the page has the names that the core's proxy goes by.
+func TestProtocolProxy(t *testing.T) {
+	for _, name := range []string{sdk.EnvProxy, web.HeaderRefused, web.HeaderUnreachable} {
+		if !strings.Contains(page(t), "`"+name+"`") {
+			t.Errorf("the page does not say %s", name)
+		}
 	}
 }

@@ -21,6 +21,7 @@ import (
 const program = "../../build/node/engine-node/bin/engine-node"
 
 func TestMain(m *testing.M) {
+	sdktest.Host()
 	made := exec.Command("sh", "../node.sh", ".", "../../build/node/engine-node")
 	made.Stdout, made.Stderr = os.Stderr, os.Stderr
 	if err := made.Run(); err != nil {

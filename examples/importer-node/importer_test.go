@@ -23,6 +23,7 @@ import (
 const folder = "../../build/node/importer-node"
 
 func TestMain(m *testing.M) {
+	sdktest.Host()
 	made := exec.Command("sh", "../node.sh", ".", folder)
 	made.Stdout, made.Stderr = os.Stderr, os.Stderr
 	if err := made.Run(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,7 +33,8 @@ func proxy(t *testing.T, allowed string) (address string, passed *atomic.Int32) 
 	passed = &atomic.Int32{}
 	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodConnect || r.Host != allowed {
-			http.Error(w, "not this one", http.StatusForbidden)
+			w.Header().Set("Enginebay-Proxy-Refused", url.PathEscape("is not among the hosts that the plugin may reach"))
+			w.WriteHeader(http.StatusForbidden)
 			return
 		}
 		passed.Add(1)
@@ -99,7 +101,7 @@ func TestProxy(t *testing.T) {
 				t.Errorf("the proxy was asked %d times", passed.Load())
 			}
 			configure(t, p, "http://127.0.0.1:1/library.json", "")
-			if _, err := p.Resolve(t.Context(), "library://tiny"); sdk.CodeOf(err) != sdk.CodeUnavailable || !strings.Contains(err.Error(), "may not reach") {
+			if _, err := p.Resolve(t.Context(), "library://tiny"); sdk.CodeOf(err) != sdk.CodeInvalid || !strings.Contains(err.Error(), "127.0.0.1:1 is not among the hosts") {
 				t.Errorf("what the proxy refuses: %v", err)
 			}
 		})

@@ -17,7 +17,8 @@ function tunnel(proxy, url, signal) {
     ask.on('connect', (answer, socket) => {
       if (answer.statusCode === 200) return resolve(socket);
       socket.destroy();
-      reject(new PluginError('unavailable', `the plugin may not reach ${url.host}; name it in "permissions" of plugin.json, or in the deployment's "sandbox"`));
+      const refused = answer.headers['enginebay-proxy-refused'];
+      reject(refused ? new PluginError('invalid', `${url.host} ${decodeURIComponent(refused)}`) : new Error(`the core's proxy answers ${answer.statusCode}`));
     });
   });
 }

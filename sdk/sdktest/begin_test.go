@@ -14,6 +14,8 @@ import (
 func begin(fault string) {
 	cookie := os.Getenv(pluginpb.CookieKey)
 	switch fault {
+	case "plain gRPC":
+		servePlain()
 	case "greets strangers":
 		os.Setenv(pluginpb.CookieKey, pluginpb.CookieValue)
 	case "is content by hand":

@@ -51,8 +51,13 @@ func (w *work) reconfigure(t T) {
 	if err := h.configure(t, w.settings, w.secrets); err != nil {
 		t.Errorf("Configure while it works: %v", err)
 	}
+	if bad := h.badSettings(t); len(bad) > 0 {
+		if err := h.configure(t, merge(t, map[string]any{}, w.settings, bad), w.secrets); err != nil {
+			coded(t, err, sdk.CodeInvalid)
+		}
+	}
 	if err := w.round(t, h); err != nil {
-		t.Errorf("after a further Configure: %v", err)
+		t.Errorf("after a further Configure, and one that is wrong: %v", err)
 	}
 }
 

@@ -60,10 +60,12 @@ func newEngine(s Subject, c Case) *engine {
 
 // checks are those of an engine.
 func (e *engine) checks() []Check {
-	return slices.Concat([]Check{{"describe", "it says its name, version, kinds and abilities before it was configured", false, func(t T) { e.describe(t, sdk.KindEngine, sdk.CapabilityInspect, sdk.CapabilityModels) }}}, e.first(), []Check{
+	return slices.Concat([]Check{
+		{"describe", "it says its name, version, kinds and abilities before it was configured", false, func(t T) { e.describe(t, sdk.KindEngine, sdk.CapabilityInspect, sdk.CapabilityModels) }},
+		{"load", "progress only grows, the endpoint is private, and it answers at once", false, e.with(e.loads)},
+	}, e.first(), []Check{
 		{"inspect", "what it says of a model comes quickly, starts nothing, and a model that cannot run has a reason", false, e.with(e.inspect)},
 		{"models", "the models that it offers have ids of their own", false, e.offers},
-		{"load", "progress only grows, the endpoint is private, and it answers at once", false, e.with(e.loads)},
 		{"answer", "each operation is answered in OpenAI's form, whole and as a stream, and nonsense is refused", false, e.with(e.answers)},
 		{"parallel", "as many requests as it says are answered at the same time", false, e.with(e.parallel)},
 		{"leave", "a client that goes away does no harm, and within a second nothing is computed for it", false, e.with(e.leave)},

@@ -45,8 +45,10 @@ func newImporter(s Subject, c ImporterCase) *importer {
 
 // checks are those of an importer.
 func (i *importer) checks() []Check {
-	return slices.Concat([]Check{{"describe", "it says its name, version, kinds and abilities before it was configured", false, func(t T) { i.describe(t, sdk.KindImporter, sdk.CapabilitySearch) }}}, i.first(), []Check{
+	return slices.Concat([]Check{
+		{"describe", "it says its name, version, kinds and abilities before it was configured", false, func(t T) { i.describe(t, sdk.KindImporter, sdk.CapabilitySearch) }},
 		{"resolve", "plans are ones that the core can carry out, without secrets, and the same each time", false, i.with(i.resolves)},
+	}, i.first(), []Check{
 		{"several", "it is asked from several sides at once", false, i.with(i.several)},
 		{"cancel", "a caller who leaves gets no answer, and the importer goes on", false, i.with(i.cancels)},
 		{"refuse", "what is not there, and what cannot be read, have codes", false, i.with(i.refuses)},
@@ -70,6 +72,7 @@ func (i *importer) resolves(t T) {
 	h := i.up(t)
 	plans, err := h.Resolve(t.Context(), i.Ref)
 	if err != nil {
+		i.lacks = "the ref is not resolved; see importer/resolve"
 		t.Fatalf("Resolve %s: %v", i.Ref, err)
 	}
 	if len(plans) == 0 {

@@ -26,6 +26,7 @@ func (e *engine) loads(t T) {
 		last = p
 	})
 	if err != nil {
+		e.lacks = "the model does not load; see engine/load"
 		t.Fatalf("Load: %v", err)
 	}
 	endpoint := inst.Endpoint()

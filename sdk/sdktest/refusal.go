@@ -26,7 +26,11 @@ func (e *engine) refuses(t T) {
 			before.same(t, h)
 		})
 	}
-	if bad := e.badSettings(t, h); len(bad) > 0 {
+	bad := e.BadSettings
+	if len(bad) == 0 {
+		bad = h.badSettings(t)
+	}
+	if len(bad) > 0 {
 		refused("settings", e.request(t, h, bad), sdk.CodeInvalid)
 	}
 	if len(e.Model.Files) > 0 {
@@ -44,12 +48,10 @@ func (e *engine) refuses(t T) {
 	}
 }
 
-// badSettings are those of the case, or else one of the schema's with a value of another
-// type. The core refuses such a one before the plugin sees it, unless it has a fault.
-func (e *engine) badSettings(t T, h *host) json.RawMessage {
-	if len(e.BadSettings) > 0 {
-		return e.BadSettings
-	}
+// badSettings is one of the schema's settings with a value of another type; nothing where
+// it has none of a plain type. The core refuses such a one before the plugin sees it, but
+// for a fault.
+func (h *host) badSettings(t T) json.RawMessage {
 	s := h.schema(t)
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		if kind := s.Properties[name].Type; kind == "integer" || kind == "number" || kind == "boolean" {

@@ -2,6 +2,7 @@ package sdktest_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,7 +78,37 @@ func TestSuite(t *testing.T) {
 // TestSuiteFindsFaults: for each fault there is a test that fails, and the
 // faultless plugin of TestSuite passes the same one.
 func TestSuiteFindsFaults(t *testing.T) {
-	faults := map[string]string{
+	together := make(chan struct{}, 6) // they mostly wait
+	for fault, finder := range faults() {
+		found := make(chan error, 1)
+		go func() {
+			together <- struct{}{}
+			found <- finds(fault, finder)
+			<-together
+		}()
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			if err := <-found; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// finds runs the test that is to find a fault.
+func finds(fault, finder string) error {
+	cmd := exec.Command(os.Args[0], "-test.run=^TestSuite$/"+pattern(finder))
+	cmd.Env = append(os.Environ(), envFault+"="+fault)
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "--- FAIL: TestSuite/"+finder+" ") {
+		return fmt.Errorf("%s does not fail, %v:\n%s", finder, err, out)
+	}
+	return nil
+}
+
+// faults are those of the fake, each with the test that finds it.
+func faults() map[string]string {
+	all := map[string]string{
 		"odd version":                   "engine/describe",
 		"schema of a list":              "engine/schema",
 		"undescribed setting":           "engine/schema",
@@ -120,6 +151,7 @@ func TestSuiteFindsFaults(t *testing.T) {
 		"small messages":                "engine/big",
 		"small requests":                "engine/big",
 		"computes for nobody":           "engine/leave",
+		"plain gRPC":                    "engine_program/refuse/unknown_instance",
 		"secret in the address":         "importer/resolve",
 		"path outside":                  "importer/resolve",
 		"local file":                    "importer/resolve",
@@ -128,28 +160,18 @@ func TestSuiteFindsFaults(t *testing.T) {
 		"too many hits":                 "importer/search",
 		"hit without a ref":             "importer/search",
 	}
-	faults["writes in the home folder"] = "engine_program/folders"
-	faults["leaves temporary files"] = "engine_program/folders"
-	faults["logs secrets"] = "engine_program/secrets"
-	faults["secret in the error"] = "importer/secrets"
+	all["writes in the home folder"] = "engine_program/folders"
+	all["leaves temporary files"] = "engine_program/folders"
+	all["logs secrets"] = "engine_program/secrets"
+	all["secret in the error"] = "importer/secrets"
 	if runtime.GOOS == "linux" {
-		faults["leaves an orphan"] = "engine_program/end/SIGKILL"
-		faults["outlives the core"] = "engine_program/orphan"
-		faults["secret in a command line"] = "engine_program/secrets"
-		faults["keeps memory"] = "engine_program/leak"
-		faults["keeps files open"] = "engine_program/leak"
+		all["leaves an orphan"] = "engine_program/end/SIGKILL"
+		all["outlives the core"] = "engine_program/orphan"
+		all["secret in a command line"] = "engine_program/secrets"
+		all["keeps memory"] = "engine_program/leak"
+		all["keeps files open"] = "engine_program/leak"
 	}
-	for fault, finder := range faults {
-		t.Run(fault, func(t *testing.T) {
-			t.Parallel()
-			cmd := exec.Command(os.Args[0], "-test.run=^TestSuite$/"+pattern(finder))
-			cmd.Env = append(os.Environ(), envFault+"="+fault)
-			out, err := cmd.CombinedOutput()
-			if err == nil || !strings.Contains(string(out), "--- FAIL: TestSuite/"+finder+" ") {
-				t.Errorf("%s does not fail, %v:\n%s", finder, err, out)
-			}
-		})
-	}
+	return all
 }
 
 // pattern matches the test that finds a fault. The name of an operation has

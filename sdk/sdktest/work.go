@@ -10,7 +10,7 @@ type work struct {
 	Subject
 	settings json.RawMessage
 	secrets  map[string]string
-	lacks    string // why it can do nothing: no model, no ref
+	lacks    string // why it can do nothing: no model, no ref, or none that works
 
 	// use makes the plugin work, and returns a channel that has a value when that
 	// work has ended too.
@@ -25,8 +25,7 @@ type work struct {
 	promised func(T, manifest)
 }
 
-// first are the checks that come before those of one kind: without them there is no use
-// in the others.
+// first are the checks that come before most of those of one kind.
 func (w *work) first() []Check {
 	return []Check{
 		{"schema", "the settings' schema is sound, refers to nothing outside, and describes each setting", false, w.schema},

@@ -154,4 +154,3 @@ func TestTriesSucceedWithout(t *testing.T) {
 		})
 	}
 }
-

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"os"
 	"os/exec"
 	"slices"
 	"time"
@@ -24,6 +25,7 @@ const handshakeTimeout = time.Minute
 type Config struct {
 	Path     string       // the program
 	Launcher []string     // a program and its arguments that starts it, and becomes it: it is given Path behind them
+	Files    []*os.File   // that it inherits, as descriptors from 3 on
 	Dir      string       // its run folder, private and with a short path: working directory and sockets
 	Env      []string     // NAME=VALUE; nothing is inherited
 	Line     func(string) // called with each line that it writes; must not block for long
@@ -57,7 +59,7 @@ func Start(ctx context.Context, c Config) (*Plugin, error) {
 		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: c.Dir},
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (goplugrunner.Runner, error) {
 			cmd.Args, cmd.Dir = append(slices.Clone(c.Launcher), c.Path), c.Dir
-			cmd.Path = cmd.Args[0]
+			cmd.Path, cmd.ExtraFiles = cmd.Args[0], c.Files
 			cmd.Env = append(append([]string{}, c.Env...), cmd.Env...)
 			p.runner.cmd = cmd
 			return p.runner, nil

@@ -60,8 +60,11 @@ func TestProbeOfABadSchema(t *testing.T) {
 	t.Parallel()
 	host, _ := newHost(t)
 	dir := home(t)
-	script := "#!/bin/sh\nROGUE=schema exec " + filepath.Join(plugins, "rogue", "rogue") + "\n"
-	if err := os.WriteFile(filepath.Join(dir, "rogue"), []byte(script), 0o700); err != nil {
+	script := "#!/bin/sh\nROGUE=schema exec " + filepath.Join(plugins, "rogue", "bin", "rogue") + "\n"
+	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "bin", "rogue"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	m, err := packages.ReadManifest(filepath.Join(plugins, "rogue"))

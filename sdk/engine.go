@@ -72,6 +72,11 @@ type LoadRequest struct {
 	// against the plugin's own settings schema. A JSON object.
 	Settings json.RawMessage
 
+	// RunPath is the beginning of paths in the run folder that belong to this load
+	// alone, for what a server is given: RunPath + ".sock" is short enough for the path
+	// of a unix socket. Set by the SDK for Load, and empty for Inspect.
+	RunPath string
+
 	// Log takes what the instance has to say; its lines appear in the core's log
 	// under the names of the deployment and the model. Set by the SDK.
 	Log hclog.Logger

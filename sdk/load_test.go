@@ -4,8 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
+	"net/http"
+	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -213,7 +217,7 @@ func TestRequestArrives(t *testing.T) {
 	if got.Log == nil {
 		t.Error("the request has no log")
 	}
-	got.Log = nil
+	got.Log, got.RunPath = nil, ""
 	if !reflect.DeepEqual(got, sent) {
 		t.Errorf("\n got %+v\nwant %+v", got, sent)
 	}
@@ -279,6 +283,109 @@ func TestPanicInWait(t *testing.T) {
 	if inst, err := s.Load(t.Context(), aModel, nil); err != nil {
 		t.Errorf("the next load: %v", err)
 	} else if err := inst.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestCallsBeforeConfigure are refused by the SDK: an author's code can rely on it.
+func TestCallsBeforeConfigure(t *testing.T) {
+	failing := sdk.Errorf(sdk.CodeInvalid, "not yet")
+	s := serve(t, sdk.Plugin{Engine: picky{inspector{}, func() error { return nil }}})
+	if _, err := s.Inspect(t.Context(), aModel); err != nil {
+		t.Errorf("Inspect after Configure: %v", err)
+	}
+	early := serveOnly(t, sdk.Plugin{Engine: picky{inspector{}, func() error { return failing }}})
+	if _, err := early.Describe(t.Context()); err != nil {
+		t.Errorf("Describe before Configure: %v", err)
+	}
+	for _, when := range []string{"before Configure", "after one that failed"} {
+		if _, err := early.Inspect(t.Context(), aModel); sdk.CodeOf(err) != sdk.CodeUnavailable {
+			t.Errorf("Inspect %s: %v", when, err)
+		}
+		if _, err := early.Load(t.Context(), aModel, nil); sdk.CodeOf(err) != sdk.CodeUnavailable {
+			t.Errorf("Load %s: %v", when, err)
+		}
+		if err := early.Configure(t.Context(), sdk.Configuration{RunDir: early.run}); sdk.CodeOf(err) != sdk.CodeInvalid {
+			t.Errorf("Configure: %v", err)
+		}
+	}
+}
+
+// picky is an engine whose Configure may fail.
+type picky struct {
+	inspector
+	fail func() error
+}
+
+func (p picky) Configure(context.Context, sdk.Configuration) error { return p.fail() }
+
+// TestRunPath is new for each load, and short enough for a socket.
+func TestRunPath(t *testing.T) {
+	var mu sync.Mutex
+	paths := map[string]bool{}
+	s := serve(t, sdk.Plugin{Engine: engine(func(_ context.Context, req sdk.LoadRequest, _ func(sdk.Progress)) (sdk.Instance, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		paths[req.RunPath] = true
+		listener, err := net.Listen("unix", req.RunPath+".sock")
+		if err != nil {
+			return nil, err
+		}
+		return sdk.NewInstance(sdk.Endpoint{Handler: http.NotFoundHandler()}, func(context.Context) error { return listener.Close() }), nil
+	})})
+	for range 2 {
+		inst, err := s.Load(t.Context(), aModel, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer inst.Close(t.Context())
+	}
+	if len(paths) != 2 {
+		t.Errorf("%v", paths)
+	}
+	for path := range paths {
+		if filepath.Dir(path) != s.run {
+			t.Errorf("%s is not in the run folder %s", path, s.run)
+		}
+	}
+}
+
+// TestAnyErrorOfACalledOffLoad is that it was called off.
+func TestAnyErrorOfACalledOffLoad(t *testing.T) {
+	begun := make(chan string, 1)
+	s := serve(t, sdk.Plugin{Engine: engine(func(ctx context.Context, req sdk.LoadRequest, _ func(sdk.Progress)) (sdk.Instance, error) {
+		begun <- filepath.Base(req.RunPath)
+		<-ctx.Done()
+		return nil, errors.New("the connection broke")
+	})})
+	ended := make(chan error, 1)
+	go func() {
+		_, err := s.Load(t.Context(), aModel, nil)
+		ended <- err
+	}()
+	if _, err := pluginpb.NewEngineClient(s.wire).Unload(t.Context(), &pluginpb.UnloadRequest{InstanceId: <-begun}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; sdk.CodeOf(err) != sdk.CodeCanceled {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestPlainInstance(t *testing.T) {
+	freed, why := 0, errors.New("it broke")
+	i := sdk.NewInstance(sdk.Endpoint{URL: "http://localhost"}, func(context.Context) error { freed++; return why })
+	i.End(why)
+	i.End(errors.New("too late"))
+	if err := i.Wait(); err != why {
+		t.Errorf("Wait: %v", err)
+	}
+	for range 2 {
+		if err := i.Close(t.Context()); err != why || freed != 1 {
+			t.Errorf("Close: %v, freed %d times", err, freed)
+		}
+	}
+	closed := sdk.NewInstance(sdk.Endpoint{URL: "http://localhost"}, nil)
+	if err := errors.Join(closed.Close(t.Context()), closed.Wait()); err != nil {
 		t.Error(err)
 	}
 }

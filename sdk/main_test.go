@@ -33,6 +33,15 @@ type served struct {
 // serve runs a plugin until the test ends, and configures it.
 func serve(t *testing.T, p sdk.Plugin) *served {
 	t.Helper()
+	s := serveOnly(t, p)
+	if err := s.Configure(t.Context(), sdk.Configuration{Deployment: "fake", RunDir: s.run}); err != nil {
+		t.Fatalf("Configure: %v", err)
+	}
+	return s
+}
+
+func serveOnly(t *testing.T, p sdk.Plugin) *served {
+	t.Helper()
 	if p.Name == "" {
 		p.Name, p.Version = "fake", "1.0.0"
 	}
@@ -61,9 +70,6 @@ func serve(t *testing.T, p sdk.Plugin) *served {
 		s.wire.Close()
 	})
 	s.Conn = host.NewConn(s.wire)
-	if err := s.Configure(t.Context(), sdk.Configuration{Deployment: "fake", RunDir: run}); err != nil {
-		t.Fatalf("Configure: %v", err)
-	}
 	return s
 }
 

@@ -39,8 +39,13 @@ type Plugin struct {
 // Engine or Importer may implement it.
 type Configurer interface {
 	// Configure is called before the first other call, and again whenever the
-	// settings or the log level change; never concurrently with itself. A returned error with
-	// [CodeInvalid] says which setting is wrong.
+	// settings or the log level change; never concurrently with itself, but beside
+	// other calls. So keep what it makes in one value, such as an atomic.Pointer to a
+	// client: calls that are under way keep theirs. Until it has returned without an
+	// error for the first time, the SDK refuses every other call.
+	//
+	// A returned error with [CodeInvalid] says which setting is wrong; the plugin stays
+	// as it was.
 	Configure(ctx context.Context, c Configuration) error
 }
 

@@ -1,11 +1,13 @@
 package sdk
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"sync"
 
 	"github.com/hashicorp/go-hclog"
@@ -27,10 +29,11 @@ type server struct {
 
 	configure sync.Mutex // one Configure at a time
 
-	mu        sync.Mutex
-	runDir    string
-	closed    bool
-	instances map[string]*served // by the id that the core chose
+	mu         sync.Mutex
+	configured bool
+	runDir     string
+	closed     bool
+	instances  map[string]*served // by the id that the core chose
 }
 
 // served is one instance and its short life: loading → answering → ended.
@@ -79,6 +82,9 @@ func (s *server) Configure(ctx context.Context, req *pluginpb.ConfigureRequest) 
 			}
 		}
 	}
+	s.mu.Lock()
+	s.configured = true
+	s.mu.Unlock()
 	return &pluginpb.ConfigureResponse{}, nil
 }
 
@@ -115,6 +121,7 @@ func (s *server) Load(req *pluginpb.LoadRequest, stream grpc.ServerStreamingServ
 	if err != nil {
 		return err
 	}
+	load.RunPath = s.path(req.GetInstanceId())
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
 	inst, err := s.begin(req.GetInstanceId(), cancel)
@@ -181,8 +188,8 @@ func (s *server) load(ctx context.Context, id string, inst *served, req LoadRequ
 		endpoint, stop, err = s.serve(id, endpoint)
 		return started, endpoint, err
 	}()
-	if err == nil && ctx.Err() != nil {
-		err = &Error{Code: CodeCanceled, Message: "the load was called off", Cause: ctx.Err()}
+	if ctx.Err() != nil { // whatever that broke
+		err = &Error{Code: CodeCanceled, Message: "the load was called off", Cause: cmp.Or(err, ctx.Err())}
 	}
 	if err != nil {
 		if started != nil {
@@ -207,11 +214,16 @@ func (s *server) load(ctx context.Context, id string, inst *served, req LoadRequ
 	return endpoint, nil
 }
 
+// path is the beginning of paths in the run folder that belong to an instance.
+func (s *server) path(id string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return filepath.Join(s.runDir, id)
+}
+
 // serve puts an endpoint's handlers on private sockets.
 func (s *server) serve(id string, e Endpoint) (Endpoint, func(), error) {
-	s.mu.Lock()
-	base := filepath.Join(s.runDir, id)
-	s.mu.Unlock()
+	base := s.path(id)
 	var stops []func()
 	stop := func() {
 		for _, f := range stops {
@@ -222,7 +234,7 @@ func (s *server) serve(id string, e Endpoint) (Endpoint, func(), error) {
 		handler http.Handler
 		path    string
 		socket  *string
-	}{{e.Handler, base + ".sock", &e.Socket}, {e.Detour, base + "-d.sock", &e.DetourSocket}} {
+	}{{e.Handler, base + "-h.sock", &e.Socket}, {e.Detour, base + "-d.sock", &e.DetourSocket}} {
 		if h.handler == nil {
 			continue
 		}
@@ -349,16 +361,33 @@ func (s *server) Search(ctx context.Context, req *pluginpb.SearchRequest) (*plug
 	return hitsToWire(hits), nil
 }
 
+// ready refuses what comes before the first Configure that went well: an author's code
+// can rely on it. go-plugin's own services are asked before.
+func (s *server) ready(method string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.configured || strings.HasPrefix(method, "/"+pluginpb.Plugin_ServiceDesc.ServiceName+"/") || !strings.HasPrefix(method, "/enginebay.") {
+		return nil
+	}
+	return Errorf(CodeUnavailable, "plugin %s is not configured yet", s.plugin.Name)
+}
+
 // unary and stream turn panics and errors of the author's code into coded answers.
-func (s *server) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
+func (s *server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
 	defer func() { err = statusError(err) }()
 	defer s.recovered(&err)
+	if err := s.ready(info.FullMethod); err != nil {
+		return nil, err
+	}
 	return next(ctx, req)
 }
 
-func (s *server) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
+func (s *server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
 	defer func() { err = statusError(err) }()
 	defer s.recovered(&err)
+	if err := s.ready(info.FullMethod); err != nil {
+		return err
+	}
 	return next(srv, stream)
 }
 

@@ -98,10 +98,9 @@ func (e *engine) Load(ctx context.Context, req sdk.LoadRequest, progress func(sd
 	if err := pretend(ctx, s, progress); err != nil {
 		return nil, err
 	}
-	inst := &instance{ended: make(chan struct{}),
-		endpoint: sdk.Endpoint{Handler: newHandler(req.Model.ID, s, req.Log), Operations: s.operations(), Parallel: s.NParallel, Memory: s.MemoryTaken}}
+	inst := sdk.NewInstance(sdk.Endpoint{Handler: newHandler(req.Model.ID, s, req.Log), Operations: s.operations(), Parallel: s.NParallel, Memory: s.MemoryTaken}, nil)
 	if s.EndAfterMS > 0 {
-		time.AfterFunc(time.Duration(s.EndAfterMS)*time.Millisecond, func() { inst.end(errors.New("it ended by itself, as asked")) })
+		time.AfterFunc(time.Duration(s.EndAfterMS)*time.Millisecond, func() { inst.End(errors.New("it ended by itself, as asked")) })
 	}
 	return inst, nil
 }
@@ -120,36 +119,6 @@ func pretend(ctx context.Context, s settings, progress func(sdk.Progress)) error
 		}
 	}
 	return nil
-}
-
-// instance answers in this process.
-type instance struct {
-	endpoint sdk.Endpoint
-	ended    chan struct{}
-	once     sync.Once
-	err      error
-}
-
-// Endpoint implements sdk.Instance.
-func (i *instance) Endpoint() sdk.Endpoint { return i.endpoint }
-
-// Wait implements sdk.Instance.
-func (i *instance) Wait() error {
-	<-i.ended
-	return i.err
-}
-
-// Close implements sdk.Instance.
-func (i *instance) Close(context.Context) error {
-	i.end(nil)
-	return nil
-}
-
-func (i *instance) end(err error) {
-	i.once.Do(func() {
-		i.err = err
-		close(i.ended)
-	})
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -37,20 +37,10 @@ func (i *importer) Configure(_ context.Context, c sdk.Configuration) error {
 	return nil
 }
 
-func (i *importer) current() (*reader, error) {
-	if r := i.reader.Load(); r != nil {
-		return r, nil
-	}
-	return nil, sdk.Errorf(sdk.CodeUnavailable, "the importer is not configured yet")
-}
-
 // Resolve implements sdk.Importer: one plan for each model of the folder, or the
 // one that ref names. No weights are moved; the core does that.
 func (i *importer) Resolve(ctx context.Context, ref sdk.Ref) ([]sdk.Plan, error) {
-	r, err := i.current()
-	if err != nil {
-		return nil, err
-	}
+	r := i.reader.Load()
 	folder, name, err := r.parse(ref)
 	if err != nil {
 		return nil, err
@@ -77,10 +67,7 @@ func (i *importer) Resolve(ctx context.Context, ref sdk.Ref) ([]sdk.Plan, error)
 // One that cannot as it is set up says [sdk.CodeUnsupported], and is left out of
 // searches everywhere.
 func (i *importer) Search(ctx context.Context, words string, limit int) ([]sdk.Hit, error) {
-	r, err := i.current()
-	if err != nil {
-		return nil, err
-	}
+	r := i.reader.Load()
 	if r.Folder == "" {
 		return nil, sdk.Errorf(sdk.CodeUnsupported, "there is no folder to search; set folder in importers/directory.json")
 	}

@@ -26,19 +26,9 @@ func (e *engine) Configure(_ context.Context, c sdk.Configuration) error {
 	return nil
 }
 
-func (e *engine) current() (*account, error) {
-	if a := e.account.Load(); a != nil {
-		return a, nil
-	}
-	return nil, sdk.Errorf(sdk.CodeUnavailable, "the engine is not configured yet")
-}
-
 // open is what a load and a look at a model have in common: nobody is called.
 func (e *engine) open(req sdk.LoadRequest) (*upstream, error) {
-	a, err := e.current()
-	if err != nil {
-		return nil, err
-	}
+	a := e.account.Load()
 	s := usual()
 	if err := req.Decode(&s); err != nil {
 		return nil, err
@@ -84,10 +74,7 @@ func (e *engine) Load(ctx context.Context, req sdk.LoadRequest, _ func(sdk.Progr
 
 // Models implements sdk.Lister.
 func (e *engine) Models(ctx context.Context) ([]sdk.Manifest, error) {
-	a, err := e.current()
-	if err != nil {
-		return nil, err
-	}
+	a := e.account.Load()
 	u, err := a.service()
 	if err != nil {
 		return nil, err

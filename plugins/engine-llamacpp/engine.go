@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -19,9 +18,8 @@ import (
 
 // engine runs one llama-server for each model.
 type engine struct {
-	mu     sync.Mutex
-	config sdk.Configuration
-	known  map[string]known // by path
+	mu    sync.Mutex
+	known map[string]known // by path
 }
 
 // Configure implements sdk.Configurer. A program that is named and is none is refused
@@ -33,21 +31,11 @@ func (e *engine) Configure(_ context.Context, c sdk.Configuration) error {
 	if err := c.Decode(&s); err != nil {
 		return err
 	}
-	if s.LlamaServer != "" {
-		if _, err := find(s.LlamaServer); err != nil {
-			return err
-		}
+	if s.LlamaServer == "" {
+		return nil
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.config = c
-	return nil
-}
-
-func (e *engine) runDir() string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.config.RunDir
+	_, err := find(s.LlamaServer)
+	return err
 }
 
 // Inspect implements sdk.Inspector.
@@ -128,8 +116,8 @@ func (e *engine) Load(ctx context.Context, req sdk.LoadRequest, progress func(sd
 
 // start runs llama-server, and returns when it answers.
 func (e *engine) start(ctx context.Context, program string, req sdk.LoadRequest, h *gguf.Header, s settings, progress func(sdk.Progress)) (sdk.Instance, error) {
-	name := filepath.Join(e.runDir(), "llama-"+strings.ToLower(rand.Text()[:8]))
-	env := environment(filepath.Dir(name))
+	run := filepath.Dir(req.RunPath)
+	env := environment(run)
 	b, err := e.build(ctx, program, env)
 	if err != nil {
 		return nil, err
@@ -138,19 +126,19 @@ func (e *engine) start(ctx context.Context, program string, req sdk.LoadRequest,
 	if err != nil {
 		return nil, err
 	}
-	templateFile, err := writeTemplate(filepath.Dir(name), filepath.Base(name), template)
+	templateFile, err := writeTemplate(req.RunPath+".jinja", template)
 	if err != nil {
 		return nil, err
 	}
 	if templateFile != "" {
 		defer os.Remove(templateFile) // it is read at the start
 	}
-	socket, memory := name+".sock", newBuffers()
+	socket, memory := req.RunPath+".sock", newBuffers()
 	server, err := process.Run(ctx, process.Config{
 		Path:     program,
 		Args:     arguments(b, req.Model, h, s, socket, templateFile),
 		Env:      env,
-		Dir:      filepath.Dir(name),
+		Dir:      run,
 		Endpoint: sdk.Endpoint{Socket: socket, Operations: operations(h, s), Parallel: s.NParallel},
 		Health:   "/health",
 		Waiting:  growing(progress, h.FileSize),

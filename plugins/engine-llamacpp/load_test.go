@@ -18,8 +18,17 @@ import (
 	"github.com/enginebay/enginebay/sdk"
 )
 
-// newEngine is an engine with a run folder, whose content the test's end checks.
 func newEngine(t *testing.T) *engine {
+	t.Helper()
+	e := &engine{}
+	if err := e.Configure(t.Context(), sdk.Configuration{}); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// runPath is in a run folder, whose content the test's end checks.
+func runPath(t *testing.T) string {
 	t.Helper()
 	run, err := os.MkdirTemp("", "eb") // short: it is part of a socket's path
 	if err != nil {
@@ -31,11 +40,7 @@ func newEngine(t *testing.T) *engine {
 		}
 		os.RemoveAll(run)
 	})
-	e := &engine{}
-	if err := e.Configure(t.Context(), sdk.Configuration{RunDir: run}); err != nil {
-		t.Fatal(err)
-	}
-	return e
+	return filepath.Join(run, "load")
 }
 
 func (e *engine) try(t *testing.T, m sdk.Model, settings string) (sdk.Instance, error) {
@@ -46,7 +51,7 @@ func (e *engine) try(t *testing.T, m sdk.Model, settings string) (sdk.Instance, 
 func (e *engine) load(t *testing.T, m sdk.Model, settings string, log hclog.Logger) (sdk.Instance, error) {
 	t.Helper()
 	base := fmt.Sprintf(`{"llama_server": %q, "cpu_threads": 1, "ctx_len": 512}`, llamaServer(t))
-	return e.Load(t.Context(), sdk.LoadRequest{Model: m, Settings: overlay(t, base, settings), Log: log}, func(sdk.Progress) {})
+	return e.Load(t.Context(), sdk.LoadRequest{Model: m, Settings: overlay(t, base, settings), RunPath: runPath(t), Log: log}, func(sdk.Progress) {})
 }
 
 // TestLoadFails is what a user is told when the real llama-server refuses.

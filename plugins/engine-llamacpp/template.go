@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -73,12 +72,11 @@ func quote(s string) string {
 	return "'" + strings.ReplaceAll(strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`), "'", `\'`) + "'"
 }
 
-// writeTemplate puts a template into the run folder; "" where there is none.
-func writeTemplate(dir, name, template string) (string, error) {
+// writeTemplate puts a template into a file; "" where there is none.
+func writeTemplate(file, template string) (string, error) {
 	if template == "" {
 		return "", nil
 	}
-	file := filepath.Join(dir, name+".jinja")
 	if err := os.WriteFile(file, []byte(template), 0o600); err != nil {
 		return "", fmt.Errorf("write chat template: %w", err)
 	}

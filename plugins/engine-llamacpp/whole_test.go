@@ -73,16 +73,8 @@ func loadModel(t *testing.T, m sdk.Model, template string) sdk.Endpoint {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "w")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	e := &engine{}
-	if err := e.Configure(context.Background(), sdk.Configuration{RunDir: dir, Log: hclog.NewNullLogger()}); err != nil {
-		t.Fatal(err)
-	}
-	inst, err := e.Load(context.Background(), sdk.LoadRequest{Model: m, Settings: settings, Log: hclog.NewNullLogger()}, func(sdk.Progress) {})
+	e := newEngine(t)
+	inst, err := e.Load(context.Background(), sdk.LoadRequest{Model: m, Settings: settings, RunPath: runPath(t), Log: hclog.NewNullLogger()}, func(sdk.Progress) {})
 	if err != nil {
 		t.Fatal(err)
 	}

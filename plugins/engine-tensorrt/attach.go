@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 
 	"github.com/enginebay/enginebay/sdk"
 	"github.com/enginebay/enginebay/sdk/web"
@@ -65,18 +63,18 @@ func (e *engine) attach(ctx context.Context, req sdk.LoadRequest, s settings, pr
 	progress(sdk.Progress{Fraction: -1, Note: "asking the server"})
 	there, err := e.reach(ctx, s)
 	if err != nil {
-		return nil, calledOff(ctx, e.unkeyed(err))
+		return nil, e.unkeyed(err)
 	}
-	inst, err := there.attach(ctx, e, req, s)
+	at, err := there.attach(ctx, e, req, s)
 	if err != nil {
 		there.close()
-		return nil, calledOff(ctx, e.unkeyed(err))
+		return nil, e.unkeyed(err)
 	}
-	inst.endpoint.Parallel = s.NParallel
+	at.endpoint.Parallel = s.NParallel
 	if key := e.configuration().Secrets["api_key"]; key != "" {
-		inst.endpoint.Handler = covered(inst.endpoint.Handler, key)
+		at.endpoint.Handler = covered(at.endpoint.Handler, key)
 	}
-	return inst, nil
+	return sdk.NewInstance(at.endpoint, at.leave), nil // a server that goes away comes back: it does not end by itself
 }
 
 // covered is a handler whose answers have no key in them, whatever a server says.
@@ -107,14 +105,6 @@ func (e *engine) unkeyed(err error) error {
 	return sdk.Errorf(sdk.CodeOf(err), "%s", text)
 }
 
-// calledOff is the error of a load whose caller has left, whatever that broke.
-func calledOff(ctx context.Context, err error) error {
-	if errors.Is(ctx.Err(), context.Canceled) {
-		return &sdk.Error{Code: sdk.CodeCanceled, Message: "the load was called off", Cause: err}
-	}
-	return err
-}
-
 // inspectThere never fails: what does is a reason.
 func (e *engine) inspectThere(ctx context.Context, req sdk.LoadRequest, s settings) sdk.Inspection {
 	there, err := e.reach(ctx, s)
@@ -129,37 +119,10 @@ func (e *engine) inspectThere(ctx context.Context, req sdk.LoadRequest, s settin
 	return sdk.Inspection{Operations: ops, ContextLength: s.MaxSeqLen}
 }
 
-// attached is a model on a server that runs elsewhere.
+// attached is a model on a server that runs elsewhere, and what to do at the end.
 type attached struct {
 	endpoint sdk.Endpoint
-	leave    func(ctx context.Context) error // run once, at the end
-
-	once  sync.Once
-	ended chan struct{}
-	err   error
-}
-
-func newAttached(endpoint sdk.Endpoint, leave func(context.Context) error) *attached {
-	return &attached{endpoint: endpoint, leave: leave, ended: make(chan struct{})}
-}
-
-// Endpoint implements sdk.Instance.
-func (a *attached) Endpoint() sdk.Endpoint { return a.endpoint }
-
-// Wait implements sdk.Instance. It ends by Close alone: a server that goes away comes
-// back, and meanwhile its requests fail.
-func (a *attached) Wait() error {
-	<-a.ended
-	return nil
-}
-
-// Close implements sdk.Instance.
-func (a *attached) Close(ctx context.Context) error {
-	a.once.Do(func() {
-		a.err = a.leave(ctx)
-		close(a.ended)
-	})
-	return a.err
+	leave    func(ctx context.Context) error
 }
 
 // noModel is the error of a name that the server does not know.

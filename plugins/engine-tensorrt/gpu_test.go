@@ -38,14 +38,11 @@ func TestGPU(t *testing.T) {
 	}
 	files, _ := filepath.Glob(filepath.Join(escaped(dir), "*.safetensors")) // the pattern is right
 	e := newEngine()
-	if err := e.Configure(t.Context(), sdk.Configuration{RunDir: t.TempDir()}); err != nil {
-		t.Fatal(err)
-	}
 	settings, err := json.Marshal(map[string]any{"trtllm_serve": program, "max_seq_len": 2048, "max_batch_size": 4, "kv_cache_fraction": 0.3})
 	if err != nil {
 		t.Fatal(err)
 	}
-	req := sdk.LoadRequest{Model: sdk.Model{ID: "gpu", Dir: dir, Files: files}, Settings: settings, Log: hclog.New(&hclog.LoggerOptions{Output: os.Stderr, Level: hclog.Debug})}
+	req := sdk.LoadRequest{Model: sdk.Model{ID: "gpu", Dir: dir, Files: files}, Settings: settings, RunPath: filepath.Join(t.TempDir(), "load"), Log: hclog.New(&hclog.LoggerOptions{Output: os.Stderr, Level: hclog.Debug})}
 	inspection, err := e.Inspect(t.Context(), req)
 	if err != nil || len(inspection.Reasons) > 0 {
 		t.Fatalf("Inspect: %+v, %v", inspection, err)

@@ -248,8 +248,8 @@ func (r *remote) attach(ctx context.Context, _ *engine, req sdk.LoadRequest, s s
 	}
 	endpoint := sdk.Endpoint{URL: r.base, Operations: r.operations(ctx)}
 	(&relay{server: r, there: there, here: req.Model.ID}).serve(&endpoint)
-	return newAttached(endpoint, func(context.Context) error {
+	return &attached{endpoint, func(context.Context) error {
 		r.close()
 		return nil
-	}), nil
+	}}, nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -52,9 +51,8 @@ func (e *engine) run(ctx context.Context, req sdk.LoadRequest, s settings, progr
 		return nil, err
 	}
 	at := start{model: req.Model, folder: folder, named: e.knowsNames(program)}
-	name := filepath.Join(e.configuration().RunDir, "trtllm-"+strings.ToLower(rand.Text()[:8]))
 	defer at.remove()
-	if err := at.writeFiles(name, s); err != nil {
+	if err := at.writeFiles(req.RunPath, s); err != nil {
 		return nil, err
 	}
 	for try := 1; ; try++ {
@@ -97,7 +95,7 @@ func (e *engine) attempt(ctx context.Context, req sdk.LoadRequest, s settings, p
 		Path:     program,
 		Args:     arguments(s, at),
 		Env:      childEnvironment(),
-		Dir:      e.configuration().RunDir,
+		Dir:      filepath.Dir(req.RunPath),
 		Endpoint: sdk.Endpoint{URL: base, Operations: textOperations, Parallel: s.NParallel},
 		Health:   "/health",
 		Waiting:  func(int) { watch.report() },

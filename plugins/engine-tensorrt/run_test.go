@@ -25,9 +25,6 @@ import (
 func runHere(t *testing.T, e *engine, knobs, settings string, progress func(sdk.Progress)) (sdk.Instance, error) {
 	t.Helper()
 	run := t.TempDir()
-	if err := e.Configure(t.Context(), sdk.Configuration{RunDir: run}); err != nil {
-		t.Fatal(err)
-	}
 	all := map[string]any{"trtllm_serve": wrapper(t, knobs)}
 	if err := json.Unmarshal([]byte(settings), &all); err != nil {
 		t.Fatal(err)
@@ -36,7 +33,7 @@ func runHere(t *testing.T, e *engine, knobs, settings string, progress func(sdk.
 	if err != nil {
 		t.Fatal(err)
 	}
-	inst, err := e.Load(t.Context(), sdk.LoadRequest{Model: small(t), Settings: raw, Log: hclog.NewNullLogger()}, progress)
+	inst, err := e.Load(t.Context(), sdk.LoadRequest{Model: small(t), Settings: raw, RunPath: filepath.Join(run, "load"), Log: hclog.NewNullLogger()}, progress)
 	if inst != nil {
 		t.Cleanup(func() { inst.Close(context.Background()) })
 	}

@@ -233,12 +233,12 @@ func (t *triton) attach(ctx context.Context, e *engine, req sdk.LoadRequest, s s
 		_ = leave(context.WithoutCancel(ctx)) // the first error says more
 		return nil, err
 	}
-	return newAttached(sdk.Endpoint{Handler: h, Operations: h.dialect.operations}, func(ctx context.Context) error {
+	return &attached{sdk.Endpoint{Handler: h, Operations: h.dialect.operations}, func(ctx context.Context) error {
 		h.close()
 		err := leave(ctx)
 		t.close()
 		return err
-	}), nil
+	}}, nil
 }
 
 // bring makes a model ready. leave takes that back: where models are controlled from

@@ -23,20 +23,10 @@ func (i *importer) Configure(_ context.Context, c sdk.Configuration) error {
 	return nil
 }
 
-func (i *importer) current() (*account, error) {
-	if a := i.account.Load(); a != nil {
-		return a, nil
-	}
-	return nil, sdk.Errorf(sdk.CodeUnavailable, "the importer is not configured yet")
-}
-
 // Resolve implements sdk.Importer: one plan for each deployment of the resource,
 // or the one that ref names.
 func (i *importer) Resolve(ctx context.Context, ref sdk.Ref) ([]sdk.Plan, error) {
-	a, err := i.current()
-	if err != nil {
-		return nil, err
-	}
+	a := i.account.Load()
 	r, err := a.parse(ref)
 	if err != nil {
 		return nil, err
@@ -55,10 +45,7 @@ func (i *importer) Resolve(ctx context.Context, ref sdk.Ref) ([]sdk.Plan, error)
 // Search implements sdk.Searcher: deployments of the configured resource with all
 // of the words in their name or model. Without one there is nothing to search.
 func (i *importer) Search(ctx context.Context, words string, limit int) ([]sdk.Hit, error) {
-	a, err := i.current()
-	if err != nil {
-		return nil, err
-	}
+	a := i.account.Load()
 	if a.Endpoint == "" {
 		return nil, sdk.Errorf(sdk.CodeUnsupported, "Azure is searched in one resource; set endpoint in importers/azure.json, or AZURE_OPENAI_ENDPOINT")
 	}

@@ -42,20 +42,10 @@ func (i *importer) Configure(_ context.Context, c sdk.Configuration) error {
 	return nil
 }
 
-func (i *importer) current() (*account, error) {
-	if a := i.account.Load(); a != nil {
-		return a, nil
-	}
-	return nil, sdk.Errorf(sdk.CodeUnavailable, "the importer is not configured yet")
-}
-
 // Resolve implements sdk.Importer: one plan for each model of the account, or
 // the one that ref names.
 func (i *importer) Resolve(ctx context.Context, ref sdk.Ref) ([]sdk.Plan, error) {
-	a, err := i.current()
-	if err != nil {
-		return nil, err
-	}
+	a := i.account.Load()
 	name, err := a.parse(ref)
 	if err != nil {
 		return nil, err
@@ -98,10 +88,7 @@ func (s settings) one(models []model, name string) ([]sdk.Plan, error) {
 // owner. Without a key OpenAI is not asked: whoever searches everywhere has no
 // account there, and no fault.
 func (i *importer) Search(ctx context.Context, words string, limit int) ([]sdk.Hit, error) {
-	a, err := i.current()
-	if err != nil {
-		return nil, err
-	}
+	a := i.account.Load()
 	if !a.keyed && a.BaseURL == openAI {
 		return nil, sdk.Errorf(sdk.CodeUnsupported, "OpenAI is searched with a key only; set OPENAI_API_KEY for the server")
 	}

@@ -14,12 +14,12 @@ example=$1
 dir=$2
 
 # complete FOLDER: it has the packages of the example's lock file.
-complete() { cmp -s "$example/package-lock.json" "$1/node_modules/installed"; }
+complete() { cmp -s "$example/libs/package-lock.json" "$1/libs/node_modules/installed"; }
 
 # fill FOLDER: with the files of the example that are not in it yet, each in one rename.
 fill() {
-    mkdir -p "$1/bin"
-    (cd "$example" && ls -d bin/* ./*.mjs ./*.json ./*.proto README.md) | while read -r f; do
+    mkdir -p "$1/bin" "$1/libs"
+    (cd "$example" && ls -d bin/* libs/*.* plugin.json README.md) | while read -r f; do
         cmp -s "$example/$f" "$1/$f" && continue
         cp "$example/$f" "$1/$f.$$" && mv -f "$1/$f.$$" "$1/$f"
     done
@@ -30,8 +30,8 @@ if ! complete "$dir"; then
     new=$(mktemp -d "$dir.XXXXXX")
     trap 'rm -rf "$new"' EXIT
     fill "$new"
-    (cd "$new" && npm ci --silent --omit=dev --ignore-scripts --no-bin-links --no-audit --no-fund)
-    cp "$example/package-lock.json" "$new/node_modules/installed"
+    (cd "$new/libs" && npm ci --silent --omit=dev --ignore-scripts --no-bin-links --no-audit --no-fund)
+    cp "$example/libs/package-lock.json" "$new/libs/node_modules/installed"
     chmod 755 "$new"
     rm -rf "$dir"
     node -e 'fs.renameSync(process.argv[1], process.argv[2])' "$new" "$dir" 2>/dev/null || complete "$dir" # or another was here first

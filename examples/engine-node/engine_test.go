@@ -66,7 +66,7 @@ func TestConformance(t *testing.T) {
 // TestCopies: what several plugins share is copied into each, and stays the same.
 func TestCopies(t *testing.T) {
 	for copied, original := range map[string]string{
-		"plugin.proto": "../../sdk/proto/plugin.proto",
+		"libs/plugin.proto": "../../sdk/proto/plugin.proto",
 	} {
 		want, err := os.ReadFile(original)
 		if err != nil {

@@ -163,12 +163,12 @@ func TestRefusals(t *testing.T) {
 // TestCopies: what several plugins share is copied into each, and stays the same.
 func TestCopies(t *testing.T) {
 	for _, file := range []string{"plugin.mjs", "certificate.mjs", "plugin.proto"} {
-		want, err := os.ReadFile(filepath.Join("../engine-node", file))
+		want, err := os.ReadFile(filepath.Join("../engine-node/libs", file))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := os.ReadFile(file); err != nil || string(got) != string(want) {
-			t.Errorf("%s is not that of engine-node any more (%v): cp examples/engine-node/%s examples/importer-node/", file, err, file)
+		if got, err := os.ReadFile(filepath.Join("libs", file)); err != nil || string(got) != string(want) {
+			t.Errorf("%s is not that of engine-node any more (%v): cp examples/engine-node/libs/%s examples/importer-node/libs/", file, err, file)
 		}
 	}
 }

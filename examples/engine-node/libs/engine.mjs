@@ -96,4 +96,4 @@ const engine = {
   },
 };
 
-await serve({ name: 'ngram', version: json('plugin.json').version, settings: settingsSchema, engine });
+await serve({ name: 'ngram', version: json('../plugin.json').version, settings: settingsSchema, engine });

@@ -41,6 +41,7 @@ type title struct {
 type edition struct {
 	Version   string     `json:"version"`
 	Variant   string     `json:"variant,omitempty"`
+	Wanted    bool       `json:"wanted,omitempty"` // the variant was asked for by its name; upgrades stay with it
 	Kinds     []sdk.Kind `json:"kinds"`
 	Key       string     `json:"key,omitempty"` // that signed it; empty where nobody did
 	Size      int64      `json:"size"`

@@ -44,7 +44,7 @@ func change(ctx context.Context, home string, f func(*state) error) error {
 	if err != nil {
 		return err
 	}
-	before, err := s.texts()
+	before, err := s.content()
 	if err != nil {
 		return err
 	}
@@ -104,10 +104,10 @@ func (s *state) recover() error {
 	return os.Remove(next)
 }
 
-// texts are those of both files.
-type texts struct{ book, lock []byte }
+// content is the text of both files.
+type content struct{ book, lock []byte }
 
-func (s *state) texts() (t texts, err error) {
+func (s *state) content() (t content, err error) {
 	if t.book, err = pretty(s.book); err == nil {
 		t.lock, err = s.lock.text()
 	}
@@ -115,29 +115,30 @@ func (s *state) texts() (t texts, err error) {
 }
 
 // write writes what differs from before.
-func (s *state) write(before texts) error {
-	after, err := s.texts()
+func (s *state) write(before content) error {
+	after, err := s.content()
 	if err != nil {
 		return err
 	}
 	newLock := !bytes.Equal(before.lock, after.lock)
 	if newLock {
 		s.book.Lock = sumOf(after.lock)
-		if after, err = s.texts(); err != nil {
+		if after, err = s.content(); err != nil {
 			return err
 		}
-		if err := writeSynced(filepath.Join(s.home, LockFile+".next"), after.lock); err != nil {
+		if err := writeSynced(filepath.Join(s.home, LockFile+".next"), after.lock, 0o600); err != nil {
 			return err
 		}
 	}
 	reached("lock is prepared")
 	if !bytes.Equal(before.book, after.book) {
-		if err := replaceFile(filepath.Join(s.home, BookFile), after.book); err != nil {
+		if err := replaceFile(filepath.Join(s.home, BookFile), after.book, 0o600); err != nil {
 			return err
 		}
 	}
 	reached("switched")
 	if newLock {
+		defer reached("lock is in place")
 		return os.Rename(filepath.Join(s.home, LockFile+".next"), filepath.Join(s.home, LockFile))
 	}
 	return nil

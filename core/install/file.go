@@ -10,16 +10,16 @@ import (
 // replaceFile replaces a file: whole or not at all, also when the machine stops in
 // between. Only one writer at a time may do that; what a killed one left is
 // overwritten by the next.
-func replaceFile(file string, data []byte) error {
-	if err := writeSynced(file+".new", data); err != nil {
+func replaceFile(file string, data []byte, mode fs.FileMode) error {
+	if err := writeSynced(file+".new", data, mode); err != nil {
 		return err
 	}
 	return os.Rename(file+".new", file)
 }
 
 // writeSynced returns when the disk has the data.
-func writeSynced(file string, data []byte) error {
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+func writeSynced(file string, data []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
 	if err != nil {
 		return err
 	}

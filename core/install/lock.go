@@ -3,8 +3,13 @@ package install
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
+	"strings"
 
+	"github.com/enginebay/enginebay/core/packages"
+	"github.com/enginebay/enginebay/core/registry"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -30,10 +35,11 @@ type Locked struct {
 
 // A LockedVariant is one package, by its hashes.
 type LockedVariant struct {
-	Digest string `json:"digest,omitempty"` // of the package: "sha256:…"; empty where only the archive's is known
-	SHA256 string `json:"sha256,omitempty"` // of the archive, hexadecimal; empty for a folder
-	URL    string `json:"url,omitempty"`    // where it was found: an address, or a path
-	Size   int64  `json:"size,omitempty"`   // of the archive, in bytes
+	Digest   string            `json:"digest,omitempty"` // of the package: "sha256:…"; empty where only the archive's is known
+	SHA256   string            `json:"sha256,omitempty"` // of the archive, hexadecimal; empty for a folder
+	URL      string            `json:"url,omitempty"`    // where it was found: an address, or a path
+	Size     int64             `json:"size,omitempty"`   // of the archive, in bytes
+	Requires packages.Requires `json:"requires,omitzero"`
 }
 
 // ReadLock reads a home's lock file; an empty one where there is none.
@@ -74,6 +80,68 @@ func (l Lock) check() error {
 		}
 	}
 	return nil
+}
+
+// lockedVariants are those of a version in an index, as the lock file has them.
+func lockedVariants(all []registry.Variant) map[string]LockedVariant {
+	locked := map[string]LockedVariant{}
+	for _, v := range all {
+		locked[v.Platform()] = LockedVariant{Digest: v.Digest, SHA256: v.SHA256, URL: v.URL, Size: v.Size, Requires: v.Requires}
+	}
+	return locked
+}
+
+// variants are the packages of a locked version, to choose from.
+func (l Locked) variants() []registry.Variant {
+	var all []registry.Variant
+	for _, platform := range slices.Sorted(maps.Keys(l.Variants)) {
+		v := l.Variants[platform]
+		parts := append(strings.SplitN(platform, "/", 3), "", "")
+		all = append(all, registry.Variant{OS: unlessAny(parts[0]), Arch: unlessAny(parts[1]), Variant: parts[2],
+			Digest: v.Digest, SHA256: v.SHA256, URL: v.URL, Size: v.Size, Requires: v.Requires})
+	}
+	return all
+}
+
+func unlessAny(name string) string {
+	if name == "any" {
+		return ""
+	}
+	return name
+}
+
+// differs says where two locked plugins of the same version have other bytes under
+// one platform.
+func (l Locked) differs(other Locked) (platform string) {
+	if l.Version != other.Version {
+		return ""
+	}
+	for _, platform := range slices.Sorted(maps.Keys(l.Variants)) {
+		a, b := l.Variants[platform], other.Variants[platform]
+		if a.Digest != "" && b.Digest != "" && a.Digest != b.Digest || a.Digest+b.Digest == "" && a.SHA256 != b.SHA256 && b.SHA256 != "" {
+			return platform
+		}
+	}
+	return ""
+}
+
+// with are the variants of l, and those that an earlier lock of the same version
+// knew beside them: a package that is had by its address is one platform's only.
+func (l Locked) with(earlier Locked) Locked {
+	if l.Version != earlier.Version || l.Source != earlier.Source && !(isAddress(l.Source) && isAddress(earlier.Source)) {
+		return l
+	}
+	all := maps.Clone(earlier.Variants)
+	if all == nil {
+		all = map[string]LockedVariant{}
+	}
+	maps.Copy(all, l.Variants)
+	l.Variants = all
+	return l
+}
+
+func isAddress(source string) bool {
+	return strings.HasPrefix(source, "https://") || strings.HasPrefix(source, "http://")
 }
 
 func (l Lock) text() ([]byte, error) { return pretty(l) }

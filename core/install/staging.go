@@ -20,8 +20,8 @@ type staging struct {
 }
 
 const (
-	treeSuffix    = ".tree"
-	stagingSuffix = ".lock"
+	treeSuffix = ".tree"
+	lockSuffix = ".lock"
 )
 
 // stage begins a staging, and sweeps what killed processes left. Both happen while
@@ -32,19 +32,15 @@ func stage(ctx context.Context, home string) (*staging, error) {
 		return nil, err
 	}
 	defer unlock()
-	s, err := load(home)
-	if err != nil {
+	if err := sweep(home); err != nil {
 		return nil, err
 	}
-	if err := s.sweep(); err != nil {
-		return nil, err
-	}
-	file, err := os.CreateTemp(storeDir(home), ".*"+stagingSuffix)
+	file, err := os.CreateTemp(storeDir(home), ".*"+lockSuffix)
 	if err != nil {
 		return nil, err
 	}
 	file.Close()
-	made := &staging{dir: strings.TrimSuffix(file.Name(), stagingSuffix) + treeSuffix, lock: flock.New(file.Name())}
+	made := &staging{dir: strings.TrimSuffix(file.Name(), lockSuffix) + treeSuffix, lock: flock.New(file.Name())}
 	if _, err := made.lock.TryLock(); err != nil {
 		made.drop()
 		return nil, err
@@ -63,9 +59,24 @@ func (g *staging) drop() {
 	_ = g.lock.Close()
 }
 
+// tidy sweeps when something was removed.
+func tidy(ctx context.Context, home string) error {
+	home, unlock, err := hold(ctx, home)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return sweep(home)
+}
+
 // sweep removes from the store what no version of the book needs and nobody works
-// on: trees of versions that were removed, and what killed processes left.
-func (s *state) sweep() error {
+// on: trees of versions that were removed, and what killed processes left. It is for
+// the only writer.
+func sweep(home string) error {
+	s, err := load(home)
+	if err != nil {
+		return err
+	}
 	kept := s.book.digests()
 	entries, err := os.ReadDir(storeDir(s.home))
 	if err != nil {
@@ -100,19 +111,19 @@ func (s *state) sweepStagings(entries []os.DirEntry) error {
 	for _, entry := range entries {
 		stem, isTree := strings.CutSuffix(entry.Name(), treeSuffix)
 		if !isTree {
-			stem = strings.TrimSuffix(entry.Name(), stagingSuffix)
+			stem = strings.TrimSuffix(entry.Name(), lockSuffix)
 		}
 		if !strings.HasPrefix(stem, ".") || stem == entry.Name() {
 			continue
 		}
 		path := filepath.Join(storeDir(s.home), stem)
-		if live(path + stagingSuffix) {
+		if live(path + lockSuffix) {
 			continue
 		}
 		if err := removeTree(path + treeSuffix); err != nil {
 			return err
 		}
-		_ = os.Remove(path + stagingSuffix)
+		_ = os.Remove(path + lockSuffix)
 	}
 	return nil
 }

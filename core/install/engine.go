@@ -1,0 +1,41 @@
+package install
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+const deploymentSchema = "https://github.com/enginebay/enginebay/raw/main/schemas/deployment.schema.json"
+
+// engineFile makes engines/NAME.json where there is none, so that a person finds
+// where the engine's settings go. It returns the file that it made.
+func engineFile(home, name string) (string, error) {
+	file := filepath.Join(home, "engines", name+".json")
+	if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return "", err
+	}
+	if err := replaceFile(file, engineText(name), 0o600); err != nil {
+		return "", err
+	}
+	return file, nil
+}
+
+// engineText is what such a file has before anybody changed it.
+func engineText(name string) []byte {
+	quoted, _ := json.Marshal(name) // of a plugin: letters, digits and '-'
+	return []byte("{\n  \"$schema\": \"" + deploymentSchema + "\",\n  \"engine\": " + string(quoted) + ",\n  \"settings\": {}\n}\n")
+}
+
+// removeEngineFile removes engines/NAME.json where it is as engineFile made it.
+func removeEngineFile(home, name string) {
+	file := filepath.Join(home, "engines", name+".json")
+	if data, err := os.ReadFile(file); err == nil && string(data) == string(engineText(name)) {
+		_ = os.Remove(file)
+	}
+}

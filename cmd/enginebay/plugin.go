@@ -50,6 +50,10 @@ in the folders of --plugin-dir and plugin_dirs.`,
 		newPluginNew(),
 		newPluginDev(c),
 		newPluginTest(c),
+		newPluginPack(),
+		newPluginSign(),
+		newPluginVerify(),
+		newPluginKey(),
 	)
 	return cmd
 }

@@ -34,43 +34,51 @@ func (m Manifest) belongs(name string) bool {
 		})
 }
 
-// Gather returns the package that a loose folder would be: plugin.json, README,
-// LICENSE and NOTICE, all below bin, libs and licences, and what plugin.json names
-// under "files". Links count as what they lead to; one that leads out of the folder
-// is an error.
+// Sum returns the files of the package that a loose folder would be, sorted by path:
+// plugin.json, README, LICENSE and NOTICE, all below bin, libs and licences, and what
+// plugin.json names under "files". Links count as what they lead to; one that leads
+// out of the folder is an error.
+func Sum(dir string) ([]File, error) {
+	m, err := ReadManifest(dir)
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	found, err := (&walk{root: root, takes: m.belongs}).files()
+	if err != nil {
+		return nil, err
+	}
+	found = sorted(found)
+	for i, f := range found {
+		if found[i].SHA256, err = sum(root, f); err != nil {
+			return nil, err
+		}
+	}
+	return found, checkNames(found)
+}
+
+// Gather returns the package that a loose folder would be, of the files that [Sum]
+// finds.
 func Gather(dir string) (Package, error) {
+	files, err := Sum(dir)
+	if err != nil {
+		return Package{}, err
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return Package{}, err
 	}
 	defer root.Close()
-	m, err := ReadManifest(dir)
-	if err != nil {
-		return Package{}, err
-	}
-	found, err := (&walk{root: root, takes: m.belongs}).files()
-	if err != nil {
-		return Package{}, err
-	}
-	p := Package{Files: sorted(found)}
-	for i, f := range p.Files {
-		if p.Files[i].SHA256, err = sum(root, f); err != nil {
-			return Package{}, err
-		}
+	p := Package{Files: files, sums: format(files)}
+	for _, f := range files {
 		p.Size += f.Size
 	}
-	if err := checkNames(p.Files); err != nil {
-		return Package{}, err
-	}
-	p.sums = format(p.Files)
 	p.Digest = digest(p.sums)
 	return p, p.readManifest(root, filepath.Base(dir))
-}
-
-// Sum returns the files of the package that a loose folder would be, as [Gather].
-func Sum(dir string) ([]File, error) {
-	p, err := Gather(dir)
-	return p.Files, err
 }
 
 // A walk finds the files of a tree.

@@ -2,6 +2,7 @@ package workbench
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 	"github.com/enginebay/enginebay/core/packages"
 )
 
-// Make makes the package's files in a plugin's folder, for this machine: by the
+// Make makes the package's files in a plugin's folder, for its platform: by the
 // command that the manifest names, or "go build" in a Go module. A folder with
 // neither is as it is. The error is what the command said.
 func Make(ctx context.Context, dir string, m packages.Manifest) error {
@@ -25,9 +26,14 @@ func Make(ctx context.Context, dir string, m packages.Manifest) error {
 	if err != nil || command == nil {
 		return err
 	}
+	return run(ctx, dir, m.Platform, command)
+}
+
+// run runs a command that builds for a platform; what that leaves open is this machine.
+func run(ctx context.Context, dir string, p packages.Platform, command []string) error {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir, cmd.WaitDelay = dir, time.Second // what the command has started may hold its output open
-	cmd.Env = append(os.Environ(), "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
+	cmd.Env = append(os.Environ(), "GOOS="+cmp.Or(p.OS, runtime.GOOS), "GOARCH="+cmp.Or(p.Arch, runtime.GOARCH))
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return nil
@@ -49,12 +55,12 @@ func Command(dir string, m packages.Manifest) ([]string, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	return []string{"go", "build", "-trimpath", "-o", filepath.FromSlash(m.EntryOn(runtime.GOOS)), "."}, nil
+	return []string{"go", "build", "-trimpath", "-o", filepath.FromSlash(m.EntryOn(system(m))), "."}, nil
 }
 
 // checkEntry says whether a package has its program.
 func checkEntry(dir string, m packages.Manifest) error {
-	entry := m.EntryOn(runtime.GOOS)
+	entry := m.EntryOn(system(m))
 	info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(entry)))
 	if err != nil || !info.Mode().IsRegular() {
 		return fmt.Errorf("the build made no %s, which plugin.json names as the entry; packages have what is in bin/, libs/ and licences/", entry)

@@ -22,7 +22,10 @@ import (
 	"github.com/enginebay/enginebay/sdk/web"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain lets the broadcaster of the hub be, which nothing ends.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/docker/go-events.(*Broadcaster).run"))
+}
 
 func must(t testing.TB, err error) {
 	t.Helper()

@@ -18,8 +18,8 @@ import (
 )
 
 // proxy is as the core has one for plugins: CONNECT on a unix socket. It lets one host
-// pass, and counts.
-func proxy(t *testing.T, allowed string) (address string, passed *atomic.Int32) {
+// pass, which only it knows, and counts.
+func proxy(t *testing.T, allowed, there string) (address string, passed *atomic.Int32) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ebp")
 	if err != nil {
@@ -38,7 +38,7 @@ func proxy(t *testing.T, allowed string) (address string, passed *atomic.Int32) 
 			return
 		}
 		passed.Add(1)
-		connect(w, r.Host)
+		connect(w, there)
 	})}
 	done := make(chan struct{})
 	go func() {
@@ -88,12 +88,18 @@ func TestProxy(t *testing.T) {
 	if err := os.WriteFile(trusted, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, server := range map[string]*httptest.Server{"http": plain, "https": secure} {
+	for name, test := range map[string]struct {
+		server         *httptest.Server
+		library, asked string
+	}{
+		"http":  {plain, "http://library.invalid/library.json", "library.invalid:80"},
+		"https": {secure, "https://example.com:4443/library.json", "example.com:4443"}, // which httptest's certificate is for
+	} {
 		t.Run(name, func(t *testing.T) {
-			_, host, _ := strings.Cut(server.URL, "://")
-			address, passed := proxy(t, host)
+			_, there, _ := strings.Cut(test.server.URL, "://")
+			address, passed := proxy(t, test.asked, there)
 			p := started(t, "ENGINEBAY_PROXY="+address, "NODE_EXTRA_CA_CERTS="+trusted)
-			configure(t, p, server.URL+"/library.json", "")
+			configure(t, p, test.library, "")
 			if plans, err := p.Resolve(t.Context(), "library://tiny"); err != nil || len(plans) != 2 {
 				t.Errorf("%d plans, %v", len(plans), err)
 			}

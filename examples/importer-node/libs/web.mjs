@@ -27,9 +27,11 @@ async function request(url, headers, signal) {
   const proxy = process.env.ENGINEBAY_PROXY?.replace(/^unix:/, '');
   const socket = proxy && (await tunnel(proxy, url, signal));
   const secure = url.protocol === 'https:';
-  const createConnection = socket && (() => (secure ? tls.connect({ socket, servername: url.hostname }) : socket));
+  const way = socket // with an agent, createConnection would not be asked
+    ? { createConnection: () => (secure ? tls.connect({ socket, servername: url.hostname, ALPNProtocols: ['http/1.1'] }) : socket) }
+    : { agent: false };
   return new Promise((resolve, reject) => {
-    (secure ? https : http).request(url, { headers, signal, agent: false, createConnection }, resolve).on('error', reject).end();
+    (secure ? https : http).request(url, { headers, signal, ...way }, resolve).on('error', reject).end();
   });
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -38,6 +39,14 @@ func TestScripts(t *testing.T) {
 	t.Cleanup(other.Close)
 	web := httptest.NewServer(http.FileServer(http.Dir(root + "/examples/models/tiny-guide")))
 	t.Cleanup(web.Close)
+	folder := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/index.json" {
+			fmt.Fprint(w, `{"models": [{"name": "tiny", "description": "A tiny model", "files": [{"path": "tiny.gguf", "size": 9}]}]}`)
+		} else {
+			http.NotFound(w, r)
+		}
+	}))
+	t.Cleanup(folder.Close)
 	weights, err := os.ReadFile(root + "/examples/models/tiny-guide/tiny-guide.gguf")
 	if err != nil {
 		t.Fatal(err)
@@ -59,6 +68,8 @@ func TestScripts(t *testing.T) {
 			env.Setenv("SERVER", b.addr())
 			env.Setenv("WEB", web.URL)
 			env.Setenv("HUB", hub)
+			env.Setenv("FOLDER", folder.URL)
+			env.Setenv("PROGRAM", build+"/examples/engine-echo/bin/engine-echo")
 			env.Setenv("OTHER_PROGRAM", other.Listener.Addr().String())
 			env.Setenv("FREE_ADDR", freeAddr(t))
 			env.Defer(func() { stopServer(t, env.WorkDir+"/home") })

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	pluginpb "github.com/enginebay/enginebay/sdk/proto"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -27,6 +29,15 @@ func begin(fault string) {
 		if cookie == "" {
 			os.Exit(1)
 		}
+	case "ignores SIGTERM":
+		signal.Ignore(syscall.SIGTERM)
+		go func() {
+			for range time.Tick(time.Millisecond) { // sdk.Serve listens to it later
+				signal.Ignore(syscall.SIGTERM)
+			}
+		}()
+	case "open to all":
+		os.Unsetenv("PLUGIN_CLIENT_CERT")
 	case "glued handshake":
 		fmt.Print("loading libraries… ")
 	case "another handshake":

@@ -20,7 +20,7 @@ import (
 // checks are those of the program itself, whatever kind of plugin it is.
 func (s Subject) checks() []Check {
 	return []Check{
-		{"handshake", "one line on standard output says where it listens: in its run folder, with its certificate", true, s.handshake},
+		{"handshake", "one line on standard output says where it listens: in its run folder, with its certificate, for the core alone", true, s.handshake},
 		{"by-hand", "started by a person, or by a stranger, it says what it is and ends with a status that is not 0", true, s.byHand},
 		{"noise", "it is quiet when it has nothing to do, and writes no second handshake", true, s.noise},
 	}
@@ -48,8 +48,11 @@ func (s Subject) handshake(t T) {
 	} else if _, err := x509.ParseCertificate(der); err != nil {
 		t.Errorf("the handshake's certificate: %v", err)
 	}
+	if parts[3] == "unix" {
+		strangerRefused(t, parts[4])
+	}
 	if before := r.before(); len(before) > 0 {
-		t.Logf("it writes %d lines to standard output before its handshake, such as %q; they go to the log, and standard error is the better place", len(before), cut(before[0], 80))
+		t.Logf("lines on standard output before its handshake: %d, such as %q; they go to the log, and standard error is the better place", len(before), cut(before[0], 80))
 	}
 }
 

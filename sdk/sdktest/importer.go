@@ -175,8 +175,10 @@ func (i *importer) searches(t T) {
 	switch can := h.can(t, sdk.CapabilitySearch); {
 	case !can && i.Words != "":
 		t.Fatalf("the case has words to search for, and the importer does not search")
-	case !can || i.Words == "":
-		t.Skipf("no search")
+	case !can:
+		t.Skipf("the importer does not search")
+	case i.Words == "":
+		t.Skipf("no words to search for were given")
 	}
 	hits, err := h.Search(t.Context(), i.Words, 1)
 	if err != nil || len(hits) != 1 {

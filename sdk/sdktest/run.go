@@ -21,7 +21,7 @@ type Plan struct {
 
 // Describe starts a built plugin, asks what it is, and ends it. words is what it wrote.
 func Describe(ctx context.Context, s Subject) (d sdk.Description, words []string, err error) {
-	dir, err := os.MkdirTemp("", "ebt")
+	dir, err := shortFolder()
 	if err != nil {
 		return d, nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -80,12 +81,23 @@ func (s Subject) start(t T) *host {
 // which that of t.TempDir does not.
 func folder(t T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "ebt")
+	dir, err := shortFolder()
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
+}
+
+// shortFolder is a new folder for temporary files. A socket's path has 103 bytes at the
+// most, and the folder that TMPDIR names may take too many of them.
+func shortFolder() (string, error) {
+	const most = 40
+	parent := ""
+	if runtime.GOOS != "windows" && len(os.TempDir()) > most {
+		parent = "/tmp"
+	}
+	return os.MkdirTemp(parent, "ebt")
 }
 
 // configured is start and Configure, with the settings over the schema's defaults.

@@ -123,6 +123,7 @@ func faults() map[string]string {
 		"is content by hand":            "engine_program/by-hand/no_cookie",
 		"says nothing by hand":          "engine_program/by-hand/no_cookie",
 		"glued handshake":               "engine_program/handshake",
+		"open to all":                   "engine_program/handshake",
 		"another handshake":             "engine_program/handshake",
 		"second handshake":              "engine_program/noise",
 		"writes without end":            "engine_program/noise",
@@ -164,6 +165,9 @@ func faults() map[string]string {
 	all["leaves temporary files"] = "engine_program/folders"
 	all["logs secrets"] = "engine_program/secrets"
 	all["secret in the error"] = "importer/secrets"
+	if runtime.GOOS != "windows" {
+		all["ignores SIGTERM"] = "engine_program/end/SIGTERM"
+	}
 	if runtime.GOOS == "linux" {
 		all["leaves an orphan"] = "engine_program/end/SIGKILL"
 		all["outlives the core"] = "engine_program/orphan"

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/enginebay/enginebay/core/download"
 	"github.com/enginebay/enginebay/core/secret"
 	"github.com/enginebay/enginebay/core/store"
@@ -52,35 +54,46 @@ func (d Downloads) models() int {
 	return d.Models
 }
 
-// downloadConfig is what the downloader is told. A token that cannot be read is not
-// sent: what comes of that is a clearer error than one about all downloads.
+// downloadConfig is what the downloader is told: what the operator says, and the
+// tokens and hosts of the importers.
 func (r *Runtime) downloadConfig(d Downloads) download.Config {
-	tokens, private := map[string]string{}, slices.Clone(d.Private)
-	add := func(origin, token string, err error) {
-		if err == nil && !secret.IsToken(token) {
-			err = errors.New("it has characters that no token has; look at where it is kept")
-		}
-		if err != nil {
-			r.log.Warn("download token not used", "origin", origin, "error", err)
-			return
-		}
-		tokens[origin] = token
-	}
+	c := d.config(r.log)
 	for _, in := range r.importers() {
-		private = append(private, in.private()...)
+		c.Web.Private = append(c.Web.Private, in.private()...)
 		for origin, token := range in.tokens() {
-			add(origin, token, nil)
+			if _, there := c.Web.Tokens[origin]; !there { // the operator's word counts
+				takeToken(c.Web.Tokens, origin, token, nil, r.log)
+			}
 		}
 	}
+	return c
+}
+
+// config is what the operator says of all downloads.
+func (d Downloads) config(log hclog.Logger) download.Config {
+	tokens := map[string]string{}
 	for origin, ref := range d.Tokens {
 		token, err := secret.Resolve(ref)
-		add(strings.TrimSuffix(origin, "/"), token, err)
+		takeToken(tokens, strings.TrimSuffix(origin, "/"), token, err, log)
 	}
 	return download.Config{
-		Web:         web.Config{UserAgent: "enginebay", Tokens: tokens, Private: private, Proxy: d.Proxy, CA: d.CA},
+		Web:         web.Config{UserAgent: "enginebay", Tokens: tokens, Private: slices.Clone(d.Private), Proxy: d.Proxy, CA: d.CA},
 		Connections: d.Connections, Rate: d.Rate, Reserve: d.Reserve, Mirrors: d.Mirrors,
-		Free: system.Free, Log: r.log.Named("download"),
+		Free: system.Free, Log: log.Named("download"),
 	}
+}
+
+// takeToken keeps a token for an origin. One that cannot be read is not sent: what
+// comes of that is a clearer error than one about all downloads.
+func takeToken(tokens map[string]string, origin, token string, err error, log hclog.Logger) {
+	if err == nil && !secret.IsToken(token) {
+		err = errors.New("it has characters that no token has; look at where it is kept")
+	}
+	if err != nil {
+		log.Warn("download token not used", "origin", origin, "error", err)
+		return
+	}
+	tokens[origin] = token
 }
 
 // Download begins to fetch the files that a model lacks, or joins who does, and

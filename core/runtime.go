@@ -17,6 +17,7 @@ import (
 
 	"github.com/enginebay/enginebay/core/catalogue"
 	"github.com/enginebay/enginebay/core/download"
+	"github.com/enginebay/enginebay/core/install"
 	"github.com/enginebay/enginebay/core/pluginhost"
 	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/schemas"
@@ -28,6 +29,7 @@ type Config struct {
 	Home       string       // absolute path; made where it is not there
 	ModelDirs  []store.Root // further folders of models
 	PluginDirs []string     // folders of plugin folders, searched in this order
+	Unsigned   string       // what becomes of unsigned plugins: "warn" or "refuse"
 	PluginEnv  []string     // names of further environment variables that plugins may see
 	Limits     Limits
 	Downloads  Downloads
@@ -49,6 +51,7 @@ type Runtime struct {
 	revisions      atomic.Uint64 // of deployments' settings
 	watcher        *watcher
 	plugins        *pluginWatcher
+	installer      *install.Installer
 	limits         atomic.Pointer[Limits]
 	room           *room
 	events         *events
@@ -103,6 +106,10 @@ func Open(c Config) (*Runtime, error) {
 	r.downloader, err = download.New(r.downloadConfig(c.Downloads))
 	if err == nil {
 		err = r.SetDownloads(c.Downloads)
+	}
+	if err == nil {
+		r.installer, err = NewInstaller(InstallerConfig{Home: c.Home, Version: c.Version, Host: host, Unsigned: c.Unsigned, Log: c.Log,
+			Downloads: func() Downloads { return *r.downloads.Load() }})
 	}
 	if err != nil {
 		models.Close()

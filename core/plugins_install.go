@@ -1,26 +1,33 @@
 package core
 
 import (
+	"context"
+
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/enginebay/enginebay/core/download"
 	"github.com/enginebay/enginebay/core/install"
+	"github.com/enginebay/enginebay/core/packages"
 	"github.com/enginebay/enginebay/core/pluginhost"
 )
 
 // An InstallerConfig says what an installer of plugins works with.
 type InstallerConfig struct {
 	Home      string
-	Version   string           // of the program
-	Host      *pluginhost.Host // tries what is about to be installed
-	Downloads func() Downloads // as they are now
-	Unsigned  string           // unsigned_plugins of enginebay.yaml
+	Version   string                                                           // of the program
+	Host      *pluginhost.Host                                                 // tries what is about to be installed
+	Downloads func() Downloads                                                 // as they are now
+	Unsigned  string                                                           // unsigned_plugins of enginebay.yaml
+	Probe     func(ctx context.Context, dir string, m packages.Manifest) error // nil: Host.Probe
 	Log       hclog.Logger
 }
 
 // NewInstaller makes what installs plugins, of the server as of a command beside it.
 func NewInstaller(c InstallerConfig) (*install.Installer, error) {
-	return install.Open(install.Config{Home: c.Home, Core: c.Version, Unsigned: install.Policy(c.Unsigned), Probe: c.Host.Probe, Log: c.Log.Named("install"),
+	if c.Probe == nil {
+		c.Probe = c.Host.Probe
+	}
+	return install.Open(install.Config{Home: c.Home, Core: c.Version, Unsigned: install.Policy(c.Unsigned), Probe: c.Probe, Log: c.Log.Named("install"),
 		Downloads: func() download.Config { return c.Downloads().config(c.Log) }})
 }
 

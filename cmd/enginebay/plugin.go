@@ -47,6 +47,7 @@ in the folders of --plugin-dir and plugin_dirs.`,
 	}
 	cmd.AddCommand(
 		list,
+		newPluginInstall(c),
 		newPluginNew(),
 		newPluginDev(c),
 		newPluginTest(c),

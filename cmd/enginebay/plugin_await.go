@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// What a running server made of another version of a plugin.
+const (
+	serverNone    = "none" // no server runs
+	serverChanged = "changed"
+	serverRefused = "refused"
+	serverUnknown = "unknown" // it has not said in time
+)
+
+// changeTimeout is how long a server may take to try a version with all deployments.
+const changeTimeout = time.Minute
+
+// changes are what the running server says of plugins, from before a switch on.
+type changes struct {
+	stream io.ReadCloser // nil where no server runs
+	cancel context.CancelFunc
+}
+
+// listen begins to listen to the server of this home, where one runs.
+func (w *workshop) listen() changes {
+	ctx, cancel := context.WithCancel(w.cmd.Context())
+	if _, runs := serverOf(w.config.home); !runs {
+		return changes{cancel: cancel}
+	}
+	stream, err := w.config.client().open(ctx)
+	if err != nil {
+		return changes{cancel: cancel}
+	}
+	return changes{stream: stream, cancel: cancel}
+}
+
+func (c changes) close() {
+	c.cancel()
+	if c.stream != nil {
+		c.stream.Close()
+	}
+}
+
+// wait returns what the server made of the plugin's new version, and why it refused it.
+func (c changes) wait(cmd *cobra.Command, plugin string) (verdict, reason string) {
+	if c.stream == nil {
+		return serverNone, ""
+	}
+	late := time.AfterFunc(changeTimeout, c.cancel)
+	defer late.Stop()
+	verdict = serverUnknown
+	eachEvent(c.stream, func(e event) bool {
+		if e.Type != "plugin.changed" || e.Plugin != plugin {
+			return true
+		}
+		if verdict, reason = serverChanged, e.Error; reason != "" {
+			verdict = serverRefused
+		}
+		return false
+	})
+	return verdict, reason
+}

@@ -232,6 +232,9 @@ func wire(t *testing.T, code sdk.Code) error {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	if _, err := pluginpb.NewPluginClient(conn).Configure(t.Context(), &pluginpb.ConfigureRequest{}); err != nil {
+		t.Fatal(err)
+	}
 	_, err = pluginpb.NewImporterClient(conn).Resolve(t.Context(), &pluginpb.ResolveRequest{})
 	return err
 }

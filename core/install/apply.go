@@ -42,7 +42,21 @@ func (i *Installer) Apply(ctx context.Context, p *Plan, progress func(Progress))
 	}
 	reached("tried")
 	progress(Progress{Step: Switching})
+	i.yield(p)
 	return i.commit(ctx, p)
+}
+
+// yield drops the staging where the store has the same tree, whole: what runs may be
+// running from that.
+func (i *Installer) yield(p *Plan) {
+	if p.staging == nil {
+		return
+	}
+	tree := treeDir(i.config.Home, p.Digest)
+	if pkg, err := packages.Open(tree); err == nil && pkg.Digest == p.Digest {
+		p.Close()
+		p.dir = tree
+	}
 }
 
 // codeOf is the code of an error that has one.
@@ -85,7 +99,7 @@ func (i *Installer) commit(ctx context.Context, p *Plan) (Result, error) {
 }
 
 // enter moves the tree into the store, under its digest. One of that name that is
-// there, and was whole when Fetch looked, is as good; another one gives way.
+// there is not whole, or the staging would have yielded to it: it gives way.
 func (p *Plan) enter(s *state) error {
 	tree := treeDir(s.home, p.Digest)
 	if p.staging == nil {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,6 +54,10 @@ func TestLocked(t *testing.T) {
 	w.index.Expires = time.Now().Add(-time.Hour)
 	w.sign()
 	other := w.another()
+	plans, err := other.installer().Locked(context.Background(), []string{"echo"}, install.Options{})
+	if err != nil || len(plans) != 1 || !strings.Contains(strings.Join(plans[0].Warnings, ""), "is yanked: old") {
+		t.Errorf("%+v, %v", plans, err)
+	}
 	must(t, locked(other))
 	if other.current("echo") != "1.0.0" || other.current("shelf") != "1.1.0" || !slices.Equal(other.probed, []string{"1.0.0", "1.1.0"}) {
 		t.Errorf("%s, %s; tried %v", other.current("echo"), other.current("shelf"), other.probed)
@@ -122,6 +127,14 @@ func TestLockedIsExact(t *testing.T) {
 		"the publisher's key is another": {func(w *world) {
 			w.edit(func(l *install.Lock) { l.Publishers["acme"] = []string{newKey(w.t).Public().String()} })
 		}, sdk.CodeInvalid, "another key of acme"},
+		"unsigned, from elsewhere": {func(w *world) {
+			delete(w.index.Plugins, "acme/echo")
+			w.publish(w.echo("1.0.0").with(func(p *parcel) { p.key = nil }))
+			w.edit(func(l *install.Lock) {
+				v := w.index.Plugins["acme/echo"].Versions["1.0.0"].Variants[0]
+				l.Plugins["acme/echo"].Variants[here()] = install.LockedVariant{URL: "https://example.com", SHA256: v.SHA256, Digest: v.Digest}
+			})
+		}, sdk.CodeInvalid, "is not signed"},
 		"a lock without hashes": {func(w *world) {
 			w.edit(func(l *install.Lock) {
 				l.Plugins["acme/echo"].Variants[here()] = install.LockedVariant{URL: "https://example.com"}
@@ -164,5 +177,18 @@ func TestLockedNames(t *testing.T) {
 	plans, err := w.installer().Locked(context.Background(), []string{"echo"}, install.Options{})
 	if err != nil || len(plans) != 1 || plans[0].Action != install.Nothing {
 		t.Errorf("%v, %v", plans, err)
+	}
+}
+
+// TestLockedWithoutKeys: where no key is pinned, the hash in the lock file vouches.
+func TestLockedWithoutKeys(t *testing.T) {
+	w := newWorld(t)
+	w.publish(w.echo("1.0.0"))
+	w.install("echo", install.Options{})
+	other := w.another()
+	other.edit(func(l *install.Lock) { l.Publishers = nil })
+	must(t, locked(other))
+	if other.current("echo") != "1.0.0" || len(other.lock().Publishers) != 0 {
+		t.Errorf("%s; pinned are %v", other.current("echo"), other.lock().Publishers)
 	}
 }

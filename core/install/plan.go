@@ -73,7 +73,11 @@ func (i *Installer) Plan(ctx context.Context, text string, o Options) (*Plan, er
 		return i.planName(ctx, r, o, false)
 	case byOCI:
 		return i.planOCI(ctx, r, o)
-	case byAddress:
+	}
+	if o.Variant != "" {
+		return nil, sdk.Errorf(sdk.CodeInvalid, "%s is one package, of which there is nothing to choose; leave the variant out", web.Public(r.text))
+	}
+	if r.kind == byAddress {
 		return i.planAddress(r, o)
 	}
 	return i.planPath(r, o)

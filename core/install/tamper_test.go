@@ -142,6 +142,8 @@ func TestANewKeyThatThePersonTrusts(t *testing.T) {
 	}
 	_, err := apply(w.installer(), "echo", install.Options{Key: "RWnonsense"})
 	refused(t, err, sdk.CodeInvalid, "The key cannot be read")
+	_, err = apply(w.installer(), w.echo("1.0.0").file(t), install.Options{Variant: "cuda12"})
+	refused(t, err, sdk.CodeInvalid, "nothing to choose")
 }
 
 // TestArchiveReplacedUnderTheSameVersion: the lock file remembers the bytes.

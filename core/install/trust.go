@@ -17,7 +17,8 @@ import (
 //	the package is from a registry              those that the index names for the publisher
 //	else                                        the one that the person gave, or says yes to
 //
-// Of a registry's package the index has to name the key in any case. What counted
+// Of a registry's package the index has to name the key in any case; what the lock
+// file names by its hash needs no more than that, or the key of its publisher. What counted
 // once is written into the lock file; another key is refused from then on.
 func (i *Installer) judge(p *Plan, pkg packages.Package) error {
 	p.Signer = Signer{Publisher: pkg.Publisher()}
@@ -53,7 +54,7 @@ func (p *Plan) trust(pinned []string) error {
 	case len(pinned) > 0:
 		return sdk.Errorf(sdk.CodeInvalid, "%s is signed with another key of %s than what is installed: %s. If %s says that this is its new key, install it with --key %s", p.Name, publisher, p.Signer.KeyID, publisher, key)
 	}
-	p.Signer.New = !p.want.vouched
+	p.Signer.New = !p.want.vouched && !p.want.locked // of what is locked the hash vouches
 	return nil
 }
 

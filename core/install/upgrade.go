@@ -147,6 +147,9 @@ func (i *Installer) planLocked(ctx context.Context, name string, l Locked, known
 	p.want = wanted{sha256: v.SHA256, digest: v.Digest, size: v.Size, platform: v.Platform(), locked: true, variants: l.Variants}
 	location, from := nearest(known, l.Source, v)
 	p.URL = location
+	if why := yanked(known, name, l.Version); why != "" {
+		p.warn("%s %s is yanked: %s", name, l.Version, why)
+	}
 	p.want.at(p.URL)
 	if from != nil {
 		p.want.named = from.Source.URL
@@ -154,6 +157,16 @@ func (i *Installer) planLocked(ctx context.Context, name string, l Locked, known
 		return nil, sdk.Errorf(sdk.CodeInvalid, "%s was installed from %s; that cannot be done over the API", name, p.URL)
 	}
 	return i.begin(o, p)
+}
+
+// yanked says why a version was taken back, in the first registry that says so.
+func yanked(known []*registry.Registry, name, version string) string {
+	for _, from := range known {
+		if why := from.Plugins[name].Versions[version].Yanked; why != "" {
+			return why
+		}
+	}
+	return ""
 }
 
 // nearest is where a locked archive is had: the registry that it came from, then any

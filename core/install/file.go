@@ -27,7 +27,8 @@ func writeSynced(file string, data []byte, mode fs.FileMode) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// seal makes a tree read-only, and returns when the disk has all of it.
+// seal makes the files of a tree read-only, and returns when the disk has all of it.
+// Folders stay as they are, so that a person can remove the home folder with rm -r.
 func seal(dir string) error {
 	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -38,7 +39,10 @@ func seal(dir string) error {
 			return err
 		}
 		mode := fs.FileMode(0o444)
-		if info.IsDir() || info.Mode()&0o111 != 0 {
+		switch {
+		case info.IsDir():
+			mode = 0o755
+		case info.Mode()&0o111 != 0:
 			mode = 0o555
 		}
 		if err := sync(path, info); err != nil {

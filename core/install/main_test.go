@@ -26,7 +26,8 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/enginebay/enginebay/sdk/process.fork"))
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/enginebay/enginebay/sdk/process.fork"), // it lives as long as the program
+		goleak.IgnoreTopFunction("github.com/docker/go-events.(*Broadcaster).run")) // of the OCI registry, which ends it never
 }
 
 func child(home, text, killed string) error {

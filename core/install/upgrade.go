@@ -151,9 +151,12 @@ func (i *Installer) planLocked(ctx context.Context, name string, l Locked, known
 		p.warn("%s %s is yanked: %s", name, l.Version, why)
 	}
 	p.want.at(p.URL)
-	if from != nil {
+	switch {
+	case from != nil:
 		p.want.named = from.Source.URL
-	} else if o.Remote && p.want.path != "" {
+	case !o.Remote: // whoever put the lock file here named it
+		p.want.named = location
+	case p.want.path != "":
 		return nil, sdk.Errorf(sdk.CodeInvalid, "%s was installed from %s; that cannot be done over the API", name, p.URL)
 	}
 	return i.begin(o, p)

@@ -5,14 +5,14 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 HOME_DIR ?= build/home
 ADDR     ?= 127.0.0.1:1337
 
-PLUGINS  := $(notdir $(wildcard plugins/*))
+PLUGINS  := $(notdir $(patsubst %/plugin.json,%,$(wildcard plugins/*/plugin.json)))
 EXAMPLES := engine-echo importer-directory
 LLAMACPP := build/plugins/engine-llamacpp/libs/llamacpp
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 export GOFLAGS := -buildvcs=false
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-gpu check bench generate llamacpp man clean
+.PHONY: help build packages run test test-gpu check bench generate llamacpp man clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,13 @@ build: ## the program, build/enginebay, and the plugins beside it
 llamacpp: ## a real llama-server for the llamacpp plugin, where none is installed (VULKAN=1: one for GPUs, with their drivers)
 	@old=build/plugins/engine-llamacpp/llamacpp; test -e $(LLAMACPP) || ! test -d $$old || { mkdir -p $(dir $(LLAMACPP)) && mv $$old $(LLAMACPP); }
 	@sh plugins/engine-llamacpp/llamacpp.sh $(if $(filter-out 0,$(VULKAN)),--vulkan )$(LLAMACPP)
+
+packages: build llamacpp ## the plugins of this repository, packed, in build/packages
+	@rm -rf build/packages && mkdir -p build/packages
+	@set -e; for p in $(PLUGINS); do \
+		GO=$(GO) sh plugins/package.sh $$p build/packages/$$p; \
+		build/enginebay plugin pack build/packages/$$p --no-build -o build/packages/; \
+		rm -rf build/packages/$$p; done
 
 run: build llamacpp ## build all, and start the server with a tiny real model
 	@mkdir -p -m 700 $(HOME_DIR) && mkdir -p $(HOME_DIR)/models/tiny-guide

@@ -31,7 +31,6 @@ type Manifest struct {
 	Variant      string            `json:"variant,omitempty"` // empty is "default"
 	Requires     Requires          `json:"requires,omitzero"`
 	Build        []string          `json:"build,omitempty"` // command that makes the files
-	Files        []string          `json:"files,omitempty"` // names at the top that go into the package too: "*.mjs"
 	Core         string            `json:"core,omitempty"`  // versions of Engine Bay; empty is all
 	Formats      []string          `json:"formats,omitempty"`
 	Operations   []string          `json:"operations,omitempty"`
@@ -114,11 +113,6 @@ func ParseManifest(name string, data []byte) (Manifest, error) {
 	}
 	if _, err := semver.StrictNewVersion(m.Version); err != nil {
 		return Manifest{}, fmt.Errorf("%s: version %q: %w", name, m.Version, err)
-	}
-	for _, pattern := range m.Files {
-		if _, err := path.Match(pattern, ""); err != nil {
-			return Manifest{}, fmt.Errorf("%s: files: %q is no name, nor names with a *", name, pattern)
-		}
 	}
 	for field, versions := range map[string]string{"core": m.Core, "requires.driver": m.Requires.Driver, "requires.glibc": m.Requires.Glibc} {
 		if _, err := semver.NewConstraint(versions); versions != "" && err != nil {

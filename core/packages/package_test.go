@@ -126,15 +126,14 @@ func TestGather(t *testing.T) {
 	files := thing()
 	files["libs/b.so"], files["libs/c"] = "-> a/b.so", "-> a"
 	files["main.go"], files[".git/config"], files["secret.key"], files[".mjs"] = "package main", "x", "x", "x"
-	files["plugin.json"] = strings.Replace(manifest, "{", `{"files": ["*.mjs", "node_*", "SHA*"], `, 1)
-	files["a.mjs"], files["node_modules/x/.package.json"] = "x", "x"
+	files["libs/node_modules/x/.package.json"] = "x"
 	p, err := packages.Gather(tree(t, files))
 	must(t, err)
 	var names []string
 	for _, f := range p.Files {
 		names = append(names, f.Path)
 	}
-	if got := strings.Join(names, " "); got != "README.md a.mjs bin/thing libs/a/b.so libs/b.so libs/c/b.so licences/MIT.txt node_modules/x/.package.json plugin.json" {
+	if got := strings.Join(names, " "); got != "README.md bin/thing libs/a/b.so libs/b.so libs/c/b.so libs/node_modules/x/.package.json licences/MIT.txt plugin.json" {
 		t.Error(got)
 	}
 	for name, c := range map[string]struct{ target, says string }{

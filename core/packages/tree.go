@@ -13,42 +13,31 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/enginebay/enginebay/core/portable"
 )
 
-// folders and texts are what a package is made of beside what plugin.json names; the
-// rest of a repository, with its sources, its history and its secrets, stays out.
+// folders and texts are what a package is made of; the rest of a repository, with its
+// sources, its history and its secrets, stays out.
 var (
 	folders = []string{"bin", "libs", "licences"}
 	texts   = []string{"README", "LICENSE", "LICENCE", "NOTICE", "COPYING"}
 )
 
 // belongs says whether a name at the top of a plugin's folder goes into its package.
-func (m Manifest) belongs(name string) bool {
+func belongs(name string) bool {
 	stem, _, _ := strings.Cut(name, ".")
-	return name == ManifestFile || slices.Contains(folders, name) || slices.Contains(texts, stem) ||
-		name[0] != '.' && !vouches(portable.Fold(name)) && slices.ContainsFunc(m.Files, func(pattern string) bool {
-			ok, _ := path.Match(pattern, name)
-			return ok
-		})
+	return name == ManifestFile || slices.Contains(folders, name) || slices.Contains(texts, stem)
 }
 
 // Sum returns the files of the package that a loose folder would be, sorted by path:
-// plugin.json, README, LICENSE and NOTICE, all below bin, libs and licences, and what
-// plugin.json names under "files". Links count as what they lead to; one that leads
-// out of the folder is an error.
+// plugin.json, README, LICENSE and NOTICE, and all below bin, libs and licences. Links
+// count as what they lead to; one that leads out of the folder is an error.
 func Sum(dir string) ([]File, error) {
-	m, err := ReadManifest(dir)
-	if err != nil {
-		return nil, err
-	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	found, err := (&walk{root: root, takes: m.belongs}).files()
+	found, err := (&walk{root: root, takes: belongs}).files()
 	if err != nil {
 		return nil, err
 	}

@@ -57,7 +57,7 @@ func (d Downloads) models() int {
 // downloadConfig is what the downloader is told: what the operator says, and the
 // tokens and hosts of the importers.
 func (r *Runtime) downloadConfig(d Downloads) download.Config {
-	c := d.config(r.log)
+	c := d.Config(r.log)
 	for _, in := range r.importers() {
 		c.Web.Private = append(c.Web.Private, in.private()...)
 		for origin, token := range in.tokens() {
@@ -69,8 +69,8 @@ func (r *Runtime) downloadConfig(d Downloads) download.Config {
 	return c
 }
 
-// config is what the operator says of all downloads.
-func (d Downloads) config(log hclog.Logger) download.Config {
+// Config is what the operator says of all downloads.
+func (d Downloads) Config(log hclog.Logger) download.Config {
 	tokens := map[string]string{}
 	for origin, ref := range d.Tokens {
 		token, err := secret.Resolve(ref)

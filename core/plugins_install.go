@@ -28,7 +28,7 @@ func NewInstaller(c InstallerConfig) (*install.Installer, error) {
 		c.Probe = c.Host.Probe
 	}
 	return install.Open(install.Config{Home: c.Home, Core: c.Version, Unsigned: install.Policy(c.Unsigned), Probe: c.Probe, Log: c.Log.Named("install"),
-		Downloads: func() download.Config { return c.Downloads().config(c.Log) }})
+		Downloads: func() download.Config { return c.Downloads().Config(c.Log) }})
 }
 
 // Installer is what installs plugins into the runtime's home. What becomes current

@@ -22,9 +22,10 @@ import (
 
 // A Pushed is a package in an OCI registry.
 type Pushed struct {
-	Name, Version string
-	Variant       Variant // with its address by hash
-	Tag           string  // the reference to hand on: oci://HOST/REPOSITORY:TAG
+	Name    string  `json:"name"`
+	Version string  `json:"version"`
+	Variant Variant `json:"variant"` // with its address by hash
+	Tag     string  `json:"tag"`     // the reference to hand on: oci://HOST/REPOSITORY:TAG
 }
 
 // Push puts archives into an OCI repository, oci://HOST/REPOSITORY. Each version gets

@@ -81,6 +81,8 @@ var early = map[string]func(arg string){
 		fmt.Fprintln(os.Stderr, "child", os.Getpid())
 		stay()
 	},
+	// try=WHAT: what it may not, or may.
+	"try": try,
 	// escape: what a terminal would obey.
 	"escape": func(string) {
 		fmt.Fprint(os.Stderr, "plain \x1b[31mred\x07 \u009bC1\n")

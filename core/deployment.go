@@ -154,10 +154,11 @@ func isEnginePlugin(host *pluginhost.Host, name string) bool {
 }
 
 // withPlugin is d with the folder of its plugin, so that another version is a change as
-// others are, and with the secrets that the plugin asks for.
+// others are, with the secrets that the plugin asks for, and the folders of linked weights.
 func (r *Runtime) withPlugin(d Deployment) Deployment {
 	if plugin, err := r.host.Plugin(d.Plugin); err == nil {
 		d.Folder, d.Secrets = plugin.Folder, askedFor(plugin, d.Secrets)
+		d.Folders = r.readable(d.ID)
 	}
 	return d
 }

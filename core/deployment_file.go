@@ -91,6 +91,7 @@ func (d Deployment) of(kind sdk.Kind, doc *schemas.Document, log hclog.Logger) D
 		Devices, Models  []string
 		Isolation        string
 		Limits           limitsFile
+		Sandbox          pluginhost.Sandbox
 		Prices           map[string]Price
 	}
 	err := doc.Validate(schemas.Deployment()).Err()
@@ -117,7 +118,7 @@ func (d Deployment) of(kind sdk.Kind, doc *schemas.Document, log hclog.Logger) D
 		d.Env = env
 	}
 	d.Devices, d.Isolation, d.Prices, d.Offers = content.Devices, cmp.Or(content.Isolation, IsolationShared), content.Prices, content.Models
-	d.Limits = content.Limits.read()
+	d.Limits, d.Sandbox = content.Limits.read(), content.Sandbox
 	if content.Enabled != nil && !*content.Enabled {
 		d.Err = ErrSwitchedOff
 	}

@@ -13,7 +13,7 @@ import (
 // keepByHand puts into content what only a person may change, as old has it, and
 // refuses another value of it.
 func keepByHand(schema *schemas.Schema, content, old map[string]any) error {
-	if err := keep([]string{"secrets", "env"}, content, old); err != nil {
+	if err := keep([]string{"secrets", "env", "sandbox"}, content, old); err != nil {
 		return err
 	}
 	settings, before := settingsOf(content), settingsOf(old)

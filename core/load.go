@@ -123,7 +123,9 @@ func (p plan) request(m *store.Model) (sdk.LoadRequest, error) {
 // plan finds the deployment, starts its plugin, and merges the layers of settings.
 // What comes of it without an error has to be released.
 func (r *Runtime) plan(ctx context.Context, m *store.Model, start map[string]any) (plan, error) {
-	p, err := r.connect(ctx, r.engineOf(m), m.ID)
+	id := r.engineOf(m)
+	r.grant(id, m)
+	p, err := r.connect(ctx, id, m.ID)
 	if err != nil {
 		return p, err
 	}

@@ -165,7 +165,7 @@ func (c *catalogue) reopen(home string, limits core.Limits, downloads core.Downl
 	c.t.Helper()
 	h := &house{t: c.t, home: home, log: &journal{}}
 	h.write("importers/fake.json", `{"settings": {"catalogue": "`+c.URL+`"}}`)
-	h.write("plugins/fake/plugin.json", `{"name": "test/fake", "version": "0.0.1", "kinds": ["importer"], "entry": "importer", "schemes": ["fake"], "patterns": ["`+c.URL+`/files/*"],
+	h.write("plugins/fake/plugin.json", `{"name": "test/fake", "version": "0.0.1", "kinds": ["importer"], "entry": "importer", "schemes": ["fake"], "permissions": {"network": ["setting:catalogue"]}, "patterns": ["`+c.URL+`/files/*"],
 		"secrets": {"token": {"from": ["env:NOT_SET", "file:$NOT_SET/x", "file:`+home+`/token"], "origin": ["$NOT_SET", "`+c.URL+`"]}}}`)
 	must(c.t, os.RemoveAll(filepath.Join(home, "plugins", "fake", "importer")))
 	must(c.t, os.Link(filepath.Join(plugins, "importer"), filepath.Join(home, "plugins", "fake", "importer")))

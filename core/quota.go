@@ -13,13 +13,15 @@ import (
 // A quota is a deployment's share of requests: how many it works on at the same
 // time, and in a minute, and what it has answered. It outlives the processes.
 type quota struct {
-	id    string
-	force force
-	now   atomic.Pointer[Deployment] // as it is in force; nil before the first use
-	gate  gate                       // of the requests to all its models
-	waits waits
-	rate  atomic.Pointer[rate.Limiter] // nil: no limit
-	spent spent
+	id      string
+	force   force
+	now     atomic.Pointer[Deployment] // as it is in force; nil before the first use
+	granted sync.Mutex                 // for folders
+	folders []string                   // of linked weights, which its processes may read
+	gate    gate                       // of the requests to all its models
+	waits   waits
+	rate    atomic.Pointer[rate.Limiter] // nil: no limit
+	spent   spent
 }
 
 // quota returns that of a deployment.

@@ -19,6 +19,7 @@ import (
 	"github.com/enginebay/enginebay/core/download"
 	"github.com/enginebay/enginebay/core/install"
 	"github.com/enginebay/enginebay/core/pluginhost"
+	"github.com/enginebay/enginebay/core/sandbox"
 	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/schemas"
 	"github.com/enginebay/enginebay/sdk"
@@ -26,16 +27,17 @@ import (
 
 // Config says where a Runtime lives.
 type Config struct {
-	Home       string       // absolute path; made where it is not there
-	ModelDirs  []store.Root // further folders of models
-	PluginDirs []string     // folders of plugin folders, searched in this order
-	Unsigned   string       // what becomes of unsigned plugins: "warn" or "refuse"
-	PluginEnv  []string     // names of further environment variables that plugins may see
-	Limits     Limits
-	Downloads  Downloads
-	Catalogue  bool   // whether the recommended models are put into the models folder
-	Version    string // of the program; plugins say which they work with
-	Log        hclog.Logger
+	Home          string       // absolute path; made where it is not there
+	ModelDirs     []store.Root // further folders of models
+	PluginDirs    []string     // folders of plugin folders, searched in this order
+	PluginEnv     []string     // names of further environment variables that plugins may see
+	Unsigned      string       // what becomes of unsigned plugins: "warn" or "refuse"
+	PluginSandbox sandbox.Mode // how plugins are confined; empty is best effort
+	Limits        Limits
+	Downloads     Downloads
+	Catalogue     bool   // whether the recommended models are put into the models folder
+	Version       string // of the program; plugins say which they work with
+	Log           hclog.Logger
 }
 
 // A Runtime is the models, the deployments, and what is loaded. All methods may
@@ -47,6 +49,7 @@ type Runtime struct {
 	host           *pluginhost.Host
 	deployments    string        // the folder of deployment files
 	importerFolder string        // the folder of importers' files
+	modelFolders   []string      // those of models
 	writing        sync.Mutex    // one change of a deployment file by ourselves at a time
 	revisions      atomic.Uint64 // of deployments' settings
 	watcher        *watcher
@@ -81,6 +84,7 @@ func Open(c Config) (*Runtime, error) {
 		return nil, fmt.Errorf("make home folder: %w", err)
 	}
 	r := &Runtime{log: c.Log.Named("runtime"), home: c.Home, deployments: filepath.Join(c.Home, "engines"), importerFolder: filepath.Join(c.Home, "importers"), residents: map[string]*resident{}, importerUses: map[string]*importerUse{}, quotas: map[string]*quota{}, events: newEvents(), seed: maphash.MakeSeed()}
+	r.modelFolders = modelFolders(c)
 	r.limits.Store(c.Limits.filled())
 	r.room = newRoom(&r.limits)
 	r.offers, r.cache, r.stopFollowing = newOffers(), filepath.Join(c.Home, "cache"), func() {}
@@ -90,6 +94,8 @@ func Open(c Config) (*Runtime, error) {
 		DataDir: filepath.Join(c.Home, "data"),
 		Version: c.Version,
 		Env:     c.PluginEnv,
+		Models:  r.modelFolders,
+		Sandbox: c.PluginSandbox,
 		Log:     c.Log.Named("plugin"),
 		Changed: r.engineChanged,
 	})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/api"
+	"github.com/enginebay/enginebay/core/sandbox"
 	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/core/system"
 )
@@ -25,6 +26,7 @@ type settings struct {
 	Origins             []string             `json:"origins"`
 	PluginDirs          []string             `json:"plugin_dirs" restart:"true"`
 	PluginEnv           []string             `json:"plugin_env" restart:"true"`
+	PluginSandbox       sandbox.Mode         `json:"plugin_sandbox" restart:"true"`
 	UnsignedPlugins     string               `json:"unsigned_plugins"`
 	LogLevel            string               `json:"log_level"`
 	LogLevels           map[string]string    `json:"log_levels"`

@@ -18,7 +18,7 @@ func (c *config) pluginHost() (host *pluginhost.Host, done func(), err error) {
 		return nil, nil, err
 	}
 	host, err = pluginhost.New(pluginhost.Config{Plugins: core.PluginSources(c.home, c.plugins()), RunDir: filepath.Join(temp, "run"), DataDir: filepath.Join(temp, "data"),
-		Version: version, Env: c.PluginEnv, Log: hclog.NewNullLogger()})
+		Version: version, Env: c.PluginEnv, Sandbox: c.PluginSandbox, Log: hclog.NewNullLogger()})
 	if err != nil {
 		os.RemoveAll(temp)
 		return nil, nil, err

@@ -71,7 +71,8 @@ func serve(ctx context.Context, c *config) error {
 		return err
 	}
 	defer flush()
-	runtime, err := core.Open(core.Config{Home: c.home, Version: version, ModelDirs: c.roots(), Catalogue: c.Catalogue, PluginDirs: c.plugins(), PluginEnv: c.PluginEnv, Unsigned: c.UnsignedPlugins, Limits: c.limits(), Downloads: c.fetching(), Log: log})
+	runtime, err := core.Open(core.Config{Home: c.home, Version: version, ModelDirs: c.roots(), Catalogue: c.Catalogue, PluginDirs: c.plugins(), PluginEnv: c.PluginEnv,
+		PluginSandbox: c.PluginSandbox, Unsigned: c.UnsignedPlugins, Limits: c.limits(), Downloads: c.fetching(), Log: log})
 	if err != nil {
 		listener.Close()
 		return err

@@ -82,6 +82,10 @@ func (s Support) Missing() []string {
 // Full says whether all of a policy can be enforced.
 func (s Support) Full() bool { return len(s.Missing()) == 0 }
 
+// Sockets says whether connections to sockets in the file system are restricted too. No
+// policy asks for it, for few kernels can.
+func (s Support) Sockets() bool { return s.Landlock >= abiSockets }
+
 // Any says whether something of a policy can be enforced.
 func (s Support) Any() bool { return s.Reason == "" && (s.Landlock > 0 || s.Seccomp) }
 

@@ -87,9 +87,11 @@ func (e *engine) Load(ctx context.Context, req sdk.LoadRequest, progress func(sd
 		panic("as asked")
 	}
 	for _, file := range req.Model.Files {
-		if _, err := os.Stat(file); err != nil {
+		f, err := os.Open(file)
+		if err != nil {
 			return nil, sdk.Errorf(sdk.CodeNotFound, "the weights %s cannot be read; pull the model again", filepath.Base(file))
 		}
+		f.Close()
 	}
 	for range s.LogLines {
 		req.Log.Info("a line of the flood", "text", strings.Repeat("x", s.LogLineBytes))

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/web"
 )
 
 func main() {
@@ -19,10 +20,15 @@ func main() {
 type importer struct {
 	Catalogue string
 	token     string
+	http      *http.Client
 }
 
 func (i *importer) Configure(_ context.Context, c sdk.Configuration) error {
 	i.token = c.Secrets["token"]
+	var err error
+	if i.http, err = web.New(web.Config{Private: []string{"*"}}); err != nil {
+		return err
+	}
 	return json.Unmarshal(c.Settings, i)
 }
 
@@ -35,7 +41,7 @@ func (i *importer) ask(ctx context.Context, path string, v any) error {
 		return err
 	}
 	req.Header.Set("X-Token", i.token)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := i.http.Do(req)
 	if err != nil {
 		return err
 	}

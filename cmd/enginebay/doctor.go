@@ -71,6 +71,7 @@ func (e *examination) run() {
 	e.keys()
 	e.machine()
 	e.proxy()
+	e.sandbox()
 	e.plugins()
 	e.models()
 	e.server()

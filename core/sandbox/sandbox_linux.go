@@ -56,6 +56,9 @@ func prepare(p Policy, support Support) (*Start, error) {
 	if p.Strict && !support.Full() {
 		return nil, strictError(support)
 	}
+	if p.GPU {
+		loadModules()
+	}
 	s := &Start{Path: self}
 	orders, err := s.orders(p, support)
 	if err != nil {

@@ -1,11 +1,10 @@
 package main
 
 import (
-	"fmt"
 	"regexp"
-	"strings"
 
 	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/process"
 )
 
 var (
@@ -28,9 +27,9 @@ var (
 // diagnose picks llama-server's own reason out of the last lines of its log: the
 // first error that is not a mere result of one before. (25 ways to fail were
 // tried on b11669; each gave its reason so.)
-func diagnose(exit error, log []string) (sdk.Code, string) {
+func diagnose(exit process.Exit) (sdk.Code, string) {
 	code := sdk.CodeInvalid
-	for _, line := range log {
+	for _, line := range exit.Log {
 		switch {
 		case memory.MatchString(line):
 			code = sdk.CodeExhausted
@@ -38,32 +37,15 @@ func diagnose(exit error, log []string) (sdk.Code, string) {
 			code = sdk.CodeUnsupported
 		}
 	}
-	for _, line := range log {
+	for _, line := range exit.Log {
 		if m := stamped.FindStringSubmatch(line); m != nil && !results.MatchString(line) {
 			return code, lead.ReplaceAllString(m[1], "")
 		}
 	}
-	for _, line := range log {
+	for _, line := range exit.Log {
 		if m := plain.FindStringSubmatch(line); m != nil {
 			return code, m[1]
 		}
 	}
-	return unexplained(exit, log)
-}
-
-// unexplained is an end without a word: by a signal, as a rule.
-func unexplained(exit error, log []string) (sdk.Code, string) {
-	if exit == nil {
-		return sdk.CodeInternal, "it ended by itself and gave no reason"
-	}
-	text := exit.Error()
-	switch {
-	case strings.Contains(text, "killed"):
-		return sdk.CodeUnavailable, "it was killed; the system does that when memory runs out"
-	case strings.Contains(text, "segmentation fault"), strings.Contains(text, "abort"):
-		return sdk.CodeInternal, "it crashed (" + text + ")"
-	case len(log) > 0:
-		return sdk.CodeInternal, fmt.Sprintf("%s; its last line was %q", text, log[len(log)-1])
-	}
-	return sdk.CodeInternal, text
+	return exit.Reason()
 }

@@ -57,7 +57,7 @@ func TestDiagnose(t *testing.T) {
 	}
 	for name, want := range tests {
 		t.Run(name, func(t *testing.T) {
-			code, reason := diagnose(errors.New("exit status 1"), lines(t, name))
+			code, reason := diagnose(process.Exit{Err: errors.New("exit status 1"), Log: lines(t, name)})
 			if code != want.code || reason != want.reason {
 				t.Errorf("got %s, %q\nwant %s, %q", code, reason, want.code, want.reason)
 			}
@@ -82,7 +82,7 @@ func TestDiagnoseSilence(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			code, reason := diagnose(errors.New(test.exit), test.log)
+			code, reason := diagnose(process.Exit{Err: errors.New(test.exit), Log: test.log})
 			if code != test.code || !strings.Contains(reason, test.reason) {
 				t.Errorf("got %s, %q; want %s, …%q…", code, reason, test.code, test.reason)
 			}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 
@@ -142,7 +141,7 @@ func (e *engine) start(ctx context.Context, program string, req sdk.LoadRequest,
 		Endpoint: sdk.Endpoint{Socket: socket, Operations: operations(h, s), Parallel: s.NParallel},
 		Health:   "/health",
 		Waiting:  growing(progress, h.FileSize),
-		Explain:  func(exit error, log []string) error { return explain(req.Model.ID, exit, log) },
+		Explain:  func(exit process.Exit) error { return explain(req.Model.ID, exit) },
 		Line:     memory.line,
 		Log:      req.Log,
 	})
@@ -180,27 +179,20 @@ func find(named string) (string, error) {
 	return llamaserver.Find(named, filepath.Dir(filepath.Dir(exe)))
 }
 
-// hidden are the beginnings of variables that llama-server must not see: they
-// would be arguments that nobody checked, libraries to load, and tokens.
-var hidden = []string{"LLAMA_", "GGML_", "HF_", "MTMD_", "PLUGIN_", "ENGINEBAY_", "XDG_CONFIG_HOME="}
-
-// environment is what llama-server sees. Its configuration file is looked for in
-// the run folder, where there is none.
+// environment is what llama-server sees: nothing that would be arguments that nobody
+// checked, libraries to load, or tokens. Its configuration file is looked for in the run
+// folder, where there is none.
 func environment(runDir string) []string {
-	env := []string{"XDG_CONFIG_HOME=" + runDir}
-	for _, variable := range os.Environ() {
-		if !slices.ContainsFunc(hidden, func(prefix string) bool { return strings.HasPrefix(variable, prefix) }) ||
-			strings.HasPrefix(variable, "GGML_VK_VISIBLE_DEVICES=") {
-			env = append(env, variable)
-		}
+	env := append(process.Environ("LLAMA_", "GGML_", "HF_", "MTMD_", "XDG_CONFIG_HOME="), "XDG_CONFIG_HOME="+runDir)
+	if gpus, ok := os.LookupEnv("GGML_VK_VISIBLE_DEVICES"); ok {
+		env = append(env, "GGML_VK_VISIBLE_DEVICES="+gpus)
 	}
 	return env
 }
 
 // explain makes a sentence of llama-server's end: its own reason, which stands in
 // the last lines that it wrote.
-func explain(model string, exit error, log []string) error {
-	code, reason := diagnose(exit, log)
-	return &sdk.Error{Code: code, Message: fmt.Sprintf("llama-server ended with the model '%s': %s", model, reason),
-		Cause: errors.Join(exit, errors.New(strings.Join(log[max(0, len(log)-20):], "\n")))}
+func explain(model string, exit process.Exit) error {
+	code, reason := diagnose(exit)
+	return exit.Failure(code, "llama-server ended with the model '%s': %s", model, reason)
 }

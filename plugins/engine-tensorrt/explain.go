@@ -2,11 +2,10 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"regexp"
-	"strings"
 
 	"github.com/enginebay/enginebay/sdk"
+	"github.com/enginebay/enginebay/sdk/process"
 )
 
 // errPort and errNoNames are ends of trtllm-serve after which it is started in
@@ -55,27 +54,21 @@ var reasons = []reason{
 }
 
 // explain makes a sentence of trtllm-serve's end.
-func explain(model string, exit error, log []string) error {
-	code, says, cause := diagnose(exit, log)
-	tail := errors.New(strings.Join(log[max(0, len(log)-20):], "\n"))
-	return &sdk.Error{Code: code, Message: fmt.Sprintf("trtllm-serve ended with the model '%s': %s", model, says), Cause: errors.Join(cause, exit, tail)}
+func explain(model string, exit process.Exit) error {
+	code, says, cause := diagnose(exit)
+	err := exit.Failure(code, "trtllm-serve ended with the model '%s': %s", model, says)
+	err.Cause = errors.Join(cause, err.Cause)
+	return err
 }
 
-func diagnose(exit error, log []string) (sdk.Code, string, error) {
+func diagnose(exit process.Exit) (sdk.Code, string, error) {
 	for _, r := range reasons {
-		for _, line := range log {
+		for _, line := range exit.Log {
 			if found := r.line.FindStringSubmatchIndex(line); found != nil {
 				return r.code, short(string(r.line.ExpandString(nil, r.says, line, found))), r.cause
 			}
 		}
 	}
-	switch {
-	case exit == nil:
-		return sdk.CodeInternal, "it ended by itself and gave no reason", nil
-	case strings.Contains(exit.Error(), "killed"):
-		return sdk.CodeUnavailable, "it was killed; the system does that when memory runs out", nil
-	case len(log) > 0:
-		return sdk.CodeInternal, fmt.Sprintf("%v; its last line was %q", exit, short(log[len(log)-1])), nil
-	}
-	return sdk.CodeInternal, exit.Error(), nil
+	code, says := exit.Reason()
+	return code, says, nil
 }

@@ -8,8 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/enginebay/enginebay/sdk"
 	"github.com/enginebay/enginebay/sdk/process"
@@ -89,7 +87,7 @@ func (e *engine) attempt(ctx context.Context, req sdk.LoadRequest, s settings, p
 	}
 	defer release()
 	base := fmt.Sprintf("http://127.0.0.1:%d", at.port)
-	watch := &startLog{Logger: req.Log, progress: progress}
+	watch := &startLog{progress: progress}
 	watch.report()
 	server, err := process.Run(ctx, process.Config{
 		Path:     program,
@@ -99,8 +97,9 @@ func (e *engine) attempt(ctx context.Context, req sdk.LoadRequest, s settings, p
 		Endpoint: sdk.Endpoint{URL: base, Operations: textOperations, Parallel: s.NParallel},
 		Health:   "/health",
 		Waiting:  func(int) { watch.report() },
-		Explain:  func(exit error, log []string) error { return explain(req.Model.ID, exit, log) },
-		Log:      watch,
+		Explain:  func(exit process.Exit) error { return explain(req.Model.ID, exit) },
+		Line:     watch.line,
+		Log:      req.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -169,17 +168,9 @@ func (at *start) remove() {
 	}
 }
 
-// hidden are the beginnings of variables that the program must not see.
-var hidden = []string{"PLUGIN_", "ENGINEBAY_"}
-
 // childEnvironment is what trtllm-serve sees: what this plugin does, and that nothing
 // is to be downloaded or told to anybody.
 func childEnvironment() []string {
 	env := []string{"HF_HUB_OFFLINE=1", "TRANSFORMERS_OFFLINE=1", "TRTLLM_NO_USAGE_STATS=1", "DO_NOT_TRACK=1", "PYTHONUNBUFFERED=1"}
-	for _, variable := range os.Environ() {
-		if !slices.ContainsFunc(hidden, func(prefix string) bool { return strings.HasPrefix(variable, prefix) }) {
-			env = append(env, variable)
-		}
-	}
-	return env
+	return append(env, process.Environ()...) // the later of two counts: the operator's
 }

@@ -137,13 +137,13 @@ func TestSettled(t *testing.T) {
 
 // TestPhases: progress never goes back, and what is unknown changes nothing.
 func TestPhases(t *testing.T) {
-	l := &startLog{Logger: hclog.NewNullLogger()}
+	l := &startLog{}
 	var now sdk.Progress
 	l.progress = func(p sdk.Progress) { now = p }
 	last := -2.0
 	for _, line := range []string{"", "TensorRT-LLM version: 1.3.0", "Using LLM with PyTorch backend", "Loading weights: 10%", "hello", "Using LLM with PyTorch backend",
 		"[MemUsageChange] Allocated 2.50 GiB for max tokens in paged KV cache (1).", "Running CUDA graph warmup", "INFO:     Application startup complete."} {
-		l.Debug(line)
+		l.line(line)
 		l.report()
 		if now.Fraction < last || now.Note == "" {
 			t.Errorf("%q: %+v after %v", line, now, last)

@@ -5,15 +5,12 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/hashicorp/go-hclog"
-
 	"github.com/enginebay/enginebay/sdk"
 )
 
 // startLog reads how far trtllm-serve has come out of its log, which is all that it
 // tells of that.
 type startLog struct {
-	hclog.Logger
 	progress func(sdk.Progress)
 
 	mu      sync.Mutex
@@ -42,9 +39,8 @@ var (
 	cacheLine   = regexp.MustCompile(`Allocated ([\d.]+) GiB for max tokens in paged KV cache`)
 )
 
-// Debug implements hclog.Logger: the process's lines come here.
-func (l *startLog) Debug(line string, args ...any) {
-	l.Logger.Debug(line, args...)
+// line takes one line of the log.
+func (l *startLog) line(line string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, p := range phases {

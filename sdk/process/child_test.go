@@ -81,7 +81,7 @@ func TestTheEnvironmentIsNotInherited(t *testing.T) {
 	c.Env = nil // not even the helper's name reaches it: the test binary sees flags that it does not know, and ends
 	c.Args = []string{"-test.run=^TestPrintEnvironment$", "-test.v"}
 	var seen []string
-	c.Explain = func(_ error, log []string) error { seen = log; return os.ErrClosed }
+	c.Explain = func(e process.Exit) error { seen = e.Log; return os.ErrClosed }
 	if _, err := process.Run(t.Context(), c); err == nil {
 		t.Fatal("no error")
 	}

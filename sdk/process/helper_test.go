@@ -145,8 +145,8 @@ func command(helper string, args ...string) *exec.Cmd {
 func config(helper string, args ...string) process.Config {
 	c := process.Config{
 		Path: os.Args[0], Args: args, Env: helperEnviron(helper), Health: "/health", Log: hclog.NewNullLogger(),
-		Explain: func(exit error, log []string) error {
-			return fmt.Errorf("%w: %s", exit, strings.Join(log, "|"))
+		Explain: func(e process.Exit) error {
+			return fmt.Errorf("%w: %s", e.Err, strings.Join(e.Log, "|"))
 		},
 	}
 	if len(args) > 0 {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -44,15 +45,15 @@ type Config struct {
 	// not answer yet.
 	Waiting func(pid int)
 
-	// Explain makes the error that a user sees of a server's end: exit is what
-	// [exec.Cmd.Wait] said, nil for status 0, and log the last lines, the oldest
-	// first. Required.
-	Explain func(exit error, log []string) error
+	// Explain, if set, makes the error that a user sees of a server's end: what stands in
+	// the last lines of its log, as a rule, and the next step. Without it the error is
+	// what [Exit.Reason] says.
+	Explain func(Exit) error
 
 	// Line, if set, is called with each line that the server writes. It must not block.
 	Line func(line string)
 
-	// Log takes the server's output. Required.
+	// Log takes the server's output, at the level debug; nil discards it.
 	Log hclog.Logger
 }
 
@@ -74,6 +75,15 @@ type Server struct {
 func Run(ctx context.Context, c Config) (*Server, error) {
 	if c.Endpoint.Socket != "" {
 		_ = os.Remove(c.Endpoint.Socket)
+	}
+	if c.Log == nil {
+		c.Log = hclog.NewNullLogger()
+	}
+	if c.Explain == nil {
+		c.Explain = func(e Exit) error {
+			code, reason := e.Reason()
+			return e.Failure(code, "%s ended: %s", filepath.Base(c.Path), reason)
+		}
 	}
 	cmd := exec.Command(c.Path, c.Args...)
 	cmd.Dir = c.Dir
@@ -110,7 +120,7 @@ func (s *Server) watch() {
 	select {
 	case <-s.closed:
 	default:
-		s.err = s.config.Explain(exit, s.log.lines())
+		s.err = s.config.Explain(Exit{Err: exit, Log: s.log.lines()})
 	}
 	close(s.gone)
 }

@@ -102,7 +102,7 @@ func TestRunOfAProgramThatIsNotThere(t *testing.T) {
 func TestRunNeverReturnsAnEndedServer(t *testing.T) {
 	c := config("fail", "", "0")
 	c.Endpoint = sdk.Endpoint{Socket: socket(t)}
-	c.Explain = func(error, []string) error { return nil } // an author's mistake
+	c.Explain = func(process.Exit) error { return nil } // an author's mistake
 	if s, err := process.Run(t.Context(), c); s != nil || err == nil {
 		t.Errorf("Run = %v, %v; the server has ended", s, err)
 	}
@@ -123,9 +123,9 @@ func TestTheLast200LinesAreKept(t *testing.T) {
 	c := config("fail", "", "1000")
 	c.Endpoint = sdk.Endpoint{Socket: socket(t)}
 	var kept []string
-	c.Explain = func(exit error, log []string) error {
-		kept = log
-		return exit
+	c.Explain = func(e process.Exit) error {
+		kept = e.Log
+		return e.Err
 	}
 	if _, err := process.Run(t.Context(), c); err == nil {
 		t.Fatal("no error")
@@ -161,5 +161,29 @@ func TestCloseKillsAServerThatDoesNotListen(t *testing.T) {
 	}
 	if ctx.Err() == nil {
 		t.Error("it ended before it was killed; the helper is not deaf")
+	}
+}
+
+// TestAnEndThatNobodyExplains says what is known, and has the last lines for the log.
+func TestAnEndThatNobodyExplains(t *testing.T) {
+	c := config("fail", "", "30")
+	c.Explain, c.Log = nil, nil
+	_, err := process.Run(t.Context(), c)
+	var coded *sdk.Error
+	if !errors.As(err, &coded) || coded.Code != sdk.CodeInternal || !strings.HasSuffix(coded.Message, `ended: exit status 3; its last line was "line 30"`) {
+		t.Fatalf("%v", err)
+	}
+	if cause := coded.Cause.Error(); !strings.Contains(cause, "line 11\n") || strings.Contains(cause, "line 10\n") {
+		t.Errorf("cause: %s", cause)
+	}
+}
+
+func TestEnviron(t *testing.T) {
+	for _, name := range []string{"ENGINEBAY_LIFELINE", "PLUGIN_CLIENT_CERT", "LLAMA_ARG_HOST", "LLAMAS"} {
+		t.Setenv(name, "x")
+	}
+	env := strings.Join(process.Environ("LLAMA_"), "\n")
+	if !strings.Contains(env, "LLAMAS=x") || !strings.Contains(env, "PATH=") || strings.Contains(env, "LLAMA_ARG") || strings.Contains(env, "ENGINEBAY_") || strings.Contains(env, "PLUGIN_") {
+		t.Error(env)
 	}
 }

@@ -66,7 +66,7 @@ type Instance interface {
 
 // A LoadRequest names a model and how to load it.
 type LoadRequest struct {
-	Model Model
+	Model Model // what to load
 
 	// Settings are the effective settings: every layer merged, and checked
 	// against the plugin's own settings schema. A JSON object.

@@ -24,7 +24,7 @@ const (
 
 // An Error is an error whose kind a caller decides upon.
 type Error struct {
-	Code    Code
+	Code    Code   // what kind of fault it is
 	Message string // one sentence for the user, with the next step; shown in API answers
 	Cause   error  // for the log; nil where Message says all
 }

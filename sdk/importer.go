@@ -28,21 +28,21 @@ type Ref string
 
 // A Plan is a model about to exist.
 type Plan struct {
-	Manifest Manifest // its Sources are the core's to write, from Files
-	Files    []File   // what the core must fetch; none for a remote model
+	Manifest Manifest // its Sources are the core's to write, from Files; a remote model has the Format "api" and an Engine
+	Files    []File   // what the core must fetch, the model itself first; none for a remote model
 }
 
 // A File is one file of a plan.
 type File struct {
 	Path   string // relative to the model's folder, with forward slashes
-	URL    string // where the core fetches it
+	URL    string // http or https, without credentials: the core adds the token that belongs to its origin
 	Size   int64  // bytes; 0 where unknown
 	SHA256 string // lower-case hexadecimal; empty where unknown
 }
 
 // A Hit is one answer of a search.
 type Hit struct {
-	Ref         Ref
-	Name        string
-	Description string
+	Ref         Ref    // that Resolve takes
+	Name        string // for people
+	Description string // one line for people; may be empty
 }

@@ -30,8 +30,11 @@ type Plugin struct {
 	// only a person changes it. Empty means that it takes none.
 	Settings json.RawMessage
 
-	// Engine and Importer: at least one is set.
-	Engine   Engine
+	// Engine loads models. It, Importer or both are set, and stay the same for as long
+	// as the process runs: Configure comes again, a new one does not.
+	Engine Engine
+
+	// Importer finds models.
 	Importer Importer
 }
 
@@ -72,11 +75,12 @@ func (c Configuration) Decode(v any) error {
 	return nil
 }
 
-// A Description is what a plugin says of itself.
+// A Description is what a plugin says of itself. The SDK makes it of a [Plugin]; an
+// author never writes one.
 type Description struct {
-	Name         string
-	Version      string
-	Kinds        []Kind
+	Name         string          // the short one: "llamacpp"
+	Version      string          // by semantic versioning
+	Kinds        []Kind          // one or both
 	Settings     json.RawMessage // JSON Schema, or empty
 	Capabilities []string        // optional abilities, found by type assertion: "inspect", "models", "search"
 }

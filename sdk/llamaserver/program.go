@@ -20,7 +20,7 @@ const (
 // A Program is a llama-server, and the environment that it is asked in. Each
 // question starts it once; it ends by itself.
 type Program struct {
-	Path string
+	Path string   // of the program
 	Env  []string // NAME=VALUE; nothing is inherited
 }
 

@@ -19,7 +19,7 @@ import (
 // concurrently. What fails for a moment (429, 5xx, a broken connection) is tried
 // again, as the service's Retry-After says or with growing pauses.
 type Catalogue struct {
-	HTTP   *http.Client
+	HTTP   *http.Client  // of [New]; required
 	Base   string        // "https://huggingface.co"; paths are below it
 	Header http.Header   // of every request beside its own, such as api-key; goes to the origin of Base only
 	Tries  uint          // at most; 0 is four

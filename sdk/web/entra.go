@@ -26,7 +26,7 @@ type Entra struct {
 	Authority string // empty is AZURE_AUTHORITY_HOST, else that of the public cloud
 	Scope     string // empty is Azure's AI services
 	File      string // where the operator writes these, such as importers/azure.json
-	UserAgent string
+	UserAgent string // default "enginebay"
 
 	once  sync.Once
 	turn  chan struct{} // holds one while a token is fetched: who waits for it may leave

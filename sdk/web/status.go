@@ -13,10 +13,10 @@ import (
 // A StatusError is a service that answered, and refused. An importer that knows
 // more than the status says writes its own sentence.
 type StatusError struct {
-	Status int
-	Host   string
-	Header http.Header
-	Body   []byte // its first 4 KiB
+	Status int         // of HTTP
+	Host   string      // that answered, which after redirects may be another one
+	Header http.Header // of the answer
+	Body   []byte      // its first 4 KiB
 }
 
 // Error is a sentence for the user.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -21,7 +22,7 @@ type account struct {
 	settings
 	id      string
 	secrets map[string]string
-	hide    *strings.Replacer // puts something else in the place of the secrets
+	hide    *web.Redactor // of texts
 	log     hclog.Logger
 	row     provider // that the deployment itself names; the zero value where it names none
 	named   []string // origins that the operator named: they may be in a private network
@@ -45,7 +46,7 @@ func newAccount(c sdk.Configuration) (*account, error) {
 		}
 		a.secrets[name] = value
 	}
-	a.hide = hiding(a.secrets)
+	a.hide = web.NewRedactor(slices.Collect(maps.Values(a.secrets))...)
 	a.row = a.ownRow()
 	for _, address := range a.addresses() {
 		if u, err := url.Parse(address); err == nil && web.Origin(u) != "" {

@@ -3,7 +3,6 @@ package main
 import (
 	"net/http"
 	"regexp"
-	"slices"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
@@ -110,27 +109,11 @@ func (u *upstream) entra() bool {
 // scrub takes secrets out of a text of the service's: some repeat keys, or parts of
 // them, in their errors.
 func (a *account) scrub(text string) string {
-	text = a.hide.Replace(text)
+	text = a.hide.Text(text)
 	for _, token := range a.entra.Tokens() {
 		text = strings.ReplaceAll(text, token, "…")
 	}
 	return keyLike.ReplaceAllString(text, "…")
-}
-
-// hiding puts a sign in the place of secrets, however they are written.
-func hiding(secrets map[string]string) *strings.Replacer {
-	var all []string
-	for _, secret := range secrets {
-		if len(secret) >= 4 {
-			all = append(all, web.Forms(secret)...)
-		}
-	}
-	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) }) // one may be a part of another
-	var pairs []string
-	for _, form := range all {
-		pairs = append(pairs, form, "…")
-	}
-	return strings.NewReplacer(pairs...)
 }
 
 // keyLike is what looks like a key, whole or with stars in it.

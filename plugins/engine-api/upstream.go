@@ -34,7 +34,7 @@ type upstream struct {
 	operations []sdk.Operation
 	log        hclog.Logger
 	told       []string // secrets that the service is told
-	veil       *web.Veil
+	redactor   *web.Redactor
 
 	// client sends requests to the origin of base and to no other, with the headers
 	// that say who asks, with retries and with time-outs. It follows no redirect. An
@@ -58,7 +58,7 @@ func (u *upstream) connect() error {
 	if err != nil {
 		return err
 	}
-	u.veil = web.NewVeil(u.told...)
+	u.redactor = web.NewRedactor(u.told...)
 	next := client.Transport
 	if l, ok := u.row.language().(listener); ok {
 		next = l.listen(next)
@@ -123,7 +123,7 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	defer context.AfterFunc(u.context, cancel)()
 	op := sdk.Operation(strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v1"), "/"))
-	out := &reply{Cover: &web.Cover{ResponseWriter: w, Veil: u.curtain}, op: op}
+	out := &reply{RedactedWriter: &web.RedactedWriter{ResponseWriter: w, Redactor: u.redacts}, op: op}
 	r = r.WithContext(ctx)
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if !slices.Contains(u.operations, op) {
@@ -137,34 +137,34 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out.Finish()
 }
 
-// curtain hides what the service was told with this request. A token of Entra is known
+// redacts hides what the service was told with this request. A token of Entra is known
 // when it has answered.
-func (u *upstream) curtain() *web.Veil {
+func (u *upstream) redacts() *web.Redactor {
 	if u.entra() {
-		return web.NewVeil(append(slices.Clone(u.told), u.account.entra.Tokens()...)...)
+		return web.NewRedactor(append(slices.Clone(u.told), u.account.entra.Tokens()...)...)
 	}
-	return u.veil
+	return u.redactor
 }
 
 // reply is an answer on its way. It knows whether it has begun.
 type reply struct {
-	*web.Cover
+	*web.RedactedWriter
 	op    sdk.Operation
 	begun bool
 }
 
 func (a *reply) WriteHeader(status int) {
 	a.begun = true
-	a.Cover.WriteHeader(status)
+	a.RedactedWriter.WriteHeader(status)
 }
 
 func (a *reply) Write(p []byte) (int, error) {
 	a.begun = true
-	return a.Cover.Write(p)
+	return a.RedactedWriter.Write(p)
 }
 
 // Unwrap is for http.ResponseController.
-func (a *reply) Unwrap() http.ResponseWriter { return a.Cover }
+func (a *reply) Unwrap() http.ResponseWriter { return a.RedactedWriter }
 
 // fail ends the answer with an error: as a whole one, as the last event of a
 // stream, or by breaking it off, which nobody takes for its end.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/enginebay/enginebay/sdk"
@@ -71,34 +70,15 @@ func (e *engine) attach(ctx context.Context, req sdk.LoadRequest, s settings, pr
 		return nil, e.unkeyed(err)
 	}
 	at.endpoint.Parallel = s.NParallel
-	if key := e.configuration().Secrets["api_key"]; key != "" {
-		at.endpoint.Handler = covered(at.endpoint.Handler, key)
+	if key := e.configuration().Secrets["api_key"]; key != "" && at.endpoint.Handler != nil { // whatever a server repeats
+		at.endpoint.Handler = web.NewRedactor(key).Handler(at.endpoint.Handler)
 	}
 	return sdk.NewInstance(at.endpoint, at.leave), nil // a server that goes away comes back: it does not end by itself
 }
 
-// covered is a handler whose answers have no key in them, whatever a server says.
-func covered(h http.Handler, key string) http.Handler {
-	if h == nil {
-		return nil
-	}
-	veil := web.NewVeil(key)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := &web.Cover{ResponseWriter: w, Veil: func() *web.Veil { return veil }}
-		h.ServeHTTP(c, r)
-		c.Finish()
-	})
-}
-
 // unkeyed is an error without the key, which a server may have repeated in its words.
 func (e *engine) unkeyed(err error) error {
-	key := e.configuration().Secrets["api_key"]
-	text := err.Error()
-	for _, form := range web.Forms(key) {
-		if len(key) >= 4 {
-			text = strings.ReplaceAll(text, form, "…")
-		}
-	}
+	text := web.NewRedactor(e.configuration().Secrets["api_key"]).Text(err.Error())
 	if text == err.Error() {
 		return err
 	}

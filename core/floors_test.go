@@ -20,7 +20,7 @@ var floors = []struct {
 	{"schemas", 0}, {"sdk/proto/generate", 11}, {"sdk/proto", 0}, {"sdk/gguf", 0}, {"core/catalogue", 0}, {"core/portable", 0}, {"core/minisign", 0},
 	{"sdk", 1},
 	{"sdk/process", 2}, {"sdk/web", 2}, {"sdk/openai", 2}, {"core/packages", 2}, {"core/scaffold", 2}, {"core/sandbox", 2}, {"core/system", 2},
-	{"sdk/host", 3}, {"sdk/llamaserver", 3}, {"core/traces", 3}, {"core/store", 3}, {"core/keys", 3}, {"core/download", 3}, {"core/wire", 3}, {"core/egress", 3},
+	{"sdk/host", 3}, {"core/traces", 3}, {"core/store", 3}, {"core/keys", 3}, {"core/download", 3}, {"core/wire", 3}, {"core/egress", 3},
 	{"sdk/sdktest", 4}, {"core/archive", 4}, {"core/secret", 4}, {"core/pluginhost", 4}, {"core/registry", 4},
 	{"core/local", 5}, {"core/install", 5},
 	{"core/workbench", 3},
@@ -28,7 +28,7 @@ var floors = []struct {
 	{"core", 6},
 	{"core/metrics", 7},
 	{"core/api", 8},
-	{"plugins/engine-tensorrt/kserve", 0},
+	{"plugins/engine-tensorrt/kserve", 0}, {"plugins/engine-llamacpp/llamaserver", 3},
 	{"examples/models", 0},
 	{"cmd/", 9}, {"plugins/", 9}, {"examples/", 9},
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/pluginhost"
 	"github.com/enginebay/enginebay/core/system"
-	"github.com/enginebay/enginebay/sdk/llamaserver"
+	"github.com/enginebay/enginebay/plugins/engine-llamacpp/llamaserver"
 )
 
 // llamaServer looks for the program as the plugin does, and asks it, in the

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/enginebay/enginebay/plugins/engine-llamacpp/llamaserver"
 	"github.com/enginebay/enginebay/sdk"
-	"github.com/enginebay/enginebay/sdk/llamaserver"
 )
 
 // A build is what has to be known of a llama-server to start it: arguments come and go.

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/enginebay/enginebay/plugins/engine-llamacpp/llamaserver"
 	"github.com/enginebay/enginebay/sdk"
 	"github.com/enginebay/enginebay/sdk/gguf"
-	"github.com/enginebay/enginebay/sdk/llamaserver"
 	"github.com/enginebay/enginebay/sdk/process"
 )
 

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/enginebay/enginebay/plugins/engine-llamacpp/llamaserver"
 	"github.com/enginebay/enginebay/sdk"
-	"github.com/enginebay/enginebay/sdk/llamaserver"
 )
 
 // gpus are those that this llama-server sees; the test is skipped, saying what is

@@ -9,9 +9,9 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/enginebay/enginebay/plugins/engine-llamacpp/llamaserver"
 	"github.com/enginebay/enginebay/sdk"
 	"github.com/enginebay/enginebay/sdk/gguf"
-	"github.com/enginebay/enginebay/sdk/llamaserver"
 	"github.com/enginebay/enginebay/sdk/process"
 )
 

@@ -10,8 +10,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/enginebay/enginebay/plugins/engine-llamacpp/llamaserver"
 	"github.com/enginebay/enginebay/sdk"
-	"github.com/enginebay/enginebay/sdk/llamaserver"
 )
 
 func TestMain(m *testing.M) {

@@ -14,8 +14,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/enginebay/enginebay/core"
+	"github.com/enginebay/enginebay/core/install"
 	"github.com/enginebay/enginebay/core/packages"
 	"github.com/enginebay/enginebay/core/workbench"
+	"github.com/enginebay/enginebay/sdk"
 )
 
 func newPluginDev(c *config) *cobra.Command {
@@ -68,6 +70,7 @@ type developing struct {
 	config  *config
 	out     io.Writer
 	name    string // that is entered in dev.json; empty for none
+	made    string // the engine whose file in engines/ was made for it; empty for none
 	waiting bool   // for a server; that has been told
 }
 
@@ -143,7 +146,15 @@ func (d *developing) enter(b workbench.Build) error {
 		}
 	}
 	d.name = b.Short()
-	return core.EnterDev(d.config.home, d.name, core.DevPlugin{Dir: b.Dir, Pid: int32(os.Getpid())})
+	if err := core.EnterDev(d.config.home, d.name, core.DevPlugin{Dir: b.Dir, Pid: int32(os.Getpid())}); err != nil || !b.Is(sdk.KindEngine) {
+		return err
+	}
+	file, err := install.EngineFile(d.config.home, d.name) // as installing it makes
+	if file != "" {
+		d.made = d.name
+		fmt.Fprintf(d.out, "Its settings go into %s\n", file)
+	}
+	return err
 }
 
 // take enters a build, and returns what the server says of it.
@@ -196,6 +207,9 @@ func (d *developing) leave() {
 		fmt.Fprintln(d.out, err)
 	} else if events != nil {
 		_ = verdict(events, d.name)
+	}
+	if d.made != "" {
+		install.RemoveEngineFile(d.config.home, d.made)
 	}
 	if events != nil {
 		events.Close()

@@ -98,8 +98,8 @@ func TestPluginDev(t *testing.T) {
 	if err := os.WriteFile(sample, []byte("First."), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, filepath.Join(home, "engines/words.json"), `{"engine": "words"}`)
 	dev := startDev(t, home, dir)
+	dev.next(t, "Its settings go into "+filepath.Join(home, "engines/words.json"))
 	dev.next(t, "No server runs yet; one that starts takes it")
 	b := startServer(t, home)
 	b.says(t, "words/sample", "First.")
@@ -131,6 +131,9 @@ func TestPluginDev(t *testing.T) {
 	dev.end()
 	if status, body := b.do(http.MethodGet, "/v1/plugins/words", ""); status != http.StatusNotFound {
 		t.Errorf("after the end the plugin is still there: %d %s", status, body)
+	}
+	if _, err := os.Stat(filepath.Join(home, "engines/words.json")); err == nil {
+		t.Error("engines/words.json is left, and nobody has written into it")
 	}
 	if left, err := filepath.Glob(filepath.Join(home, "cache/dev/words/*")); err != nil || len(left) > 0 {
 		t.Errorf("builds are left: %q, %v", left, err)

@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -9,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,18 +20,15 @@ import (
 // TestTutorials does what the tutorials say, word by word. Their blocks are
 //
 //	```sh           commands, run in order; the shell's folder stays
-//	```sh 2         a command in a second terminal, where it goes on running; ^C ends it
+//	```sh 2         a command in a further terminal, where it goes on running; ^C ends it
 //	```text         what was just printed; "…" stands for anything, alone for any lines
-//	```text 2       what the second terminal prints, sooner or later
+//	```text 2       what that terminal prints, sooner or later
 //	```go FILE      a file of any language, written as it is shown
 //	```go FILE …    a part of a file, which is there already
 //	```diff         a change, made by "git apply"
 //
 // and there are no others, so that nothing is shown that was not tried.
 func TestTutorials(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("the tutorials are for a shell")
-	}
 	for _, name := range []string{"ENGINE", "IMPORTER"} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(root, "sdk", "TUTORIAL-"+name+".md")
@@ -82,14 +80,12 @@ type learner struct {
 	*testing.T
 	top    string // everything is below
 	dir    string // where the shell is
-	addr   string // of the server
 	env    []string
-	said   string // by the last commands
-	second *terminal
+	said   string               // by the last commands
+	others map[string]*terminal // the further ones
+	places *strings.Replacer    // of this machine, by those that the tutorials show
+	shown  *strings.Replacer    // the other way round
 }
-
-// home is the folder that the tutorials show as a person's own.
-const home = "/home/ada"
 
 func newLearner(t *testing.T) *learner {
 	top, err := os.MkdirTemp("", "eb") // short: sockets lie in it
@@ -99,10 +95,13 @@ func newLearner(t *testing.T) *learner {
 	if top, err = filepath.EvalSymlinks(top); err != nil {
 		t.Fatal(err)
 	}
-	l := &learner{T: t, top: top, dir: filepath.Join(top, "ada"), addr: freeAddr(t)}
+	server, web, own := freeAddr(t), freeAddr(t), filepath.Join(top, "ada")
+	l := &learner{T: t, top: top, dir: own, others: map[string]*terminal{},
+		places: strings.NewReplacer("127.0.0.1:8091", web),
+		shown:  strings.NewReplacer(web, "127.0.0.1:8091", server, "127.0.0.1:1337", own, "/home/ada")}
 	t.Cleanup(func() {
-		if l.second != nil {
-			l.second.end()
+		for _, other := range l.others {
+			other.end()
 		}
 		stopServer(t, filepath.Join(top, "ada", ".enginebay"))
 		os.RemoveAll(top)
@@ -111,7 +110,7 @@ func newLearner(t *testing.T) *learner {
 		t.Fatal(err)
 	}
 	l.env = append(os.Environ(), "HOME="+l.dir, "PATH="+build+string(os.PathListSeparator)+os.Getenv("PATH"),
-		"ENGINEBAY_ADDR="+l.addr, "ENGINEBAY_HOME=", "ENGINEBAY_NO_START=", "ENGINEBAY_CATALOGUE=false",
+		"ENGINEBAY_ADDR="+server, "ENGINEBAY_HOME=", "ENGINEBAY_NO_START=", "ENGINEBAY_CATALOGUE=false",
 		"GOCACHE="+goEnv(t, "GOCACHE"), "GOMODCACHE="+goEnv(t, "GOMODCACHE"), "GOSUMDB=off", "GOFLAGS=-trimpath",
 		"GOPROXY=file://"+filepath.ToSlash(goEnv(t, "GOMODCACHE"))+"/cache/download,"+goEnv(t, "GOPROXY"))
 	return l
@@ -120,17 +119,19 @@ func newLearner(t *testing.T) *learner {
 func (l *learner) do(b block) {
 	l.Helper()
 	l.Logf("%s: %s %s", b.place, b.kind, b.about)
+	b.text = l.places.Replace(b.text)
 	file, part := strings.CutSuffix(b.about, " …")
+	terminal := len(b.about) == 1
 	switch {
 	case b.kind == "sh" && b.about == "":
 		l.run(b)
-	case b.kind == "sh" && b.about == "2":
+	case b.kind == "sh" && terminal:
 		l.other(b)
 	case b.kind == "text" && b.about == "":
-		if got := l.plain(l.said); !printed(b.text, `\n*$`).MatchString(got) {
+		if got := l.shown.Replace(l.said); !printed(l.shown.Replace(b.text), `\n*$`).MatchString(got) {
 			l.Fatalf("%s: the commands print\n%s", b.place, got)
 		}
-	case b.kind == "text" && b.about == "2":
+	case b.kind == "text" && terminal:
 		l.awaits(b)
 	case b.kind == "diff":
 		l.apply(b)
@@ -167,7 +168,7 @@ func (l *learner) run(b block) {
 	l.dir = strings.TrimSpace(string(at))
 }
 
-// terminal is the second one, with a command that goes on.
+// A terminal is a further one, with a command that goes on.
 type terminal struct {
 	journal
 	cmd  *exec.Cmd
@@ -177,12 +178,13 @@ type terminal struct {
 func (l *learner) other(b block) {
 	l.Helper()
 	if strings.TrimSpace(b.text) == "^C" {
-		l.second.end()
-		l.second = nil
+		l.others[b.about].end()
+		delete(l.others, b.about)
 		return
 	}
 	s := &terminal{cmd: exec.Command("sh", "-c", "exec "+b.text), done: make(chan struct{})}
 	s.cmd.Dir, s.cmd.Env = l.dir, l.env
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C reaches all of them
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
 		l.Fatal(err)
@@ -196,27 +198,28 @@ func (l *learner) other(b block) {
 		_, _ = io.Copy(s, out)
 		_ = s.cmd.Wait()
 	}()
-	l.second = s
+	l.others[b.about] = s
 }
 
 func (s *terminal) end() {
-	_ = s.cmd.Process.Signal(syscall.SIGINT)
+	_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGINT)
 	<-s.done
 }
 
-// awaits waits until the second terminal has printed something, and forgets it.
+// awaits waits until a further terminal has printed something, and forgets it.
 func (l *learner) awaits(b block) {
 	l.Helper()
-	want := printed(b.text, "")
+	s := l.others[b.about]
+	want := printed(l.shown.Replace(b.text), "")
 	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
-		if want.MatchString(l.plain(l.second.text())) {
-			l.second.mu.Lock()
-			l.second.all.Reset()
-			l.second.mu.Unlock()
+		if want.MatchString(l.shown.Replace(s.text())) {
+			s.mu.Lock()
+			s.all.Reset()
+			s.mu.Unlock()
 			return
 		}
 		if time.Now().After(deadline) {
-			l.Fatalf("%s: the second terminal shows\n%s", b.place, l.plain(l.second.text()))
+			l.Fatalf("%s: the terminal shows\n%s", b.place, l.shown.Replace(s.text()))
 		}
 	}
 }
@@ -229,12 +232,6 @@ func (l *learner) apply(b block) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		l.Fatalf("%s: git apply: %v\n%s", b.place, err, out)
 	}
-}
-
-// plain is what was printed, on any machine.
-func (l *learner) plain(text string) string {
-	text = strings.ReplaceAll(text, filepath.Join(l.top, "ada"), home)
-	return strings.ReplaceAll(text, l.addr, "127.0.0.1:1337")
 }
 
 // printed matches what a tutorial shows as printed; end is what must come behind it.

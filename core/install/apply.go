@@ -89,7 +89,7 @@ func (i *Installer) commit(ctx context.Context, p *Plan) (Result, error) {
 		return Result{}, err
 	}
 	if p.Action == Install && slices.Contains(p.Manifest.Kinds, sdk.KindEngine) {
-		result.EngineFile, err = engineFile(i.config.Home, p.Manifest.Short())
+		result.EngineFile, err = EngineFile(i.config.Home, p.Manifest.Short())
 		if err != nil { // the plugin works without
 			result.Warnings = append(result.Warnings, err.Error())
 		}

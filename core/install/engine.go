@@ -10,9 +10,9 @@ import (
 
 const deploymentSchema = "https://github.com/enginebay/enginebay/raw/main/schemas/deployment.schema.json"
 
-// engineFile makes engines/NAME.json where there is none, so that a person finds
+// EngineFile makes engines/NAME.json where there is none, so that a person finds
 // where the engine's settings go. It returns the file that it made.
-func engineFile(home, name string) (string, error) {
+func EngineFile(home, name string) (string, error) {
 	file := filepath.Join(home, "engines", name+".json")
 	if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
 		return "", err
@@ -32,8 +32,8 @@ func engineText(name string) []byte {
 	return []byte("{\n  \"$schema\": \"" + deploymentSchema + "\",\n  \"engine\": " + string(quoted) + ",\n  \"settings\": {}\n}\n")
 }
 
-// removeEngineFile removes engines/NAME.json where it is as engineFile made it.
-func removeEngineFile(home, name string) {
+// RemoveEngineFile removes engines/NAME.json where it is as EngineFile made it.
+func RemoveEngineFile(home, name string) {
 	file := filepath.Join(home, "engines", name+".json")
 	if data, err := os.ReadFile(file); err == nil && string(data) == string(engineText(name)) {
 		_ = os.Remove(file)

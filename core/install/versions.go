@@ -176,7 +176,7 @@ func (i *Installer) Remove(ctx context.Context, text string) error {
 		} else {
 			delete(s.book.Plugins, full)
 			s.follow(full)
-			removeEngineFile(s.home, path.Base(full))
+			RemoveEngineFile(s.home, path.Base(full))
 		}
 		return err
 	})

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/enginebay/enginebay/core/packages"
+	"github.com/enginebay/enginebay/core/pluginhost"
 	"github.com/enginebay/enginebay/core/secret"
 	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/examples/models"
@@ -55,6 +56,8 @@ func (t *trialOf) candidate(path, temp string) (*candidate, error) {
 		return nil, err
 	case info.IsDir():
 		err = p.inFolder(abs)
+	case strings.HasSuffix(path, ".tar.zst"):
+		err = p.unpacked(abs, temp)
 	default:
 		err = p.program(abs)
 	}
@@ -62,6 +65,9 @@ func (t *trialOf) candidate(path, temp string) (*candidate, error) {
 		return nil, err
 	}
 	p.subject.Env, p.subject.Rounds = t.environment(p), t.rounds
+	if p.manifest != nil && !t.free {
+		p.subject.Confine = func(run, data string) (sdktest.Confinement, error) { return t.confine(p, run, data, temp) }
+	}
 	return p, nil
 }
 
@@ -81,6 +87,40 @@ func (p *candidate) inFolder(dir string) error {
 		return fmt.Errorf("%s: plugin.json names the program %s, which is not there; build it first", p.path, m.Entry)
 	}
 	return nil
+}
+
+// unpacked is the plugin of a package: only what is whole is tested.
+func (p *candidate) unpacked(file, temp string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	dir := filepath.Join(temp, "package")
+	if _, err := packages.Unpack(f, dir); err != nil {
+		return fmt.Errorf("%s: %w", p.path, err)
+	}
+	return p.inFolder(dir)
+}
+
+// confine holds a process of the plugin in the sandbox that the server has for it.
+func (t *trialOf) confine(p *candidate, run, data, temp string) (sdktest.Confinement, error) {
+	models := []string{temp}
+	if t.model != "" {
+		if dir, err := filepath.Abs(t.model); err == nil {
+			models = append(models, dir)
+		}
+	}
+	d := pluginhost.Deployment{Plugin: p.manifest.Short(), Env: map[string]string{}}
+	if settings, err := settingsOf("--settings", t.settings); err == nil && len(settings) > 0 {
+		_ = json.Unmarshal(settings, &d.Settings) // it is an object
+	}
+	for _, variable := range t.env {
+		name, value, _ := strings.Cut(variable, "=")
+		d.Env[name] = value
+	}
+	c, err := pluginhost.Confine(p.subject.Package, run, data, models, d, hclog.NewNullLogger())
+	return sdktest.Confinement(c), err
 }
 
 // program is a plugin that is a file. Where a plugin.json lies beside it, or beside the

@@ -67,7 +67,7 @@ type trialOf struct {
 	settings, slow                  string
 	secrets, env                    []string
 	match, junit                    string
-	list                            bool
+	list, free                      bool
 	json                            *bool
 	timeout                         time.Duration
 	rounds                          int
@@ -86,6 +86,7 @@ func (t *trialOf) flags(cmd *cobra.Command) {
 	f.StringArrayVar(&t.env, "env", nil, "a further variable of the plugin's environment, as `NAME=VALUE`")
 	f.StringVar(&t.match, "run", "", "run the checks whose name matches this regular `expression`")
 	f.BoolVar(&t.list, "list", false, "list the checks, and run none")
+	f.BoolVar(&t.free, "no-sandbox", false, "do not hold the plugin as the server would: to see whether that is why it fails")
 	f.DurationVar(&t.timeout, "timeout", 5*time.Minute, "how long one check may take")
 	f.IntVar(&t.rounds, "rounds", 100, "how often a model is loaded to find what leaks")
 	f.StringVar(&t.junit, "junit", "", "write a report in the form of JUnit to a `file`, for a CI service")

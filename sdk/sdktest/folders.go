@@ -19,6 +19,7 @@ func (w *work) folders(t T) {
 		}
 	}
 	s := w.Subject
+	s.Confine = nil // so that it can be seen what it writes
 	s.Env = append(slices.Clone(s.Env), "HOME="+home, "USERPROFILE="+home, "LOCALAPPDATA="+home, "TMPDIR="+temp, "TEMP="+temp, "TMP="+temp)
 	own := files(s.Package)
 	h := s.configured(t, w.settings, w.secrets)

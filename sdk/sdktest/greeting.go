@@ -133,12 +133,17 @@ type raw struct {
 func (s Subject) raw(t T, env ...string) *raw {
 	t.Helper()
 	r := &raw{dir: folder(t), found: make(chan []string, 1), where: -1}
-	command := append(slices.Clone(s.Launcher), s.Path)
+	held, err := s.confined(r.dir, folder(t))
+	if err != nil {
+		t.Fatalf("confine the plugin: %v", err)
+	}
+	t.Cleanup(held.End)
+	command := append(slices.Clone(held.Launcher), s.Path)
 	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Dir = r.dir
-	cmd.Env = append(s.environment(), "PLUGIN_UNIX_SOCKET_DIR="+r.dir)
-	cmd.Env = append(cmd.Env, env...)
+	cmd.Dir, cmd.ExtraFiles = r.dir, held.Files
+	cmd.Env = held.Environment(slices.Concat(s.environment(), []string{"PLUGIN_UNIX_SOCKET_DIR=" + r.dir}, env))
 	child, err := process.Start(cmd, r.stdout, r.stderr)
+	held.Started()
 	if err != nil {
 		t.Fatalf("start the program: %v", err)
 	}

@@ -38,6 +38,7 @@ func Host() {
 type hosted struct {
 	Path          string
 	Launcher, Env []string
+	Files         int // that the host has, and the plugin inherits, from 3 on
 	Configuration sdk.Configuration
 	Load          *sdk.LoadRequest
 	Resolve       sdk.Ref
@@ -55,7 +56,11 @@ func hostPlugin(file string) string {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 6*patience)
 	defer cancel()
-	plugin, err := corehost.Start(ctx, corehost.Config{Path: job.Path, Launcher: job.Launcher, Dir: job.Configuration.RunDir, Env: job.Env, Line: func(string) {}})
+	var files []*os.File
+	for i := range job.Files {
+		files = append(files, os.NewFile(uintptr(3+i), "inherited"))
+	}
+	plugin, err := corehost.Start(ctx, corehost.Config{Path: job.Path, Launcher: job.Launcher, Files: files, Dir: job.Configuration.RunDir, Env: job.Env, Line: func(string) {}})
 	if err == nil {
 		err = plugin.Configure(ctx, job.Configuration)
 	}
@@ -80,7 +85,7 @@ func (w *work) hostDies(t T) {
 	}
 	h := w.start(t) // for the schema's defaults; it ends as usual
 	dir := folder(t)
-	job := hosted{Path: w.Path, Launcher: w.Launcher, Env: w.environment(),
+	job := hosted{Path: w.Path,
 		Configuration: sdk.Configuration{Deployment: "conformance", Settings: h.effective(t, w.settings), Secrets: w.secrets,
 			RunDir: filepath.Join(dir, "run"), DataDir: filepath.Join(dir, "data"), LogLevel: "info"}}
 	w.order(t, h, &job)
@@ -89,7 +94,14 @@ func (w *work) hostDies(t T) {
 			t.Fatalf("%v", err)
 		}
 	}
-	host := w.host(t, dir, job)
+	held, err := w.confined(job.Configuration.RunDir, job.Configuration.DataDir)
+	if err != nil {
+		t.Fatalf("confine the plugin: %v", err)
+	}
+	t.Cleanup(held.End)
+	job.Launcher, job.Env, job.Files = held.Launcher, held.Environment(w.environment()), len(held.Files)
+	host := w.host(t, dir, job, held.Files)
+	held.Started()
 	children := descendants(host.Process.Pid)
 	if len(children) == 0 {
 		t.Fatalf("the host has no plugin")
@@ -100,7 +112,7 @@ func (w *work) hostDies(t T) {
 }
 
 // host starts this program as a host, and returns when its plugin works.
-func (w *work) host(t T, dir string, job hosted) *exec.Cmd {
+func (w *work) host(t T, dir string, job hosted, files []*os.File) *exec.Cmd {
 	t.Helper()
 	data, err := json.Marshal(job)
 	if err != nil {
@@ -115,7 +127,7 @@ func (w *work) host(t T, dir string, job hosted) *exec.Cmd {
 		t.Fatalf("%v", err)
 	}
 	cmd := exec.Command(program)
-	cmd.Env = append(os.Environ(), envHost+"="+file)
+	cmd.Env, cmd.ExtraFiles = append(os.Environ(), envHost+"="+file), files
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()

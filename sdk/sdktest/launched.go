@@ -27,7 +27,9 @@ func (s Subject) environment() []string {
 func (s Subject) launch(h *host, log *logbook) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	plugin, err := corehost.Start(ctx, corehost.Config{Launcher: s.Launcher, Path: s.Path, Dir: h.run, Env: s.environment(), Line: log.line})
+	plugin, err := corehost.Start(ctx, corehost.Config{Path: s.Path, Launcher: h.held.Launcher, Files: h.held.Files, Dir: h.run,
+		Env: h.held.Environment(s.environment()), Line: log.line})
+	h.held.Started()
 	if err != nil {
 		return err
 	}

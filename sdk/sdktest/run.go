@@ -2,11 +2,12 @@ package sdktest
 
 import (
 	"context"
+	"errors"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/enginebay/enginebay/sdk"
-	corehost "github.com/enginebay/enginebay/sdk/host"
 )
 
 // A Plan says what [Run] is to test of a built plugin.
@@ -26,17 +27,20 @@ func Describe(ctx context.Context, s Subject) (d sdk.Description, words []string
 		return d, nil, err
 	}
 	defer os.RemoveAll(dir)
-	var log logbook
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	plugin, err := corehost.Start(ctx, corehost.Config{Path: s.Path, Launcher: s.Launcher, Dir: dir, Env: s.environment(), Line: log.line})
-	if err != nil {
-		return d, log.last(), err
+	h := &host{run: filepath.Join(dir, "run"), data: filepath.Join(dir, "data"), log: &logbook{}}
+	if err := errors.Join(os.Mkdir(h.run, 0o700), os.Mkdir(h.data, 0o700)); err != nil {
+		return d, nil, err
 	}
-	d, err = plugin.Describe(ctx)
-	plugin.Kill()
-	<-plugin.Done()
-	return d, log.last(), err
+	if h.held, err = s.confined(h.run, h.data); err != nil {
+		return d, nil, err
+	}
+	defer h.held.End()
+	if err = s.launch(h, h.log); err == nil {
+		d, err = h.Describe(ctx)
+		h.plugin.Kill()
+		<-h.plugin.Done()
+	}
+	return d, h.log.last(), err
 }
 
 // The verdicts.

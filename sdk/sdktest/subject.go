@@ -25,13 +25,37 @@ type Subject struct {
 	// Package is the folder with the plugin's plugin.json. Default: that of the test.
 	Package string
 
-	// Launcher is a program, with its first arguments, that is to start Path, as a
-	// sandbox does: it is given Path behind them, and becomes it.
-	Launcher []string
+	// Confine, if set, is asked before each start of the program how a sandbox holds it.
+	Confine func(run, data string) (Confinement, error)
 
 	// Rounds is how often the plugin is used when it is looked for what leaks.
 	// Default: 100 times, or for a minute.
 	Rounds int
+}
+
+// A Confinement is how a process is started that a sandbox holds. All of it may be empty.
+type Confinement struct {
+	Launcher    []string                    // a program, with its first arguments, that becomes the plugin's; given its path behind them
+	Files       []*os.File                  // that it inherits, from 3 on
+	Environment func(env []string) []string // what becomes of its environment
+	Started     func()                      // called when it is started
+	End         func()                      // called when it has ended
+}
+
+// confined is how a process with these folders is started.
+func (s Subject) confined(run, data string) (c Confinement, err error) {
+	if s.Confine != nil && s.Path != "" {
+		c, err = s.Confine(run, data)
+	}
+	if c.Environment == nil {
+		c.Environment = func(env []string) []string { return env }
+	}
+	for _, f := range []*func(){&c.Started, &c.End} {
+		if *f == nil {
+			*f = func() {}
+		}
+	}
+	return c, err
 }
 
 // host is one running plugin and the core's half of the contract to it.
@@ -41,7 +65,8 @@ type host struct {
 	data   string           // its data folder
 	plugin *corehost.Plugin // nil in process
 	log    *logbook         // what it says
-	end    func() error     // ends the plugin as the core does; may be called twice
+	held   Confinement
+	end    func() error // ends the plugin as the core does; may be called twice
 }
 
 // start runs the plugin until the end of the test, and checks then that nothing
@@ -61,6 +86,12 @@ func (s Subject) start(t T) *host {
 	if s.Path != "" {
 		begin = s.launch
 	}
+	held, err := s.confined(h.run, h.data)
+	if err != nil {
+		t.Fatalf("confine the plugin: %v", err)
+	}
+	h.held = held
+	t.Cleanup(held.End)
 	before := h.look()
 	if err := begin(h, h.log); err != nil {
 		t.Fatalf("start the plugin: %v", err)

@@ -29,7 +29,8 @@ func newPluginPack() *cobra.Command {
 		Use:   "pack FOLDER",
 		Short: "Pack a plugin into one file",
 		Long: `Build the plugin in a folder and pack it: plugin.json, README, LICENSE and NOTICE, and
-all that is in bin, libs and licences. Nothing else of the folder goes along. Links in it are followed, and may not lead out of it.
+all that is in bin, libs and licences. Nothing else of the folder goes along. Links in it
+are followed, and may not lead out of it.
 
 A Go module is built with "go build"; where plugin.json has a "build", that command makes
 the files, with GOOS and GOARCH set. A folder that was packed before (it has a file
@@ -87,31 +88,41 @@ func sizeOf(file string) string {
 }
 
 func (p packing) pack(ctx context.Context, dir string) (file string, made packages.Package, err error) {
-	how := workbench.Packing{Variant: p.variant, Built: p.built}
-	if how.Platform, err = platformOf(p.platform); err != nil {
+	temp, err := os.MkdirTemp("", "enginebay")
+	if err != nil {
 		return "", made, err
 	}
+	defer os.RemoveAll(temp)
 	if _, err := os.Lstat(filepath.Join(dir, packages.SumsFile)); err == nil {
-		if p.platform != "" || p.variant != "" {
-			return "", made, fmt.Errorf("%s was packed before, and stays what it is; --platform and --variant are for the folder that it was packed from", dir)
-		}
-		made, err = packages.Open(dir)
-	} else {
-		temp, err := os.MkdirTemp("", "enginebay")
+		made, err = p.packedBefore(dir)
 		if err != nil {
 			return "", made, err
 		}
-		defer os.RemoveAll(temp)
-		if made, err = workbench.Stage(ctx, dir, temp, how); err != nil {
+	} else {
+		made, err = p.stage(ctx, dir, temp)
+		if err != nil {
 			return "", made, err
 		}
 		dir = temp
 	}
-	if err != nil {
-		return "", made, err
-	}
 	file = p.file(made.Manifest)
 	return file, made, writeArchive(dir, file)
+}
+
+// packedBefore is a folder that is a package already.
+func (p packing) packedBefore(dir string) (packages.Package, error) {
+	if p.platform != "" || p.variant != "" {
+		return packages.Package{}, fmt.Errorf("%s was packed before, and stays what it is; --platform and --variant are for the folder that it was packed from", dir)
+	}
+	return packages.Open(dir)
+}
+
+func (p packing) stage(ctx context.Context, dir, temp string) (packages.Package, error) {
+	platform, err := platformOf(p.platform)
+	if err != nil {
+		return packages.Package{}, err
+	}
+	return workbench.Stage(ctx, dir, temp, workbench.Packing{Platform: platform, Variant: p.variant, Built: p.built})
 }
 
 // platformOf reads "linux/arm64".

@@ -159,6 +159,9 @@ func TestCost(t *testing.T) {
 			t.Errorf("%d, %d: %d %d %d %v", c.ops, c.mem, n, r, p, err)
 		}
 	}
+	if n, _, _, err := minisign.Cost(minisign.Limits[0], minisign.Limits[1]); err != nil || n != 1<<17 {
+		t.Errorf("our own keys cost %d, %v", n, err)
+	}
 	if _, _, _, err := minisign.Cost(1<<22, 1<<40); err == nil {
 		t.Error("a terabyte is taken")
 	}

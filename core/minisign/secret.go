@@ -53,10 +53,10 @@ const (
 
 // What scrypt costs for our keys: 128 MiB and half a second (N = 2^17, r = 8, p = 1,
 // what OWASP advises). The program minisign takes 1 GiB, which small machines have
-// not; it reads what the file says.
-const (
-	opsLimit = 1 << 22
-	memLimit = 1 << 27
+// not; it reads what the file says. Tests spend less.
+var (
+	opsLimit uint64 = 1 << 22
+	memLimit uint64 = 1 << 27
 )
 
 // ErrPassword is the error of a secret key whose password is another.

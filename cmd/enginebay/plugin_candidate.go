@@ -56,7 +56,7 @@ func (t *trialOf) candidate(path, temp string) (*candidate, error) {
 		return nil, err
 	case info.IsDir():
 		err = p.inFolder(abs)
-	case strings.HasSuffix(path, ".tar.zst"):
+	case strings.HasSuffix(path, archiveEnd):
 		err = p.unpacked(abs, temp)
 	default:
 		err = p.program(abs)

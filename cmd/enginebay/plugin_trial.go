@@ -34,7 +34,8 @@ version. The exit status is 1 when a check fails.`,
   enginebay plugin test ./my-importer --ref my://tiny --missing my://nothing --secret token=env:MY_TOKEN
   enginebay plugin test ./my-engine --run engine/cancel
   enginebay plugin test ./my-engine-1.0.0-linux-amd64.tar.zst --junit report.xml`,
-		Annotations: withoutServer,
+		Annotations:       withoutServer,
+		PersistentPreRunE: withoutSettings,
 	}
 	t := trialOf{config: c}
 	t.flags(cmd)

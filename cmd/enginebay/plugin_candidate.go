@@ -193,16 +193,17 @@ func readModel(path, temp string) (sdk.Model, error) {
 		return sdk.Model{}, err
 	}
 	defer s.Close()
-	for _, m := range s.Models() {
-		switch {
-		case m.Err != nil:
-			return sdk.Model{}, fmt.Errorf("--model %s: %w", path, m.Err)
-		case !m.Ready && !m.Remote():
-			return sdk.Model{}, fmt.Errorf("--model %s: it lacks %s", path, strings.Join(m.Missing, ", "))
-		}
-		return inPlace(m.Request(), link, dir), nil
+	if len(s.Models()) == 0 {
+		return sdk.Model{}, fmt.Errorf("--model %s: there is no model in it; put weights and a model.json there, as in examples/models", path)
 	}
-	return sdk.Model{}, fmt.Errorf("--model %s: there is no model in it; put weights and a model.json there, as in examples/models", path)
+	m := s.Models()[0]
+	switch {
+	case m.Err != nil:
+		return sdk.Model{}, fmt.Errorf("--model %s: %w", path, m.Err)
+	case !m.Ready && !m.Remote():
+		return sdk.Model{}, fmt.Errorf("--model %s: it lacks %s", path, strings.Join(m.Missing, ", "))
+	}
+	return inPlace(m.Request(), link, dir), nil
 }
 
 // inPlace is a model whose paths begin with another folder.

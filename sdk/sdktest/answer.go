@@ -34,7 +34,7 @@ func (e *engine) answers(t T) {
 // answer sends one request and checks what comes back.
 func (e *engine) answer(t T, inst sdk.Instance, model string, op sdk.Operation, stream bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
 	resp, err := post(ctx, inst.Endpoint(), op, e.body(t, op, model, stream))
 	if err != nil {

@@ -160,7 +160,7 @@ func (e *engine) inspect(t T) {
 func (e *engine) roundTrip(t T, h *host) error {
 	inst, err := h.Load(t.Context(), e.request(t, h, nil), nil)
 	if err != nil {
-		return fmt.Errorf("Load %s: %w", e.Model.ID, err)
+		return fmt.Errorf("load %s: %w", e.Model.ID, err)
 	}
 	status, err := e.ask(t, inst, anyOperation(inst.Endpoint()), false)
 	if err == nil && status != http.StatusOK {

@@ -17,6 +17,7 @@ type publish struct {
 	to, key, name, expires string
 	publishers, yank       []string
 	reason                 string
+	serial                 int64
 	asJSON                 *bool
 }
 
@@ -46,6 +47,7 @@ refused. --yank marks one that nobody should install any more; it stays for thos
 	cmd.Flags().StringVar(&p.to, "to", "", "folder of a registry, or oci://HOST/REPOSITORY[:TAG]")
 	cmd.Flags().StringVar(&p.key, "key", "", "file of the registry's secret key")
 	cmd.Flags().StringVar(&p.name, "name", "", "name of a registry to begin")
+	cmd.Flags().Int64Var(&p.serial, "serial", 1, "number of the first index of a registry to begin; higher than any before, where it was there before")
 	cmd.Flags().StringVar(&p.expires, "expires", "90d", "how long the index is good for: 90d, 12h")
 	cmd.Flags().StringArrayVar(&p.publishers, "publisher", nil, "publisher and a public key of it, or its file: acme=acme.pub")
 	cmd.Flags().StringArrayVar(&p.yank, "yank", nil, "version that nobody should install any more: acme/words@1.0.0")
@@ -91,7 +93,7 @@ func (p *publish) run(c *config, cmd *cobra.Command, files []string) error {
 
 // publication reads the keys that the flags name.
 func (p *publish) publication(cmd *cobra.Command, files []string) (registry.Publication, error) {
-	made := registry.Publication{Name: p.name, Archives: files, Publishers: map[string]registry.Publisher{}, Yank: map[string]string{}}
+	made := registry.Publication{Name: p.name, Serial: p.serial, Archives: files, Publishers: map[string]registry.Publisher{}, Yank: map[string]string{}}
 	until, err := expiry(p.expires, time.Now())
 	if err != nil {
 		return made, err

@@ -22,6 +22,7 @@ import (
 type Publication struct {
 	Key        minisign.SecretKey   // of the registry
 	Name       string               // of a registry that is not there yet
+	Serial     int64                // of the first index of such a one; 0 is 1
 	Archives   []string             // paths of packages, signed by their publishers
 	Publishers map[string]Publisher // by publisher: what is known of it from now on, its keys beside those that are there
 	Yank       map[string]string    // "enginebay/llamacpp@1.2.0": why nobody should install it; empty takes that back
@@ -115,7 +116,7 @@ func (w *writing) begin(ctx context.Context) error {
 	case sdk.CodeOf(err) == sdk.CodeNotFound && w.Publication.Name == "":
 		return sdk.Errorf(sdk.CodeNotFound, "There is no registry in %s; to begin one, name it: --name NAME", public(w.source.URL))
 	case sdk.CodeOf(err) == sdk.CodeNotFound:
-		w.New, w.Index.Name = true, w.Publication.Name
+		w.New, w.Index.Name, w.Index.Serial = true, w.Publication.Name, max(w.Publication.Serial-1, 0)
 	default:
 		return err
 	}

@@ -12,7 +12,7 @@ LDFLAGS  := -s -w -X main.version=$(VERSION)
 export GOFLAGS := -buildvcs=false
 
 .DEFAULT_GOAL := help
-.PHONY: help build packages run test test-gpu check bench generate llamacpp man clean
+.PHONY: help build packages registry run test test-gpu check bench generate llamacpp man clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,15 @@ packages: build llamacpp ## the plugins of this repository, packed, in build/pac
 		GO=$(GO) sh plugins/package.sh $$p build/packages/$$p; \
 		build/enginebay plugin pack build/packages/$$p --no-build -o build/packages/; \
 		rm -rf build/packages/$$p; done
+
+registry: packages ## a registry of these packages, in build/registry, with throwaway keys in build/keys
+	@mkdir -p -m 700 build/keys && rm -rf build/registry
+	@set -e; for k in publisher registry; do test -e build/keys/$$k.key || build/enginebay plugin key new --no-password build/keys/$$k >/dev/null; done
+	@set -e; for f in build/packages/*.tar.zst; do build/enginebay plugin sign $$f --key build/keys/publisher.key; done
+	@build/enginebay plugin publish build/packages/*.tar.zst --to build/registry --key build/keys/registry.key \
+		--name local --serial $$(date +%s) --publisher enginebay=build/keys/publisher.pub
+	@echo
+	@echo '  To install from it:     build/enginebay plugin registry add local $(abspath build/registry) --key $(abspath build/keys/registry.pub)'
 
 run: build llamacpp ## build all, and start the server with a tiny real model
 	@mkdir -p -m 700 $(HOME_DIR) && mkdir -p $(HOME_DIR)/models/tiny-guide
@@ -75,4 +84,4 @@ man: build ## man pages, in build/man: man -M build/man enginebay
 	@build/enginebay man build/man/man1
 
 clean: ## remove what was built; build/home, with its models, stays
-	rm -rf build/enginebay build/bench build/plugins build/examples build/node build/clients build/man
+	rm -rf build/registry build/packages build/enginebay build/bench build/plugins build/examples build/node build/clients build/man

@@ -10,6 +10,7 @@ import (
 
 func TestProbe(t *testing.T) {
 	m := registry.Probe()
+	t.Logf("%+v", m)
 	if m.OS != runtime.GOOS || m.Arch != runtime.GOARCH || m.Accelerators == nil || len(m.CPU) == 0 {
 		t.Errorf("%+v", m)
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/enginebay/enginebay/sdk"
@@ -185,10 +186,9 @@ func TestWhole(t *testing.T) {
 
 // TestHandlerPanics: one bad request does not take the plugin along.
 func TestHandlerPanics(t *testing.T) {
-	first := true
+	var asked atomic.Int32 // each connection has a goroutine of its own
 	s := serve(t, sdk.Plugin{Engine: with(newInstance(sdk.Endpoint{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if first {
-			first = false
+		if asked.Add(1) == 1 {
 			panic("oh no")
 		}
 		fmt.Fprint(w, "hello")

@@ -199,6 +199,9 @@ func (w *workshop) apply(plans []*install.Plan, kept []install.Kept, ask asking)
 		if err != nil {
 			return err
 		}
+		if !ask.asJSON {
+			w.warn(done.Warnings[min(len(p.Warnings), len(done.Warnings)):]) // the plan's were shown with it
+		}
 		all = append(all, done)
 		failed = failed || done.Error != ""
 		if !ask.asJSON {
@@ -244,9 +247,6 @@ func told(err error) error {
 
 func (w *workshop) told(done installed) {
 	out := w.cmd.OutOrStdout()
-	for _, text := range done.Warnings {
-		fmt.Fprintln(w.cmd.ErrOrStderr(), "warning:", text)
-	}
 	switch {
 	case done.Error != "":
 		fmt.Fprintf(w.cmd.ErrOrStderr(), "%s %s did not come up in the running server, which went back to %s:\n  %s\n", done.Name, done.Version, cmp.Or(done.Before, "nothing"), done.Error)

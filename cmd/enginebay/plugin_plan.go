@@ -82,9 +82,15 @@ func signerText(s install.Signer) string {
 	return fmt.Sprintf("%s, key %s", s.Publisher, s.KeyID)
 }
 
+// mostWants is how many of one kind are shown to a person.
+const mostWants = 8
+
 // wants is what a plugin asks for, in pairs of a kind and what of it.
 func wants(m packages.Manifest) (all [][2]string) {
 	add := func(kind string, what []string) {
+		if more := len(what) - mostWants; more > 1 {
+			what = append(slices.Clone(what[:mostWants]), fmt.Sprintf("and %d more (--json shows all)", more))
+		}
 		if len(what) > 0 {
 			all = append(all, [2]string{kind, strings.Join(what, ", ")})
 		}

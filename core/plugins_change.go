@@ -26,13 +26,14 @@ type pluginWatcher struct {
 	runtime *Runtime
 	events  *fsnotify.Watcher // nil where the system gives none: then only the sweep finds changes
 	seen    map[string]pluginhost.Folder
+	asked   chan chan struct{} // who waits for a look, which closes it
 	cancel  context.CancelFunc
 	done    chan struct{}
 }
 
 func watchPlugins(r *Runtime) *pluginWatcher {
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &pluginWatcher{runtime: r, seen: r.pluginFolders(), cancel: cancel, done: make(chan struct{})}
+	w := &pluginWatcher{runtime: r, seen: r.pluginFolders(), asked: make(chan chan struct{}), cancel: cancel, done: make(chan struct{})}
 	dir := filepath.Join(r.home, "plugins")
 	err := os.MkdirAll(dir, 0o700)
 	if err == nil {
@@ -70,6 +71,7 @@ func (w *pluginWatcher) run(ctx context.Context) {
 	defer ticker.Stop()
 	var quiet <-chan time.Time
 	for {
+		var waiting chan struct{}
 		select {
 		case <-ctx.Done():
 			return
@@ -78,11 +80,36 @@ func (w *pluginWatcher) run(ctx context.Context) {
 				quiet = time.After(settle)
 			}
 			continue
+		case waiting = <-w.asked:
 		case <-quiet:
 		case <-ticker.C:
 		}
 		w.look(ctx)
 		quiet = nil
+		if waiting != nil {
+			close(waiting)
+		}
+	}
+}
+
+// follow has the watcher look now, and returns when it has: what is installed has come
+// up then, or was refused.
+func (w *pluginWatcher) follow(ctx context.Context) error {
+	looked := make(chan struct{})
+	select {
+	case w.asked <- looked:
+	case <-w.done:
+		return shuttingDown()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-looked:
+		return nil
+	case <-w.done:
+		return shuttingDown()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

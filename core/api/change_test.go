@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -35,6 +36,9 @@ type step struct {
 	code                     string // of an error
 }
 
+// pluginDir is the one path that answers show: where a plugin lies.
+var pluginDir = regexp.MustCompile(`"dir":"[^"]*"`)
+
 func (b *bay) walk(t *testing.T, steps []step) {
 	t.Helper()
 	for _, s := range steps {
@@ -47,7 +51,7 @@ func (b *bay) walk(t *testing.T, steps []step) {
 				t.Errorf("%s: code of %s, want %s", s.name, body, s.code)
 			}
 		}
-		if strings.Contains(body, b.home) {
+		if strings.Contains(pluginDir.ReplaceAllString(body, ""), b.home) {
 			t.Errorf("%s: the answer shows a path of the machine: %s", s.name, body)
 		}
 	}

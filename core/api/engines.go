@@ -1,16 +1,9 @@
 package api
 
 import (
-	"fmt"
-	"net/http"
-	"slices"
-
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/enginebay/enginebay/core"
-	"github.com/enginebay/enginebay/core/pluginhost"
-	"github.com/enginebay/enginebay/schemas"
-	"github.com/enginebay/enginebay/sdk"
 )
 
 // engineInfo is a deployment as the API shows it. No setting is in it: one might
@@ -86,66 +79,4 @@ func infoOf(e core.Engine) engineInfo {
 		info.Error = core.Reason(e.Process.Err)
 	}
 	return info
-}
-
-// pluginInfo is a plugin as the API shows it.
-type pluginInfo struct {
-	Object       string           `json:"object"`
-	Name         string           `json:"name"`
-	FullName     string           `json:"full_name"`
-	Version      string           `json:"version"`
-	Description  string           `json:"description,omitempty"`
-	Kinds        []sdk.Kind       `json:"kinds"`
-	State        pluginhost.State `json:"state"`
-	Error        string           `json:"error,omitempty"`
-	Variant      string           `json:"variant,omitempty"`
-	Formats      []string         `json:"formats,omitempty"`
-	Schemes      []string         `json:"schemes,omitempty"`
-	Patterns     []string         `json:"patterns,omitempty"`
-	Capabilities []string         `json:"capabilities,omitempty"`
-	Dir          string           `json:"dir"`
-	Digest       string           `json:"digest,omitempty"` // of an installed package
-}
-
-// listPlugins answers GET /v1/plugins.
-func (s *Server) listPlugins(c *fiber.Ctx) error {
-	list := []pluginInfo{}
-	for _, p := range s.runtime.Plugins() {
-		list = append(list, pluginInfoOf(p))
-	}
-	return c.JSON(fiber.Map{"object": "list", "data": list})
-}
-
-func pluginInfoOf(p pluginhost.Plugin) pluginInfo {
-	info := pluginInfo{Object: "plugin", Name: p.Name, FullName: p.Manifest.Name, Version: p.Version, Description: p.Description, Kinds: p.Kinds,
-		State: p.State(), Variant: p.Variant, Formats: p.Formats, Schemes: p.Schemes, Patterns: p.Patterns, Capabilities: p.Capabilities, Dir: p.Dir, Digest: p.Digest}
-	if p.Err != nil {
-		info.Error = core.Reason(p.Err)
-	}
-	return info
-}
-
-// pluginDetails is one plugin with the JSON Schema of its settings.
-type pluginDetails struct {
-	pluginInfo
-	Settings *schemas.Schema `json:"settings"` // null where it takes none, or cannot be asked
-}
-
-// showPlugin answers GET /v1/plugins/{name}.
-func (s *Server) showPlugin(c *fiber.Ctx) error {
-	name := engineID(c)
-	all := s.runtime.Plugins()
-	i := slices.IndexFunc(all, func(p pluginhost.Plugin) bool { return p.Name == name })
-	if i < 0 {
-		return fault(http.StatusNotFound, fmt.Sprintf("There is no plugin '%.100s'; GET /v1/plugins lists those that are installed", name), "", "plugin_not_found")
-	}
-	ctx, done := clientContext(c.Context().Conn())
-	defer done()
-	details := pluginDetails{pluginInfo: pluginInfoOf(all[i])}
-	settings, err := s.runtime.PluginSettings(ctx, name)
-	if err != nil && details.Error == "" {
-		details.Error = core.Reason(err)
-	}
-	details.Settings = settings
-	return c.JSON(details)
 }

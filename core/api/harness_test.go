@@ -40,6 +40,7 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	os.RemoveAll(dir)
+	os.RemoveAll(programs)
 	if code == 0 {
 		if err := goleak.Find(goleak.IgnoreAnyFunction("github.com/enginebay/enginebay/sdk/process.fork"),
 			goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
@@ -79,13 +80,19 @@ type bay struct {
 // newBay serves a home with the given models: id → settings for the fake engine.
 func newBay(t testing.TB, models map[string]string, change ...func(*api.Config)) *bay {
 	t.Helper()
+	return newBayWith(t, []string{plugins}, models, change...)
+}
+
+// newBayWith is newBay with the plugins of other folders.
+func newBayWith(t testing.TB, pluginDirs []string, models map[string]string, change ...func(*api.Config)) *bay {
+	t.Helper()
 	b := &bay{t: t, home: t.TempDir(), shared: t.TempDir(), log: &journal{}, client: &http.Client{Transport: &http.Transport{}}}
 	for id, settings := range models {
 		b.write("models/"+id+"/model.json", `{"engine": "echo", "format": "api", "settings": `+settings+`}`)
 	}
 	log := hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: b.log})
 	var err error
-	b.runtime, err = core.Open(core.Config{Home: b.home, ModelDirs: []store.Root{{Dir: b.shared}}, PluginDirs: []string{plugins}, Downloads: core.Downloads{Private: []string{"127.0.0.1"}}, Log: log})
+	b.runtime, err = core.Open(core.Config{Home: b.home, ModelDirs: []store.Root{{Dir: b.shared}}, PluginDirs: pluginDirs, Downloads: core.Downloads{Private: []string{"127.0.0.1"}}, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

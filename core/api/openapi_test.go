@@ -74,7 +74,7 @@ func exampleOf(op *openapi3.Operation, source string) (body, contentType string)
 	if _, ok := example["model"]; ok {
 		example["model"] = "m"
 	}
-	if _, ok := example["source"]; ok {
+	if text, ok := example["source"].(string); ok && strings.Contains(text, "://") {
 		example["source"] = source
 	}
 	data, _ := json.Marshal(example)
@@ -90,6 +90,8 @@ func TestDescribedRoutesAnswer(t *testing.T) {
 	model := fmt.Sprintf(`{"engine": "echo", "format": "api", "settings": %s}`, settings)
 	files := newSource(t)
 	b := newBay(t, nil)
+	d := newDepot(t, b.home)
+	d.publish(t, parcel{version: "0.1.0"}, parcel{version: "0.2.0"})
 	doc := described(t, b)
 	strict(doc)
 	router, err := gorillamux.NewRouter(doc)
@@ -101,6 +103,11 @@ func TestDescribedRoutesAnswer(t *testing.T) {
 			t.Run(method+" "+path, func(t *testing.T) {
 				body, kind := exampleOf(op, files.URL+"/my-model.Q4_K_M.gguf")
 				path := strings.NewReplacer("{model}", "m", "{engine}", "spare", "{plugin}", "echo").Replace(path) + queryOf(op, files.URL+"/my-model.Q4_K_M.gguf")
+				if op.OperationID == "deletePlugin" || strings.Contains(path, "/plugins/echo/") {
+					b.do("POST", "/v1/plugins/echo/pin", `{"pinned": false}`)
+					b.install(t, "echo@0.1.0")
+					b.install(t, "echo@0.2.0")
+				}
 				b.write("models/m/model.json", model) // another route may have removed them
 				b.write("engines/spare.json", `{"engine": "echo", "settings": {"offers": ["far"]}}`)
 				status, got := b.conforms(t, router, method, path, body, kind)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -56,14 +57,18 @@ type Server struct {
 	policy  atomic.Pointer[policy]
 	local   atomic.Bool // only this machine reaches the listener
 
-	listing atomic.Pointer[listing]
-	uploads uploads
-	stall   time.Duration // see stallTimeout
+	listing  atomic.Pointer[listing]
+	uploads  uploads
+	changing changing
+	life     context.Context // ends when Shutdown begins
+	end      context.CancelFunc
+	stall    time.Duration // see stallTimeout
 }
 
 // New makes a server with all its routes.
 func New(c Config) *Server {
 	s := &Server{runtime: c.Runtime, metrics: metrics.New(c.Runtime, c.Version), config: c, log: c.Log, stall: stallTimeout}
+	s.life, s.end = context.WithCancel(context.Background())
 	s.Apply(c.Policy)
 	s.app = fiber.New(fiber.Config{
 		AppName:                      "enginebay",
@@ -107,7 +112,17 @@ func (s *Server) routes() []route {
 		{"POST", "/v1/engines/:id/restart", keyed, s.restartEngine},
 		{"POST", "/v1/engines/:id/refresh", keyed, s.refreshEngine},
 		{"GET", "/v1/plugins", keyed, s.listPlugins},
+		{"POST", "/v1/plugins", keyed, s.installPlugin},
+		{"GET", "/v1/plugins/search", keyed, s.searchPlugins}, // a plugin of that name is shown by its full one
 		{"GET", "/v1/plugins/:id", keyed, s.showPlugin},
+		{"DELETE", "/v1/plugins/:id", keyed, s.deletePlugin},
+		{"GET", "/v1/plugins/:id/info", keyed, s.pluginOffer},
+		{"GET", "/v1/plugins/:id/why", keyed, s.explainPlugin},
+		{"POST", "/v1/plugins/:id/upgrade", keyed, s.upgradePlugin},
+		{"POST", "/v1/plugins/:id/rollback", keyed, s.rollbackPlugin},
+		{"POST", "/v1/plugins/:id/use", keyed, s.usePlugin},
+		{"POST", "/v1/plugins/:id/pin", keyed, s.pinPlugin},
+		{"POST", "/v1/plugins/:id/verify", keyed, s.verifyPlugin},
 		{"GET", "/v1/system", keyed, s.showSystem},
 	}
 	all = append(all, s.aliases()...)
@@ -140,8 +155,9 @@ func (s *Server) Serve(l net.Listener) error {
 
 // Shutdown takes no new connections and waits up to timeout for those that work.
 // Streams end only when their models do: close the Runtime first, or at the same time.
-// Uploads are cut at once.
+// Uploads and changes of plugins are cut at once.
 func (s *Server) Shutdown(timeout time.Duration) error {
+	s.end()
 	defer s.uploads.end()
 	return s.app.ShutdownWithTimeout(timeout)
 }

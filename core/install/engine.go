@@ -32,10 +32,16 @@ func engineText(name string) []byte {
 	return []byte("{\n  \"$schema\": \"" + deploymentSchema + "\",\n  \"engine\": " + string(quoted) + ",\n  \"settings\": {}\n}\n")
 }
 
+// MadeEngineFile says whether engines/NAME.json is as EngineFile made it: nobody has
+// written anything into it since.
+func MadeEngineFile(home, name string) bool {
+	data, err := os.ReadFile(filepath.Join(home, "engines", name+".json"))
+	return err == nil && string(data) == string(engineText(name))
+}
+
 // RemoveEngineFile removes engines/NAME.json where it is as EngineFile made it.
 func RemoveEngineFile(home, name string) {
-	file := filepath.Join(home, "engines", name+".json")
-	if data, err := os.ReadFile(file); err == nil && string(data) == string(engineText(name)) {
-		_ = os.Remove(file)
+	if MadeEngineFile(home, name) {
+		_ = os.Remove(filepath.Join(home, "engines", name+".json"))
 	}
 }

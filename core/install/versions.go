@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/enginebay/enginebay/core/packages"
+	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -23,6 +24,20 @@ func (i *Installer) Installed() ([]Plugin, error) {
 		all = append(all, b.plugin(i.config.Home, name))
 	}
 	return all, nil
+}
+
+// Plugin returns one that is installed, by its full or its short name.
+// [sdk.CodeNotFound]: it is not; the error says what is.
+func (i *Installer) Plugin(name string) (Plugin, error) {
+	b, err := readBook(i.config.Home)
+	if err != nil {
+		return Plugin{}, err
+	}
+	full, _, err := b.find(name)
+	if err != nil {
+		return Plugin{}, err
+	}
+	return b.plugin(i.config.Home, full), nil
 }
 
 func (b book) plugin(home, name string) Plugin {
@@ -162,7 +177,7 @@ func (i *Installer) Pin(ctx context.Context, name string, pinned bool) (Plugin, 
 }
 
 // Remove removes a plugin with all its versions, or with NAME@VERSION one of them,
-// which must not be the current one. What a person wrote into its engines/NAME.json
+// which must not be the current one ([store.ErrConflict]). What a person wrote into its engines/NAME.json
 // stays. The keys of the publisher stay trusted.
 func (i *Installer) Remove(ctx context.Context, text string) error {
 	name, version, one := strings.Cut(text, "@")
@@ -192,9 +207,9 @@ func (t *title) remove(name, version string) error {
 	case err != nil:
 		return err
 	case digest == t.Current && len(t.Editions) > 1:
-		return sdk.Errorf(sdk.CodeInvalid, "%s %s is the version in use, and others are there (%s); change over first with \"enginebay plugin use %s@VERSION\", or remove all with \"enginebay plugin remove %s\"", name, version, t.others(), name, name)
+		return store.Conflict("%s %s is the version in use, and others are there (%s); change over first with \"enginebay plugin use %s@VERSION\", or remove all with \"enginebay plugin remove %s\"", name, version, t.others(), name, name)
 	case digest == t.Current:
-		return sdk.Errorf(sdk.CodeInvalid, "%s %s is the only version; remove the plugin with \"enginebay plugin remove %s\"", name, version, name)
+		return store.Conflict("%s %s is the only version; remove the plugin with \"enginebay plugin remove %s\"", name, version, name)
 	case digest == t.Previous:
 		t.Previous = ""
 	}

@@ -103,13 +103,19 @@ func TestDescribedRoutesAnswer(t *testing.T) {
 			t.Run(method+" "+path, func(t *testing.T) {
 				body, kind := exampleOf(op, files.URL+"/my-model.Q4_K_M.gguf")
 				path := strings.NewReplacer("{model}", "m", "{engine}", "spare", "{plugin}", "echo").Replace(path) + queryOf(op, files.URL+"/my-model.Q4_K_M.gguf")
+				if op.OperationID == "deletePlugin" {
+					b.do("DELETE", "/v1/engines/spare", "")
+				}
 				if op.OperationID == "deletePlugin" || strings.Contains(path, "/plugins/echo/") {
+					b.do("PUT", "/v1/models/m/stop", "")
 					b.do("POST", "/v1/plugins/echo/pin", `{"pinned": false}`)
 					b.install(t, "echo@0.1.0")
 					b.install(t, "echo@0.2.0")
 				}
 				b.write("models/m/model.json", model) // another route may have removed them
-				b.write("engines/spare.json", `{"engine": "echo", "settings": {"offers": ["far"]}}`)
+				if op.OperationID != "deletePlugin" {
+					b.write("engines/spare.json", `{"engine": "echo", "settings": {"offers": ["far"]}}`)
+				}
 				status, got := b.conforms(t, router, method, path, body, kind)
 				if strings.Contains(got, `"unknown_url"`) || status == http.StatusMethodNotAllowed || status >= 400 {
 					t.Errorf("status %d: %s", status, got)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/enginebay/enginebay/core/pluginhost"
 	"github.com/enginebay/enginebay/core/secret"
 	"github.com/enginebay/enginebay/core/store"
+	"github.com/enginebay/enginebay/core/workbench"
 	"github.com/enginebay/enginebay/examples/models"
 	"github.com/enginebay/enginebay/schemas"
 	"github.com/enginebay/enginebay/sdk"
@@ -42,7 +44,7 @@ func (p *candidate) kinds() []sdk.Kind {
 }
 
 // candidate finds the program of a plugin: in a folder, in a package, or the file itself.
-func (t *trialOf) candidate(path, temp string) (*candidate, error) {
+func (t *trialOf) candidate(ctx context.Context, path, temp string) (*candidate, error) {
 	p := &candidate{path: path}
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -55,7 +57,7 @@ func (t *trialOf) candidate(path, temp string) (*candidate, error) {
 	case err != nil:
 		return nil, err
 	case info.IsDir():
-		err = p.inFolder(abs)
+		err = p.fromSources(ctx, abs, temp)
 	case strings.HasSuffix(path, archiveEnd):
 		err = p.unpacked(abs, temp)
 	default:
@@ -69,6 +71,27 @@ func (t *trialOf) candidate(path, temp string) (*candidate, error) {
 		p.subject.Confine = func(run, data string) (sdktest.Confinement, error) { return t.confine(p, run, data, temp) }
 	}
 	return p, nil
+}
+
+// fromSources is the plugin of a folder, built where that has its sources: what is tested
+// is what they say now, and what a package would have.
+func (p *candidate) fromSources(ctx context.Context, dir, temp string) error {
+	m, err := packages.ReadManifest(dir)
+	if err != nil {
+		return p.inFolder(dir) // which says what is wrong
+	}
+	command, err := workbench.Command(dir, m)
+	if err != nil || command == nil {
+		return errors.Join(err, p.inFolder(dir))
+	}
+	made := filepath.Join(temp, "package")
+	if err := os.Mkdir(made, 0o700); err != nil {
+		return err
+	}
+	if _, err := workbench.Stage(ctx, dir, made, workbench.Packing{}); err != nil {
+		return fmt.Errorf("build %s: %w", p.path, err)
+	}
+	return p.inFolder(made)
 }
 
 // inFolder is the plugin of a folder with a plugin.json.

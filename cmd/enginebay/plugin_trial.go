@@ -22,10 +22,10 @@ func newPluginTest(c *config) *cobra.Command {
 settings, each request that it answers, what it refuses and with which code, cancelling,
 many requests at once, and what is left of it when it ends or is killed.
 
-Name a program, a folder with a plugin.json, or a packed .tar.zst. What the plugin is, it
-says itself. An engine of GGUF models is tried with a tiny one that is built in; others
-want --model, a folder with weights and, where it needs one, a model.json. An importer
-wants --ref, a ref of a model that is there.
+Name a program, a folder with a plugin.json (one with sources is built first), or a packed
+.tar.zst. What the plugin is, it says itself. An engine of GGUF models is tried with a tiny
+one that is built in; others want --model, a folder with weights and, where it needs one, a
+model.json. An importer wants --ref, a ref of a model that is there.
 
 "enginebay plugin test --list" names the checks. The names stay the same from version to
 version. The exit status is 1 when a check fails.`,
@@ -137,7 +137,7 @@ func (t *trialOf) run(cmd *cobra.Command, plugin string, only func(string) bool)
 		return err
 	}
 	defer os.RemoveAll(temp)
-	p, err := t.candidate(plugin, temp)
+	p, err := t.candidate(cmd.Context(), plugin, temp)
 	if err != nil {
 		return err
 	}

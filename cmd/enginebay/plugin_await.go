@@ -14,6 +14,9 @@ const (
 	serverChanged = "changed"
 	serverRefused = "refused"
 	serverUnknown = "unknown" // it has not said in time
+
+	// serverOther: another folder goes before what is installed, in every server.
+	serverOther = "other"
 )
 
 // changeTimeout is how long a server may take to try a version with all deployments.
@@ -43,6 +46,14 @@ func (c changes) close() {
 	if c.stream != nil {
 		c.stream.Close()
 	}
+}
+
+// heard returns what becomes of an installed plugin's version that is current now.
+func (w *workshop) heard(c changes, plugin string) (verdict, reason string) {
+	if p, err := w.host.Plugin(plugin); err == nil && p.Digest == "" { // nothing changes for a server then
+		return serverOther, ""
+	}
+	return c.wait(w.cmd, plugin)
 }
 
 // wait returns what the server made of the plugin's new version, and why it refused it.

@@ -186,7 +186,7 @@ type installed struct {
 	Action     string   `json:"action"`
 	Before     string   `json:"before,omitempty"`
 	EngineFile string   `json:"engine_file,omitempty"`
-	Server     string   `json:"server"` // "changed", "refused", "none" where none runs, "unknown"
+	Server     string   `json:"server"` // "changed", "refused", "none" where none runs, "other", "unknown"
 	Error      string   `json:"error,omitempty"`
 	Warnings   []string `json:"warnings,omitempty"`
 }
@@ -231,7 +231,7 @@ func (w *workshop) applyOne(p *install.Plan) (installed, error) {
 	done := installed{Name: p.Name, Version: p.Version, Variant: p.Variant, Digest: p.Digest, Action: result.Action, Before: result.Before,
 		EngineFile: result.EngineFile, Warnings: result.Warnings, Server: serverNone}
 	if result.Action != install.Nothing {
-		done.Server, done.Error = changes.wait(w.cmd, p.Manifest.Short())
+		done.Server, done.Error = w.heard(changes, p.Manifest.Short())
 	}
 	return done, nil
 }
@@ -255,18 +255,32 @@ func (w *workshop) told(done installed) {
 		fmt.Fprintf(out, "%s %s is installed already.\n", done.Name, done.Version)
 		return
 	}
-	fmt.Fprintf(out, "Installed %s %s", done.Name, done.Version)
-	if done.Before != "" {
-		fmt.Fprintf(out, " (before: %s)", done.Before)
-	}
-	switch done.Server {
-	case serverChanged:
-		fmt.Fprint(out, "; the running server uses it")
-	case serverUnknown:
-		fmt.Fprint(out, "; the running server has not said yet whether it comes up (enginebay plugin list)")
-	}
-	fmt.Fprintln(out, ".")
+	fmt.Fprintf(out, "%s %s %s%s.\n", done.did(), done.Name, done.Version, done.effect())
 	if done.EngineFile != "" {
 		fmt.Fprintf(out, "Its settings are in %s; see enginebay engine show.\n", done.EngineFile)
 	}
+}
+
+func (d installed) did() string {
+	if d.Action == changeOver {
+		return "Changed over to"
+	}
+	return "Installed"
+}
+
+// effect is what came of it, behind the name and the version.
+func (d installed) effect() string {
+	text := ""
+	if d.Before != "" {
+		text = fmt.Sprintf(" (before: %s)", d.Before)
+	}
+	switch d.Server {
+	case serverChanged:
+		text += "; the running server uses it"
+	case serverUnknown:
+		text += "; the running server has not said yet whether it comes up (enginebay plugin list)"
+	case serverOther:
+		text += fmt.Sprintf("; but another folder goes before it (enginebay plugin why %s)", d.Name)
+	}
+	return text
 }

@@ -23,6 +23,17 @@ func goEnv(t testing.TB, name string) string {
 	return strings.TrimSpace(string(out))
 }
 
+// buildEcho builds another version of examples/engine-echo.
+func buildEcho(t *testing.T, version string) string {
+	t.Helper()
+	program := t.TempDir() + "/engine-echo"
+	out, err := exec.Command("go", "build", "-C", root, "-buildvcs=false", "-trimpath", "-ldflags", "-s -w -X main.version="+version, "-o", program, "./examples/engine-echo").CombinedOutput()
+	if err != nil {
+		t.Fatalf("build of echo %s: %v\n%s", version, err, out)
+	}
+	return program
+}
+
 // TestScripts runs the command line as people do, against one real server.
 func TestScripts(t *testing.T) {
 	b := startServer(t, newHome(t))
@@ -52,6 +63,7 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	hub := startHub(t, map[string]string{"acme/tiny-GGUF/tiny.Q4_K_M.gguf": string(weights), "acme/tiny-GGUF/tiny.Q8_0.gguf": string(weights)})
+	echo2 := buildEcho(t, "0.2.0")
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
@@ -69,6 +81,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("WEB", web.URL)
 			env.Setenv("HUB", hub)
 			env.Setenv("FOLDER", folder.URL)
+			env.Setenv("ECHO2", echo2)
 			env.Setenv("PROGRAM", build+"/examples/engine-echo/bin/engine-echo")
 			env.Setenv("OTHER_PROGRAM", other.Listener.Addr().String())
 			env.Setenv("FREE_ADDR", freeAddr(t))

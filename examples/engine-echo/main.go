@@ -5,7 +5,10 @@ package main
 
 import "github.com/enginebay/enginebay/sdk"
 
-var plugin = sdk.Plugin{Name: "echo", Version: "0.1.0", Settings: settingsSchema, Engine: &engine{}}
+// version is another one in the tests of upgrades: -ldflags "-X main.version=0.2.0".
+var version = "0.1.0"
+
+var plugin = sdk.Plugin{Name: "echo", Version: version, Settings: settingsSchema, Engine: &engine{}}
 
 func main() {
 	misbehaveEarly()

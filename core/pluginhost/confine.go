@@ -28,7 +28,7 @@ func Confine(folder, run, data string, models []string, d Deployment, log hclog.
 		return Confined{}, fmt.Errorf("read the plugin in %s: %w", folder, plugin.Err)
 	}
 	d.ID = filepath.Base(data)
-	h := &Host{config: Config{Models: models, DataDir: filepath.Dir(data), Sandbox: sandbox.BestEffort}}
+	h := &Host{run: &runFolder{dir: filepath.Dir(run)}, config: Config{Models: models, DataDir: filepath.Dir(data), Sandbox: sandbox.BestEffort}}
 	c, err := h.confine(plugin, d, run, log)
 	if err != nil {
 		return Confined{}, err

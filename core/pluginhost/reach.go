@@ -66,13 +66,7 @@ func fromEnvironment(names ...string) (folders []string) {
 // a file lies. A program in a folder bin brings along the one above, where its
 // libraries are; one of a Python environment the Python that this is made of.
 func reach(path string) []string {
-	if rest, ok := strings.CutPrefix(path, "~/"); ok {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return nil
-		}
-		path = filepath.Join(home, rest)
-	}
+	path = expand(path)
 	if !filepath.IsAbs(path) {
 		return nil
 	}
@@ -87,6 +81,16 @@ func reach(path string) []string {
 	}
 	slices.Sort(folders)
 	return slices.Compact(folders)
+}
+
+// expand is a path with the user's home in the place of "~".
+func expand(path string) string {
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		if home, err := os.UserHomeDir(); err == nil {
+			return filepath.Join(home, rest)
+		}
+	}
+	return path
 }
 
 func folderOfPath(path string) string {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -52,13 +53,17 @@ func (h *Host) confine(plugin Plugin, d Deployment, dir string, log hclog.Logger
 	if mode == sandbox.Off {
 		return nil, nil
 	}
-	wants := wanted(plugin, d)
+	wants := h.wanted(plugin, d)
 	data := h.dataDir(d)
+	write, err := h.writable(dir, d)
+	if err != nil {
+		return nil, err
+	}
 	policy := sandbox.Policy{
 		Program: plugin.Program, SHA256: h.trees.sum(plugin),
 		Read:    slices.Concat([]string{plugin.Dir}, wants.folders, fromEnvironment("LD_LIBRARY_PATH")),
 		Data:    fromEnvironment("SSL_CERT_FILE", "SSL_CERT_DIR"),
-		Write:   nonEmpty(dir, data),
+		Write:   write,
 		GPU:     slices.Contains(plugin.Permissions.Devices, deviceGPU),
 		Network: wants.network, Strict: mode == sandbox.Strict,
 	}
@@ -69,8 +74,7 @@ func (h *Host) confine(plugin Plugin, d Deployment, dir string, log hclog.Logger
 		policy.Data = append(policy.Data, fromEnvironment("VK_DRIVER_FILES", "VK_ADD_DRIVER_FILES", "VK_ICD_FILENAMES")...)
 	}
 	c := &confinement{env: ownFolders(dir, data, d), free: wants.network == sandbox.FreeNetwork}
-	err := os.Mkdir(filepath.Join(dir, tempFolder), 0o700)
-	if err != nil {
+	if err := os.Mkdir(filepath.Join(dir, tempFolder), 0o700); err != nil {
 		return nil, fmt.Errorf("make run folder of a plugin: %w", err)
 	}
 	if c.start, err = sandbox.Prepare(policy); err != nil {
@@ -85,6 +89,53 @@ func (h *Host) confine(plugin Plugin, d Deployment, dir string, log hclog.Logger
 		c.env = append(c.env, sdk.EnvProxy+"=unix:"+socket)
 	}
 	return c, nil
+}
+
+// writable are the folders that a process may change, without the links that lead to the
+// home: below, a link is one that a plugin has laid, and nobody follows it.
+func (h *Host) writable(run string, d Deployment) ([]string, error) {
+	above, err := filepath.EvalSymlinks(filepath.Dir(run))
+	if err != nil {
+		return nil, fmt.Errorf("find the run folder of a plugin: %w", err)
+	}
+	folders := []string{filepath.Join(above, filepath.Base(run))}
+	if d.ID == "" {
+		return folders, nil
+	}
+	all, err := filepath.EvalSymlinks(h.config.DataDir)
+	if errors.Is(err, fs.ErrNotExist) { // of a probe: nobody made it
+		return folders, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the data folder of a plugin: %w", err)
+	}
+	return append(folders, filepath.Join(all, d.ID, folderOf(d.Model))), nil
+}
+
+// changeable says whether plugins may write where a path leads: there it says nothing, for
+// one could lay a link.
+func (h *Host) changeable(path string) bool {
+	for _, folder := range []string{h.config.DataDir, h.run.dir, "/dev/shm"} {
+		for _, name := range []string{folder, real(folder)} {
+			for _, to := range []string{path, real(path)} {
+				if rel, err := filepath.Rel(name, to); err == nil && filepath.IsLocal(rel) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// real is a path without links, as far as it is there.
+func real(path string) string {
+	if found, err := filepath.EvalSymlinks(path); err == nil {
+		return found
+	}
+	if above := filepath.Dir(path); above != path {
+		return filepath.Join(real(above), filepath.Base(path))
+	}
+	return path
 }
 
 // refusal is why a process cannot be confined, with the next step.
@@ -168,7 +219,7 @@ type wants struct {
 	rules   egress.Rules
 }
 
-func wanted(plugin Plugin, d Deployment) wants {
+func (h *Host) wanted(plugin Plugin, d Deployment) wants {
 	w := wants{rules: egress.Rules{Named: d.Sandbox.Network}}
 	for _, text := range plugin.Permissions.Network {
 		if values, ok := lookUp(text, d); ok {
@@ -188,7 +239,9 @@ func wanted(plugin Plugin, d Deployment) wants {
 			values = []string{text}
 		}
 		for _, path := range values {
-			w.folders = append(w.folders, reach(path)...)
+			if path = expand(path); !h.changeable(path) {
+				w.folders = append(w.folders, reach(path)...)
+			}
 		}
 	}
 	for _, path := range d.Sandbox.Folders {

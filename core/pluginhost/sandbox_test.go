@@ -113,6 +113,47 @@ func TestFoldersOfAProcess(t *testing.T) {
 	}
 }
 
+// TestLinksOfAPlugin: what a plugin can lay into a folder of its own leads the next
+// process nowhere.
+func TestLinksOfAPlugin(t *testing.T) {
+	needs(t)
+	t.Parallel()
+	dir, data := home(t), filepath.Join(home(t), "data")
+	secret := filepath.Join(dir, "secret")
+	if err := os.WriteFile(secret, []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	own := filepath.Join(data, "my-rogue")
+	if err := os.MkdirAll(own, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"link", "a%2Fmodel"} {
+		if err := os.Symlink(dir, filepath.Join(own, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(own, "pyvenv.cfg"), []byte("home = "+own+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(secret, filepath.Join(own, "python3")); err != nil {
+		t.Fatal(err)
+	}
+	here := func(c *pluginhost.Config) { c.DataDir = data }
+	for name, folder := range map[string]string{"a link": filepath.Join(own, "link"), "a Python": own, "a link to come": filepath.Join(own, "link", "..", "link")} {
+		t.Run(name, func(t *testing.T) {
+			if said := tries(t, pluginhost.Deployment{}, `{"folders": ["`+folder+`"]}`, "read "+secret, here); !strings.Contains(said, "permission denied") {
+				t.Errorf("it reads what its link leads to: %s", said)
+			}
+		})
+	}
+	t.Run("a model's folder", func(t *testing.T) {
+		rogues := asking(t, `{}`)
+		host, _ := newHost(t, here, func(c *pluginhost.Config) { c.Plugins = pluginhost.Dirs(rogues) })
+		_, err := host.Connect(t.Context(), pluginhost.Deployment{ID: "my-rogue", Model: "a/model", Plugin: "rogue"})
+		refused(t, err, sdk.CodeUnavailable, "cannot be confined")
+	})
+}
+
 // TestNetworkOfAProcess: free, through the core, or not at all.
 func TestNetworkOfAProcess(t *testing.T) {
 	needs(t)

@@ -66,7 +66,9 @@ func newRuleset(p Policy, abi int) (*ruleset, error) {
 	r.allow(run, p.Read...)
 	r.allow(run, p.Program)
 	r.allow(look, p.Data...)
-	r.allow(look|change|call, p.Write...)
+	for _, folder := range p.Write {
+		r.note(r.addPlain(look|change|call, folder))
+	}
 	if r.err != nil {
 		unix.Close(fd)
 		return nil, r.err
@@ -78,14 +80,31 @@ func newRuleset(p Policy, abi int) (*ruleset, error) {
 // there is left out.
 func (r *ruleset) allow(rights uint64, paths ...string) {
 	for _, path := range paths {
-		if err := r.add(rights, path); err != nil && r.err == nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
-			r.err = err
-		}
+		r.note(r.add(rights, path))
+	}
+}
+
+// note keeps the first error that is more than that something is not there.
+func (r *ruleset) note(err error) {
+	if err != nil && r.err == nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+		r.err = err
 	}
 }
 
 func (r *ruleset) add(rights uint64, path string) error {
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	return r.rule(rights, path, fd, err)
+}
+
+// addPlain is add without links: where a process may write it could lay one that leads
+// elsewhere, and have that granted to the next process.
+func (r *ruleset) addPlain(rights uint64, path string) error {
+	fd, err := unix.Openat2(unix.AT_FDCWD, path, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS})
+	return r.rule(rights, path, fd, err)
+}
+
+// rule grants rights to what is open, and closes it.
+func (r *ruleset) rule(rights uint64, path string, fd int, err error) error {
 	if err != nil {
 		return &fs.PathError{Op: "open", Path: path, Err: err}
 	}

@@ -31,7 +31,7 @@ type Policy struct {
 	SHA256  string   // that its file has to have, in hexadecimal digits; empty is any
 	Read    []string // files and folders to read, and to execute programs of
 	Data    []string // files and folders to read
-	Write   []string // folders to read and write, never to execute of
+	Write   []string // folders to read and write, never to execute of; no part of their paths may be a link
 	GPU     bool     // its devices may be used, and what drivers need: shared memory, and all of /proc
 	Network Network
 	Strict  bool // refused where the kernel cannot do all of it

@@ -42,7 +42,7 @@ func (r *trialReport) head() {
 		for _, kind := range p.description.Kinds {
 			kinds = append(kinds, string(kind))
 		}
-		fmt.Fprintf(r.out, "%s %s, %s, of %s\n", p.description.Name, p.description.Version, strings.Join(kinds, " and "), p.subject.Path)
+		fmt.Fprintf(r.out, "%s %s, %s, of %s\n", p.description.Name, p.description.Version, strings.Join(kinds, " and "), p.path)
 	}
 	fmt.Fprintln(r.out)
 }

@@ -106,8 +106,8 @@ type mirrored struct {
 // choose finds the archives that the mirror gets.
 func (m Mirroring) choose(from *registry.Registry) ([]mirrored, error) {
 	var all []mirrored
-	refs := m.Names
-	if len(refs) == 0 {
+	refs, named := m.Names, len(m.Names) > 0
+	if !named {
 		refs = slices.Sorted(maps.Keys(from.Plugins))
 	}
 	for _, text := range refs {
@@ -124,8 +124,14 @@ func (m Mirroring) choose(from *registry.Registry) ([]mirrored, error) {
 			if err != nil {
 				return nil, err
 			}
+			if named && len(some) == 0 {
+				return nil, sdk.Errorf(sdk.CodeNotFound, "%s has nothing to mirror of %s; look with \"enginebay plugin info %s\"", name, r.text, name)
+			}
 			all = append(all, some...)
 		}
+	}
+	if len(all) == 0 {
+		return nil, sdk.Errorf(sdk.CodeNotFound, "Registry %s has nothing to mirror of that kind; look with \"enginebay plugin search\"", from.Source.Name)
 	}
 	return all, nil
 }
@@ -149,12 +155,9 @@ func (m Mirroring) versions(name string, p registry.Plugin, r ref) (all []mirror
 				all = append(all, mirrored{Mirrored{name, number, variant.Platform(), registry.MirrorPath(variant), variant.Size}, variant})
 			}
 		}
-		if !m.Versions {
+		if !m.Versions && len(all) > 0 {
 			break
 		}
-	}
-	if len(all) == 0 {
-		return nil, sdk.Errorf(sdk.CodeNotFound, "%s has nothing to mirror of %s; look with \"enginebay plugin info %s\"", name, r.text, name)
 	}
 	return all, nil
 }

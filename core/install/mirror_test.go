@@ -54,10 +54,11 @@ func TestWhatIsMirrored(t *testing.T) {
 		m    install.Mirroring
 		want string
 	}{
-		"all":          {install.Mirroring{}, "echo 1.1.0 here, echo 1.1.0 plan9, shelf 2.0.0 here"},
-		"one platform": {install.Mirroring{Platforms: []string{"plan9/mips"}, Names: []string{"echo"}}, "echo 1.1.0 plan9"},
-		"one version":  {install.Mirroring{Names: []string{"echo@1.0.0"}}, "echo 1.0.0 here"},
-		"all versions": {install.Mirroring{Names: []string{"acme/echo"}, Versions: true}, "echo 1.1.0 here, echo 1.1.0 plan9"},
+		"all":           {install.Mirroring{}, "echo 1.1.0 here, echo 1.1.0 plan9, shelf 2.0.0 here"},
+		"one platform":  {install.Mirroring{Platforms: []string{"plan9/mips"}, Names: []string{"echo"}}, "echo 1.1.0 plan9"},
+		"what there is": {install.Mirroring{Platforms: []string{"plan9/mips"}}, "echo 1.1.0 plan9"},
+		"one version":   {install.Mirroring{Names: []string{"echo@1.0.0"}}, "echo 1.0.0 here"},
+		"all versions":  {install.Mirroring{Names: []string{"acme/echo"}, Versions: true}, "echo 1.1.0 here, echo 1.1.0 plan9"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			all, err := w.installer().Mirror(context.Background(), t.TempDir(), c.m, nil)

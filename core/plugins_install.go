@@ -27,8 +27,16 @@ func NewInstaller(c InstallerConfig) (*install.Installer, error) {
 	if c.Probe == nil {
 		c.Probe = c.Host.Probe
 	}
-	return install.Open(install.Config{Home: c.Home, Core: c.Version, Unsigned: install.Policy(c.Unsigned), Probe: c.Probe, Log: c.Log.Named("install"),
+	return install.Open(install.Config{Home: c.Home, Beside: func() []packages.Manifest { return manifests(c.Host) }, Core: c.Version, Unsigned: install.Policy(c.Unsigned), Probe: c.Probe, Log: c.Log.Named("install"),
 		Downloads: func() download.Config { return c.Downloads().Config(c.Log) }})
+}
+
+// manifests are those of the plugins that a host finds.
+func manifests(host *pluginhost.Host) (all []packages.Manifest) {
+	for _, p := range host.Plugins() {
+		all = append(all, p.Manifest)
+	}
+	return all
 }
 
 // Installer is what installs plugins into the runtime's home. What becomes current

@@ -54,6 +54,7 @@ func (i *Installer) offer(ctx context.Context, name string) (offer, []string, er
 	if full, _, err := b.find(name); err == nil {
 		name = full
 	}
+	name = i.meant(name)
 	found := offers(all, name, b.sources())
 	switch {
 	case len(found) == 0:

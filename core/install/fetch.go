@@ -143,6 +143,9 @@ func (i *Installer) examine(p *Plan, pkg packages.Package) error {
 	if err := i.judge(p, pkg); err != nil {
 		return err
 	}
+	if err := i.overshadow(p); err != nil {
+		return err
+	}
 	return i.settle(p)
 }
 

@@ -29,6 +29,10 @@ type Config struct {
 	Unsigned  Policy                 // empty is WarnUnsigned
 	Log       hclog.Logger           // nil: nobody reads it
 
+	// Beside are the manifests of the plugins that the host finds, installed or not:
+	// what would be taken from them is told. nil: there are none.
+	Beside func() []packages.Manifest
+
 	// Machine says what this machine has; nil: it is looked at.
 	Machine func() registry.Machine
 

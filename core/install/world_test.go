@@ -80,6 +80,7 @@ type parcel struct {
 	core                   string
 	key                    *minisign.SecretKey // nil: nobody signs it
 	text                   string              // of a file in it
+	schemes                []string            // of an importer
 }
 
 func (p parcel) with(change func(*parcel)) parcel { change(&p); return p }
@@ -93,7 +94,7 @@ func (w *world) echo(version string) parcel {
 func (p parcel) tree(t testing.TB) (string, packages.Package) {
 	t.Helper()
 	dir := t.TempDir()
-	manifest, err := json.Marshal(map[string]any{"name": p.name, "version": p.version, "kinds": []sdk.Kind{p.kind}, "entry": "bin/program",
+	manifest, err := json.Marshal(map[string]any{"name": p.name, "version": p.version, "kinds": []sdk.Kind{p.kind}, "schemes": append([]string{}, p.schemes...), "entry": "bin/program",
 		"variant": or(p.variant, "default"), "core": or(p.core, ">=0"), "platform": map[string]any{"os": or(p.os, runtime.GOOS), "arch": or(p.arch, runtime.GOARCH)}})
 	must(t, err)
 	write(t, filepath.Join(dir, "plugin.json"), string(manifest))

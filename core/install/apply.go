@@ -75,6 +75,9 @@ func (i *Installer) commit(ctx context.Context, p *Plan) (Result, error) {
 		if err := p.compare(s.book); err != nil { // another process may have been faster
 			return err
 		}
+		if err := p.stillTrusted(s.lock); err != nil { // same
+			return err
+		}
 		if err := p.enter(s); err != nil {
 			return err
 		}
@@ -96,6 +99,14 @@ func (i *Installer) commit(ctx context.Context, p *Plan) (Result, error) {
 	}
 	i.config.Log.Info("plugin installed", "plugin", p.Name, "version", p.Version, "variant", p.Variant, "digest", p.Digest, "source", p.Source)
 	return result, nil
+}
+
+// stillTrusted says whether the package's key counts by what the lock file says now.
+func (p *Plan) stillTrusted(lock Lock) error {
+	if p.Signer.Key == "" {
+		return nil
+	}
+	return p.trust(lock.Publishers[p.Signer.Publisher])
 }
 
 // enter moves the tree into the store, under its digest. One of that name that is

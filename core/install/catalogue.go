@@ -17,6 +17,7 @@ type offer struct {
 	from   *registry.Registry
 	name   string // full
 	plugin registry.Plugin
+	elder  *registry.Registry // the first that knows the publisher
 }
 
 // offers are what the registries have under a name, full or short, in their order:
@@ -30,7 +31,7 @@ func offers(all []*registry.Registry, name string, sources map[string]string) []
 				continue
 			}
 			if _, taken := byName[full]; !taken || sources[full] == from.Source.Name {
-				byName[full] = offer{from, full, plugin}
+				byName[full] = offer{from: from, name: full, plugin: plugin}
 			}
 		}
 	}
@@ -66,7 +67,18 @@ func (i *Installer) offer(ctx context.Context, name string) (offer, []string, er
 		}
 		return offer{}, nil, sdk.Errorf(sdk.CodeInvalid, "There are several plugins called %s; name one of them in full: %s", name, strings.Join(names, ", "))
 	}
+	found[0].elder = elder(all, path.Dir(found[0].name))
 	return found[0], warnings, nil
+}
+
+// elder is the first registry that knows a publisher: whose name it is, it says.
+func elder(all []*registry.Registry, publisher string) *registry.Registry {
+	for _, r := range all {
+		if len(r.Publishers[publisher].Keys) > 0 {
+			return r
+		}
+	}
+	return nil
 }
 
 // sources are where the installed plugins came from.
@@ -128,6 +140,7 @@ func (i *Installer) planName(ctx context.Context, r ref, o Options, upgrade bool
 	if err := p.wantOf(from.from, found); err != nil {
 		return nil, err
 	}
+	p.want.elder = from.elder
 	return i.begin(o, p)
 }
 
@@ -206,7 +219,7 @@ func (i *Installer) Search(ctx context.Context, words ...string) ([]Found, []str
 		for _, name := range slices.Sorted(maps.Keys(from.Plugins)) {
 			if !seen[name] && matches(name, from.Plugins[name], words) {
 				seen[name] = true
-				found = append(found, i.found(offer{from, name, from.Plugins[name]}, machine, b))
+				found = append(found, i.found(offer{from: from, name: name, plugin: from.Plugins[name]}, machine, b))
 			}
 		}
 	}

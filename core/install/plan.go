@@ -30,6 +30,7 @@ type wanted struct {
 	platform string                   // "linux/amd64/cuda12"; empty: whatever comes
 	keys     []string                 // that the registry vouches for
 	vouched  bool                     // keys count, and no others
+	elder    *registry.Registry       // that has to know the key too; nil: nobody has
 	named    string                   // address that the operator gave: what leads there may be in a private network
 	locked   bool                     // the lock file names it by its hash
 	variants map[string]LockedVariant // of the same version for all platforms, where they are known

@@ -14,7 +14,8 @@ import (
 // installed. Whose key counts, in this order:
 //
 //	the lock file knows keys of the publisher   those, and what the person gave with it
-//	the package is from a registry              those that the index names for the publisher
+//	the package is from a registry              those that the index names for the publisher, and so
+//	                                            does the first registry that knows the publisher
 //	else                                        the one that the person gave, or says yes to
 //
 // Of a registry's package the index has to name the key in any case; what the lock
@@ -53,6 +54,9 @@ func (p *Plan) trust(pinned []string) error {
 		return nil
 	case len(pinned) > 0:
 		return sdk.Errorf(sdk.CodeInvalid, "%s is signed with another key of %s than what is installed: %s. If %s says that this is its new key, install it with --key %s", p.Name, publisher, p.Signer.KeyID, publisher, key)
+	case p.want.elder != nil && !slices.Contains(p.want.elder.Publishers[publisher].Keys, key):
+		return sdk.Errorf(sdk.CodeInvalid, "%s of registry %s is signed with the key %s, and registry %s, which goes before it, knows others for %s. If %s says that this key is its own, install it with --key %s",
+			p.Name, p.Source, p.Signer.KeyID, p.want.elder.Source.Name, publisher, publisher, key)
 	}
 	p.Signer.New = !p.want.vouched && !p.want.locked // of what is locked the hash vouches
 	return nil

@@ -103,6 +103,7 @@ func TestEscapes(t *testing.T) {
 		"read /proc/kallsyms",
 		"read /etc/shadow",
 		"read /proc/self/../1/cmdline",
+		"read /proc/net/unix", "read /proc/self/net/unix", "read /proc/thread-self/net/unix",
 		"tcp " + v.tcp,
 		"udp " + v.udp,
 		"listen",

@@ -169,8 +169,8 @@ func dropCapabilities(kept uint64) error {
 	return nil
 }
 
-// restrict puts the ruleset in force, to which its own folder in /proc is added: the
-// parent did not know it yet.
+// restrict puts the ruleset in force, to which files of its own folder in /proc are added:
+// the parent did not know it yet.
 func restrict(ruleset int, proc uint64) error {
 	if ruleset < 0 {
 		return nil
@@ -186,10 +186,33 @@ func restrict(ruleset int, proc uint64) error {
 	return syscall.Close(ruleset)
 }
 
-// ownProc leaves the folder open: the kernel forgets one that nobody has open when it
-// needs memory, and the rule with it.
+// What a process reads of its own folder in /proc. Not net and task, in which are the
+// paths of all sockets of the machine: those of other plugins, to which it could connect.
+var (
+	ownFolders = []string{"fd", "fdinfo"}
+	ownFiles   = []string{"cgroup", "cmdline", "comm", "environ", "limits", "maps", "mountinfo", "mounts", "oom_score_adj", "smaps_rollup", "stat", "statm", "status"}
+)
+
+const readDir = 1 << 3 // the right of Landlock that files have not
+
 func ownProc(ruleset int, rights uint64) error {
-	fd, err := syscall.Open("/proc/self", oPath, 0)
+	for _, name := range ownFolders {
+		if err := grantOwn(ruleset, rights, name); err != nil {
+			return err
+		}
+	}
+	for _, name := range ownFiles {
+		if err := grantOwn(ruleset, rights&^readDir, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// grantOwn leaves what it grants open: the kernel forgets a file of /proc that nobody has
+// open when it needs memory, and the rule with it.
+func grantOwn(ruleset int, rights uint64, name string) error {
+	fd, err := syscall.Open("/proc/self/"+name, oPath, 0)
 	if err == syscall.ENOENT { // a machine without /proc
 		return nil
 	} else if err != nil {

@@ -58,7 +58,7 @@ func (t *trialOf) candidate(ctx context.Context, path, temp string) (*candidate,
 		return nil, err
 	case info.IsDir():
 		err = p.fromSources(ctx, abs, temp)
-	case strings.HasSuffix(path, archiveEnd):
+	case strings.HasSuffix(path, packages.Extension):
 		err = p.unpacked(abs, temp)
 	default:
 		err = p.program(abs)

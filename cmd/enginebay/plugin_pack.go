@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -14,9 +13,6 @@ import (
 	"github.com/enginebay/enginebay/core/packages"
 	"github.com/enginebay/enginebay/core/workbench"
 )
-
-// archiveEnd is how the names of packed plugins end.
-const archiveEnd = ".tar.zst"
 
 // packing is what "plugin pack" is asked for.
 type packing struct {
@@ -139,13 +135,8 @@ func platformOf(text string) (packages.Platform, error) {
 
 // file is where the package goes.
 func (p packing) file(m packages.Manifest) string {
-	name := strings.Join([]string{m.Short(), m.Version, cmp.Or(m.Platform.OS, "any"), cmp.Or(m.Platform.Arch, "any")}, "-")
-	if m.Variant != "" {
-		name += "-" + m.Variant
-	}
-	name += archiveEnd
 	if info, err := os.Stat(p.out); p.out == "" || strings.HasSuffix(p.out, "/") || err == nil && info.IsDir() {
-		return filepath.Join(p.out, name)
+		return filepath.Join(p.out, m.FileName())
 	}
 	return p.out
 }

@@ -133,7 +133,7 @@ type shownPlan struct {
 func shownPlans(plans []*install.Plan) []shownPlan {
 	all := []shownPlan{}
 	for _, p := range plans {
-		all = append(all, shownPlan{Name: p.Name, Version: p.Version, Variant: cmp.Or(p.Variant, "default"), Action: p.Action, Before: p.Before, Source: p.Source,
+		all = append(all, shownPlan{Name: p.Name, Version: p.Version, Variant: cmp.Or(p.Variant, packages.DefaultVariant), Action: p.Action, Before: p.Before, Source: p.Source,
 			Size: p.Size, Digest: p.Digest, Signer: p.Signer, Wants: p.Manifest.Permissions, Secrets: append([]string{}, slices.Sorted(maps.Keys(p.Manifest.Secrets))...),
 			Env: append([]string{}, p.Manifest.Environment...), Passed: append([]install.Passed{}, p.Passed...), Warnings: append([]string{}, p.Warnings...)})
 	}

@@ -192,5 +192,5 @@ func shownPackage(file string, p packages.Package) any {
 		Files    int    `json:"files"`
 		Size     int64  `json:"size"`
 		KeyID    string `json:"key_id,omitempty"`
-	}{file, p.Name, p.Version, p.Platform.String(), cmp.Or(p.Variant, "default"), p.Digest, len(p.Files), p.Size, signedBy(p)}
+	}{file, p.Name, p.Version, p.Platform.String(), cmp.Or(p.Variant, packages.DefaultVariant), p.Digest, len(p.Files), p.Size, signedBy(p)}
 }

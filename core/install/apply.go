@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/enginebay/enginebay/core/packages"
+	"github.com/enginebay/enginebay/core/registry"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -91,7 +92,7 @@ func (i *Installer) commit(ctx context.Context, p *Plan) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if p.Action == Install && slices.Contains(p.Manifest.Kinds, sdk.KindEngine) {
+	if p.Action == Install && p.Manifest.Is(sdk.KindEngine) {
 		result.EngineFile, err = EngineFile(i.config.Home, p.Manifest.Short())
 		if err != nil { // the plugin works without
 			result.Warnings = append(result.Warnings, err.Error())
@@ -177,4 +178,4 @@ func (s *state) trust(p *Plan) {
 	s.lock.Publishers[p.Signer.Publisher] = pinned
 }
 
-func platformOf(m packages.Manifest) string { return variantOf(m).Platform() }
+func platformOf(m packages.Manifest) string { return registry.VariantOf(m).Platform() }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/enginebay/enginebay/core/packages"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -83,7 +84,7 @@ func (b book) check() error {
 			return fmt.Errorf("%q is no plugin", name)
 		}
 		for digest, e := range t.Editions {
-			if !isDigest(digest) || e == nil {
+			if !packages.IsDigest(digest) || e == nil {
 				return fmt.Errorf("%s: %q is no digest of a package", name, digest)
 			}
 		}

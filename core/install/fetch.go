@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 
 	"github.com/enginebay/enginebay/core/packages"
-	"github.com/enginebay/enginebay/core/registry"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -136,7 +135,7 @@ func (i *Installer) examine(p *Plan, pkg packages.Package) error {
 	case p.want.platform != "" && platform != p.want.platform:
 		return sdk.Errorf(sdk.CodeInvalid, "%s holds the package for %s, where that for %s should be; nothing is installed", p.URL, platform, p.want.platform)
 	}
-	p.Name, p.Version, p.Variant = pkg.Name, pkg.Version, cmp.Or(pkg.Variant, defaultVariant)
+	p.Name, p.Version, p.Variant = pkg.Name, pkg.Version, cmp.Or(pkg.Variant, packages.DefaultVariant)
 	if err := pkg.Fits(i.config.Core); err != nil {
 		return &sdk.Error{Code: sdk.CodeUnsupported, Message: "This package cannot run here", Cause: err}
 	}
@@ -178,9 +177,4 @@ func (p *Plan) lockedNow() Locked {
 			Requires: p.Manifest.Requires}}
 	}
 	return l
-}
-
-// variantOf is how an index would list a package.
-func variantOf(m packages.Manifest) registry.Variant {
-	return registry.Variant{OS: m.Platform.OS, Arch: m.Platform.Arch, Variant: m.Variant, Requires: m.Requires}
 }

@@ -74,7 +74,7 @@ func (l Lock) check() error {
 			return fmt.Errorf("%s: %q is no version", name, p.Version)
 		}
 		for platform, v := range p.Variants {
-			if !isDigest(v.Digest) && v.Digest != "" || !isHex(v.SHA256) && v.SHA256 != "" || v.Digest+v.SHA256 == "" {
+			if !packages.IsDigest(v.Digest) && v.Digest != "" || !isHex(v.SHA256) && v.SHA256 != "" || v.Digest+v.SHA256 == "" {
 				return fmt.Errorf("%s for %s has no hash, or none that is SHA-256", name, platform)
 			}
 		}

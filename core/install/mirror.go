@@ -1,6 +1,7 @@
 package install
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/enginebay/enginebay/core/packages"
 	"github.com/enginebay/enginebay/core/registry"
 	"github.com/enginebay/enginebay/sdk"
 )
@@ -165,7 +167,7 @@ func (m Mirroring) versions(name string, p registry.Plugin, r ref) (all []mirror
 func (m Mirroring) wants(v registry.Variant) bool {
 	return len(m.Platforms) == 0 || slices.ContainsFunc(m.Platforms, func(platform string) bool {
 		os, arch, _ := strings.Cut(platform, "/")
-		return (v.OS == "" || v.OS == os) && (v.Arch == "" || v.Arch == arch || arch == "")
+		return packages.Platform{OS: v.OS, Arch: v.Arch}.Is(os, cmp.Or(arch, v.Arch))
 	})
 }
 

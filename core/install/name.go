@@ -14,11 +14,6 @@ var (
 
 func isHex(sum string) bool { return sum256.MatchString(sum) }
 
-func isDigest(digest string) bool {
-	sum, ok := strings.CutPrefix(digest, "sha256:")
-	return ok && isHex(sum)
-}
-
 func parseVersion(text string) (*semver.Version, error) { return semver.StrictNewVersion(text) }
 
 // compareVersions is by semantic versioning; what is no version is older than all.

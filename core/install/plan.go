@@ -119,14 +119,11 @@ func (i *Installer) planPath(r ref, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Name, p.Version, p.Variant = m.Name, m.Version, cmp.Or(m.Variant, defaultVariant)
+	p.Name, p.Version, p.Variant = m.Name, m.Version, cmp.Or(m.Variant, packages.DefaultVariant)
 	return i.begin(o, p)
 }
 
-const (
-	sourceFile     = "file" // Locked.Source of what is no address
-	defaultVariant = "default"
-)
+const sourceFile = "file" // Locked.Source of what is no address
 
 // begin fills in what is known of every plan.
 func (i *Installer) begin(o Options, p *Plan) (*Plan, error) {

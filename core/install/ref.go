@@ -7,6 +7,7 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 
+	"github.com/enginebay/enginebay/core/packages"
 	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/sdk"
 )
@@ -70,7 +71,7 @@ func readRef(text string) (ref, error) {
 
 func isPath(text string) bool {
 	return strings.HasPrefix(text, ".") || strings.HasPrefix(text, "/") || strings.HasPrefix(text, "~") || drive.MatchString(text) ||
-		strings.HasSuffix(text, ".tar.zst") || filepath.Separator != '/' && strings.ContainsRune(text, filepath.Separator)
+		strings.HasSuffix(text, packages.Extension) || filepath.Separator != '/' && strings.ContainsRune(text, filepath.Separator)
 }
 
 // versions are those that are asked for; nil is any but previews.

@@ -49,7 +49,7 @@ func (b book) plugin(home, name string) Plugin {
 	}
 	for _, digest := range t.newest() {
 		e := t.Editions[digest]
-		p.Versions = append(p.Versions, Version{Version: e.Version, Variant: cmp.Or(e.Variant, defaultVariant), Digest: digest, Dir: treeDir(home, digest),
+		p.Versions = append(p.Versions, Version{Version: e.Version, Variant: cmp.Or(e.Variant, packages.DefaultVariant), Digest: digest, Dir: treeDir(home, digest),
 			Source: e.Locked.Source, Key: e.Key, Size: e.Size, Installed: e.Installed, Current: digest == t.Current, Previous: digest == t.Previous,
 			Refused: t.Refused[digest].Reason})
 	}

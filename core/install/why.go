@@ -5,6 +5,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/enginebay/enginebay/core/packages"
 	"github.com/enginebay/enginebay/core/registry"
 	"github.com/enginebay/enginebay/sdk"
 )
@@ -49,7 +50,7 @@ func (i *Installer) Why(ctx context.Context, text string, o Options) (Why, error
 	full, t, here := b.find(r.name)
 	if here == nil {
 		current := t.Editions[t.Current]
-		w.Name, w.Installed, w.Variant, w.Source = full, current.Version, cmp.Or(current.Variant, defaultVariant), current.Locked.Source
+		w.Name, w.Installed, w.Variant, w.Source = full, current.Version, cmp.Or(current.Variant, packages.DefaultVariant), current.Locked.Source
 		r.constraint = cmp.Or(r.constraint, current.Locked.Constraint)
 	}
 	err = w.choose(ctx, i, r, o)

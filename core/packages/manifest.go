@@ -1,6 +1,7 @@
 package packages
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/Masterminds/semver/v3"
 
@@ -19,6 +21,12 @@ import (
 // ManifestFile is the name of the file that makes a folder a plugin.
 const ManifestFile = "plugin.json"
 
+// DefaultVariant is the name of the variant of a package that names none.
+const DefaultVariant = "default"
+
+// Extension is how the names of packed packages end.
+const Extension = ".tar.zst"
+
 // A Manifest is what a package says about itself, in plugin.json.
 type Manifest struct {
 	Name         string            `json:"name"` // publisher and short name: "enginebay/llamacpp"
@@ -28,7 +36,7 @@ type Manifest struct {
 	Protocol     []int             `json:"protocol,omitempty"` // [1] where the file names none
 	Entry        string            `json:"entry"`              // the program, as a path in the package
 	Platform     Platform          `json:"platform,omitzero"`
-	Variant      string            `json:"variant,omitempty"` // empty is "default"
+	Variant      string            `json:"variant,omitempty"` // empty is DefaultVariant
 	Requires     Requires          `json:"requires,omitzero"`
 	Build        []string          `json:"build,omitempty"` // command that makes the files
 	Core         string            `json:"core,omitempty"`  // versions of Engine Bay; empty is all
@@ -77,6 +85,15 @@ func (m Manifest) Short() string { return path.Base(m.Name) }
 
 // Publisher is who the plugin is of: "enginebay".
 func (m Manifest) Publisher() string { return path.Dir(m.Name) }
+
+// FileName is what the packed package is called: llamacpp-1.2.0-linux-amd64-cuda12.tar.zst.
+func (m Manifest) FileName() string {
+	parts := []string{m.Short(), m.Version, cmp.Or(m.Platform.OS, "any"), cmp.Or(m.Platform.Arch, "any")}
+	if m.Variant != "" && m.Variant != DefaultVariant {
+		parts = append(parts, m.Variant)
+	}
+	return strings.Join(parts, "-") + Extension
+}
 
 // Is says whether the plugin is of a kind.
 func (m Manifest) Is(kind sdk.Kind) bool { return slices.Contains(m.Kinds, kind) }

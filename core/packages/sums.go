@@ -41,6 +41,11 @@ type File struct {
 // digest is what a package is called by: the hash of its list of hashes.
 func digest(sums []byte) string { return "sha256:" + hashOf(sums) }
 
+var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+// IsDigest says whether a text has the form of a package's digest.
+func IsDigest(text string) bool { return digestForm.MatchString(text) }
+
 func hashOf(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path"
 	"strings"
+
+	"github.com/enginebay/enginebay/core/packages"
 )
 
 // Address is where the archive of one of the registry's variants is: https://…,
@@ -50,4 +52,4 @@ func checkBelow(rel string) error {
 
 // MirrorPath is where a folder may have the archive of a variant whatever address the
 // index names: by its hash.
-func MirrorPath(v Variant) string { return "mirror/" + v.SHA256 + ".tar.zst" }
+func MirrorPath(v Variant) string { return "mirror/" + v.SHA256 + packages.Extension }

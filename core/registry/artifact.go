@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -98,7 +97,7 @@ func (a *Artifact) add(ctx context.Context, repo *remote.Repository, ref oci.Ref
 	if len(a.Variants) > 0 && (plugin.Name != a.Name || plugin.Version != a.Version) {
 		return fmt.Errorf("it holds %s %s beside %s %s", plugin.Name, plugin.Version, a.Name, a.Version)
 	}
-	v := variantOf(plugin)
+	v := VariantOf(plugin)
 	v.URL = scheme + ref.Registry + "/" + ref.Repository + "@" + desc.Digest.String()
 	v.Size, v.SHA256, v.Digest = layer.Size, layer.Digest.Encoded(), packageDigest(manifest)
 	if slices.ContainsFunc(a.Variants, func(other Variant) bool { return other.Platform() == v.Platform() }) {
@@ -107,11 +106,6 @@ func (a *Artifact) add(ctx context.Context, repo *remote.Repository, ref oci.Ref
 	a.Name, a.Version, a.Protocol, a.Core = plugin.Name, plugin.Version, plugin.Protocol, plugin.Core
 	a.Variants = append(a.Variants, v)
 	return nil
-}
-
-// variantOf is what a registry says of a package, without where it is.
-func variantOf(m packages.Manifest) Variant {
-	return Variant{OS: m.Platform.OS, Arch: m.Platform.Arch, Variant: m.Variant, Requires: m.Requires}
 }
 
 // orAny is how an image index, which must name something, calls any platform.
@@ -137,11 +131,9 @@ func readManifest(data []byte) (m ocispec.Manifest, layer ocispec.Descriptor, er
 	return m, layer, nil
 }
 
-var packageHash = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-
 // packageDigest is what an artifact says of its package; empty where it says nothing.
 func packageDigest(m ocispec.Manifest) string {
-	if digest := m.Annotations[digestAnnotation]; packageHash.MatchString(digest) {
+	if digest := m.Annotations[digestAnnotation]; packages.IsDigest(digest) {
 		return digest
 	}
 	return ""

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/enginebay/enginebay/core/packages"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -97,7 +98,7 @@ func before(a, b Variant) (order int, why string) {
 		{cmp.Compare(rank(a), rank(b)), "uses " + a.Requires.Accelerator},
 		{-compareVersions(least(a.Requires.Driver), least(b.Requires.Driver)), "is for newer drivers"},
 		{-cmp.Compare(len(a.Requires.CPU), len(b.Requires.CPU)), "uses more of the processor's instructions"},
-		{compareBool(a.Label() != defaultVariant, b.Label() != defaultVariant), "is the default"},
+		{compareBool(a.Label() != packages.DefaultVariant, b.Label() != packages.DefaultVariant), "is the default"},
 		{cmp.Compare(a.Platform(), b.Platform()), "comes first by name"},
 	} {
 		if by.order != 0 {

@@ -8,11 +8,13 @@ import (
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
+
+	"github.com/enginebay/enginebay/core/packages"
 )
 
 // is says whether the machine is of a variant's platform.
 func (m Machine) is(v Variant) bool {
-	return (v.OS == "" || v.OS == m.OS) && (v.Arch == "" || v.Arch == m.Arch)
+	return packages.Platform{OS: v.OS, Arch: v.Arch}.Is(m.OS, m.Arch)
 }
 
 // lacks says what a variant asks for that the machine does not have; empty where it

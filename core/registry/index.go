@@ -47,7 +47,7 @@ type Version struct {
 type Variant struct {
 	OS       string            `json:"os,omitempty"`
 	Arch     string            `json:"arch,omitempty"`
-	Variant  string            `json:"variant,omitempty"` // empty is "default"
+	Variant  string            `json:"variant,omitempty"` // empty is packages.DefaultVariant
 	Requires packages.Requires `json:"requires,omitzero"`
 	URL      string            `json:"url"`    // of the archive: relative to the index, https://… or oci://host/repo@sha256:…
 	Size     int64             `json:"size"`   // bytes of the archive
@@ -55,10 +55,13 @@ type Variant struct {
 	Digest   string            `json:"digest"` // of the package: "sha256:…"
 }
 
-const defaultVariant = "default"
+// VariantOf is what a registry says of a package, without where it is.
+func VariantOf(m packages.Manifest) Variant {
+	return Variant{OS: m.Platform.OS, Arch: m.Platform.Arch, Variant: m.Variant, Requires: m.Requires}
+}
 
 // Label is the variant's name.
-func (v Variant) Label() string { return cmp.Or(v.Variant, defaultVariant) }
+func (v Variant) Label() string { return cmp.Or(v.Variant, packages.DefaultVariant) }
 
 // Platform tells the variants of one version apart: "linux/amd64/cuda12", and "any"
 // for what is open.

@@ -85,7 +85,7 @@ func (p packed) reopen() (io.ReadCloser, error) {
 
 // variant is what a registry says of the archive at an address.
 func (p packed) variant(address string) Variant {
-	v := variantOf(p.Manifest)
+	v := VariantOf(p.Manifest)
 	v.URL, v.Size, v.SHA256, v.Digest = address, p.size, p.sha256, p.Digest
 	return v
 }

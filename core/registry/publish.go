@@ -156,8 +156,8 @@ func (w *writing) add(ctx context.Context, p packed) error {
 		plugin.Versions = map[string]Version{}
 	}
 	version, known := plugin.Versions[p.Version]
-	label := p.Name + " " + p.Version + " " + variantOf(p.Manifest).Platform()
-	i := slices.IndexFunc(version.Variants, func(v Variant) bool { return v.Platform() == variantOf(p.Manifest).Platform() })
+	label := p.Name + " " + p.Version + " " + VariantOf(p.Manifest).Platform()
+	i := slices.IndexFunc(version.Variants, func(v Variant) bool { return v.Platform() == VariantOf(p.Manifest).Platform() })
 	switch {
 	case i >= 0 && version.Variants[i].Digest == p.Digest:
 		w.Unchanged = append(w.Unchanged, label)
@@ -246,14 +246,5 @@ func (w *writing) end(ctx context.Context) error {
 	return w.desk.sign(ctx, files)
 }
 
-// archiveName is what an archive is called: llamacpp-1.2.0-linux-amd64-cuda12.tar.zst.
-func archiveName(p packed) string {
-	parts := []string{p.Short(), p.Version, cmp.Or(p.Platform.OS, "any"), cmp.Or(p.Platform.Arch, "any")}
-	if label := variantOf(p.Manifest).Label(); label != defaultVariant {
-		parts = append(parts, label)
-	}
-	return strings.Join(parts, "-") + ".tar.zst"
-}
-
 // archivePath is where an archive lies in a folder.
-func archivePath(p packed) string { return path.Join("packages", p.Name, archiveName(p)) }
+func archivePath(p packed) string { return path.Join("packages", p.Name, p.FileName()) }

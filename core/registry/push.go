@@ -89,7 +89,7 @@ func pushPackage(ctx context.Context, repo *remote.Repository, p packed) (ocispe
 		return ocispec.Descriptor{}, err
 	}
 	layer := ocispec.Descriptor{MediaType: layerType, Digest: digest.NewDigestFromEncoded(digest.SHA256, p.sha256), Size: p.size,
-		Annotations: map[string]string{ocispec.AnnotationTitle: archiveName(p)}}
+		Annotations: map[string]string{ocispec.AnnotationTitle: p.FileName()}}
 	if err := pushBlob(ctx, repo, layer, p.reopen); err != nil {
 		return ocispec.Descriptor{}, err
 	}
@@ -99,7 +99,7 @@ func pushPackage(ctx context.Context, repo *remote.Repository, p packed) (ocispe
 // annotations are what other programs show. There is no date among them, so that the
 // same package is the same artifact.
 func annotations(p packed) map[string]string {
-	all := map[string]string{variantAnnotation: variantOf(p.Manifest).Label(), digestAnnotation: p.Digest,
+	all := map[string]string{variantAnnotation: VariantOf(p.Manifest).Label(), digestAnnotation: p.Digest,
 		ocispec.AnnotationTitle: p.Name, ocispec.AnnotationVersion: p.Version}
 	for name, value := range map[string]string{ocispec.AnnotationDescription: p.Description, ocispec.AnnotationLicenses: p.Licence, ocispec.AnnotationURL: p.Homepage} {
 		if value != "" {
@@ -125,7 +125,7 @@ func join(ctx context.Context, repo *remote.Repository, to oci.Reference, desc o
 		}
 	}
 	desc.ArtifactType = pluginType
-	desc.Annotations = map[string]string{variantAnnotation: variantOf(p.Manifest).Label()}
+	desc.Annotations = map[string]string{variantAnnotation: VariantOf(p.Manifest).Label()}
 	desc.Platform = &ocispec.Platform{OS: orAny(p.Platform.OS), Architecture: orAny(p.Platform.Arch)}
 	same := func(d ocispec.Descriptor) bool {
 		return d.Platform != nil && d.Platform.OS == desc.Platform.OS && d.Platform.Architecture == desc.Platform.Architecture &&
@@ -133,7 +133,7 @@ func join(ctx context.Context, repo *remote.Repository, to oci.Reference, desc o
 	}
 	if i := slices.IndexFunc(index.Manifests, same); i >= 0 {
 		if index.Manifests[i].Digest != desc.Digest {
-			return sdk.Errorf(sdk.CodeInvalid, "%s has another package for %s already, and what is published does not change; give the plugin a new version", scheme+to.String(), variantOf(p.Manifest).Platform())
+			return sdk.Errorf(sdk.CodeInvalid, "%s has another package for %s already, and what is published does not change; give the plugin a new version", scheme+to.String(), VariantOf(p.Manifest).Platform())
 		}
 		return nil
 	}

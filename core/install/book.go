@@ -106,7 +106,7 @@ func (t *title) switchTo(digest string) {
 // newest are the digests of a title's editions, by rising age of their versions.
 func (t *title) newest() []string {
 	return slices.SortedFunc(maps.Keys(t.Editions), func(a, b string) int {
-		return cmp.Or(compareVersions(t.Editions[b].Version, t.Editions[a].Version), t.Editions[b].Installed.Compare(t.Editions[a].Installed))
+		return cmp.Or(packages.CompareVersions(t.Editions[b].Version, t.Editions[a].Version), t.Editions[b].Installed.Compare(t.Editions[a].Installed))
 	})
 }
 

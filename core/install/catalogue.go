@@ -260,7 +260,7 @@ func (i *Installer) Info(ctx context.Context, name string) (Found, []string, err
 		return Found{}, nil, err
 	}
 	f := i.found(o, i.config.Machine(), b)
-	for _, number := range newestFirst(o.plugin.Versions) {
+	for _, number := range o.plugin.NewestFirst() {
 		v := o.plugin.Versions[number]
 		f.Versions = append(f.Versions, Offered{Version: number, Yanked: v.Yanked, Core: v.Core, Protocol: v.Protocol, Variants: v.Variants})
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/Masterminds/semver/v3"
+
 	"github.com/enginebay/enginebay/core/packages"
 	"github.com/enginebay/enginebay/core/registry"
 	"github.com/enginebay/enginebay/sdk"
@@ -70,7 +72,7 @@ func (l Lock) check() error {
 		if !fullName.MatchString(name) {
 			return fmt.Errorf("%q is no plugin", name)
 		}
-		if _, err := parseVersion(p.Version); err != nil {
+		if _, err := semver.StrictNewVersion(p.Version); err != nil {
 			return fmt.Errorf("%s: %q is no version", name, p.Version)
 		}
 		for platform, v := range p.Variants {

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/Masterminds/semver/v3"
+
 	"github.com/enginebay/enginebay/core/packages"
 	"github.com/enginebay/enginebay/core/registry"
 	"github.com/enginebay/enginebay/sdk"
@@ -145,9 +147,9 @@ func (m Mirroring) versions(name string, p registry.Plugin, r ref) (all []mirror
 	if err != nil {
 		return nil, err
 	}
-	for _, number := range newestFirst(p.Versions) {
+	for _, number := range p.NewestFirst() {
 		v := p.Versions[number]
-		parsed, err := parseVersion(number)
+		parsed, err := semver.StrictNewVersion(number)
 		preview := err == nil && parsed.Prerelease() != ""
 		if err != nil || asked != nil && !asked.Check(parsed) || v.Yanked != "" && !r.exact() || asked == nil && preview {
 			continue

@@ -2,7 +2,6 @@ package install
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/Masterminds/semver/v3"
@@ -37,7 +36,7 @@ func (k pick) from(name string, p registry.Plugin) (picked, error) {
 		return picked{}, err
 	}
 	var found picked
-	for _, number := range newestFirst(p.Versions) {
+	for _, number := range p.NewestFirst() {
 		v := p.Versions[number]
 		reason, ok := k.judge(asked, number, v)
 		if !ok {
@@ -62,7 +61,7 @@ func (k pick) from(name string, p registry.Plugin) (picked, error) {
 // judge says why a version that is asked for is not taken, whatever the machine has;
 // ok is false where it is not asked for.
 func (k pick) judge(asked *semver.Constraints, number string, v registry.Version) (reason string, ok bool) {
-	parsed, err := parseVersion(number)
+	parsed, err := semver.StrictNewVersion(number)
 	switch {
 	case err != nil, asked != nil && !asked.Check(parsed):
 		return "", false
@@ -81,7 +80,7 @@ func (k pick) judge(asked *semver.Constraints, number string, v registry.Version
 // none is the error where no version is right.
 func (k pick) none(name string, p registry.Plugin, passed []Passed) error {
 	if len(passed) == 0 {
-		versions := newestFirst(p.Versions)
+		versions := p.NewestFirst()
 		return sdk.Errorf(sdk.CodeNotFound, "%s has no version %s; there are %v", name, k.constraint, versions[:min(len(versions), 10)])
 	}
 	const most = 5
@@ -90,8 +89,4 @@ func (k pick) none(name string, p registry.Plugin, passed []Passed) error {
 		text += fmt.Sprintf("; %s %s", v.Version, v.Reason)
 	}
 	return sdk.Errorf(sdk.CodeUnsupported, "No version of %s can be installed here%s", name, text)
-}
-
-func newestFirst[V any](versions map[string]V) []string {
-	return slices.SortedFunc(maps.Keys(versions), func(a, b string) int { return compareVersions(b, a) })
 }

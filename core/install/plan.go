@@ -164,7 +164,7 @@ func (p *Plan) compare(b book) error {
 	}
 	current := t.Editions[t.Current]
 	p.Before = current.Version
-	switch order := compareVersions(p.Version, current.Version); {
+	switch order := packages.CompareVersions(p.Version, current.Version); {
 	case order > 0:
 		p.Action = Upgrade
 	case order < 0:

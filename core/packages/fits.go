@@ -46,6 +46,22 @@ func (p Platform) Is(os, arch string) bool {
 // String is the platform as in "linux/amd64".
 func (p Platform) String() string { return cmp.Or(p.OS, "any") + "/" + cmp.Or(p.Arch, "any") }
 
+// CompareVersions compares two versions of a plugin by semantic versioning; what is
+// none is older than all that are.
+func CompareVersions(a, b string) int {
+	x, errX := semver.StrictNewVersion(a)
+	y, errY := semver.StrictNewVersion(b)
+	switch {
+	case errX != nil && errY != nil:
+		return strings.Compare(a, b)
+	case errX != nil:
+		return -1
+	case errY != nil:
+		return 1
+	}
+	return x.Compare(y)
+}
+
 // described is a version as git describe makes it: so many commits after a release.
 var described = regexp.MustCompile(`-[0-9]+-g[0-9a-f]+(-dirty)?$|-dirty$`)
 

@@ -2,6 +2,8 @@ package registry
 
 import (
 	"cmp"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/enginebay/enginebay/core/packages"
@@ -32,6 +34,11 @@ type Plugin struct {
 	Homepage    string             `json:"homepage,omitempty"`
 	Licence     string             `json:"licence,omitempty"`
 	Versions    map[string]Version `json:"versions"`
+}
+
+// NewestFirst are the plugin's versions by rising age.
+func (p Plugin) NewestFirst() []string {
+	return slices.SortedFunc(maps.Keys(p.Versions), func(a, b string) int { return packages.CompareVersions(b, a) })
 }
 
 // A Version is one version of a plugin.

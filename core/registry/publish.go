@@ -6,13 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"path"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/Masterminds/semver/v3"
 
 	"github.com/enginebay/enginebay/core/minisign"
 	"github.com/enginebay/enginebay/sdk"
@@ -177,7 +174,7 @@ func (w *writing) add(ctx context.Context, p packed) error {
 	version.Variants = append(version.Variants, p.variant(address))
 	slices.SortFunc(version.Variants, func(a, b Variant) int { return cmp.Compare(a.Platform(), b.Platform()) })
 	plugin.Versions[p.Version] = version
-	if p.Version == newest(plugin.Versions) { // what people read is the newest version's
+	if p.Version == plugin.NewestFirst()[0] { // what people read is the newest version's
 		plugin.Description, plugin.Kinds, plugin.Homepage, plugin.Licence = p.Description, p.Kinds, p.Homepage, p.Licence
 	}
 	w.Index.Plugins[p.Name] = plugin
@@ -200,17 +197,6 @@ func (w *writing) vouched(p packed) error {
 		return nil
 	}
 	return &sdk.Error{Code: sdk.CodeInvalid, Cause: err, Message: fmt.Sprintf("%s is not signed by a key that this registry has for %s; give the registry the publisher's key: --publisher %s=KEY", p.path, p.Publisher(), p.Publisher())}
-}
-
-func newest(versions map[string]Version) string {
-	return slices.MaxFunc(slices.Collect(maps.Keys(versions)), func(a, b string) int {
-		x, errX := semver.StrictNewVersion(a)
-		y, errY := semver.StrictNewVersion(b)
-		if errX != nil || errY != nil { // the schema's form is that of semver
-			return cmp.Compare(a, b)
-		}
-		return x.Compare(y)
-	})
 }
 
 // yank says of a version that nobody should install it any more.

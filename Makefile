@@ -22,11 +22,11 @@ build: ## the program, build/enginebay, and the plugins beside it
 	@set -e; for p in $(PLUGINS); do \
 		mkdir -p build/plugins/$$p/bin; rm -f build/plugins/$$p/$$p; \
 		$(GO) build -trimpath -ldflags '-s -w' -o build/plugins/$$p/bin/ ./plugins/$$p; \
-		cp plugins/$$p/plugin.json build/plugins/$$p/; done
+		cp plugins/$$p/plugin.json plugins/$$p/settings.schema.json build/plugins/$$p/; done
 	@set -e; for p in $(EXAMPLES); do \
 		mkdir -p build/examples/$$p/bin; rm -f build/examples/$$p/$$p; \
 		$(GO) build -trimpath -ldflags '-s -w' -o build/examples/$$p/bin/ ./examples/$$p; \
-		cp examples/$$p/plugin.json build/examples/$$p/; done
+		cp examples/$$p/plugin.json examples/$$p/settings.schema.json build/examples/$$p/; done
 
 llamacpp: ## a real llama-server for the llamacpp plugin, where none is installed (VULKAN=1: one for GPUs, with their drivers)
 	@old=build/plugins/engine-llamacpp/llamacpp; test -e $(LLAMACPP) || ! test -d $$old || { mkdir -p $(dir $(LLAMACPP)) && mv $$old $(LLAMACPP); }

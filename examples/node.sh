@@ -32,7 +32,7 @@ packages() {
 # fill FOLDER: with the files of the example that are not in it yet, each in one rename.
 fill() {
     mkdir -p "$1/bin" "$1/libs"
-    (cd "$example" && ls -d bin/* libs/*.* plugin.json README.md) | while read -r f; do
+    (cd "$example" && ls -d bin/* libs/*.* plugin.json settings.schema.json README.md) | while read -r f; do
         cmp -s "$example/$f" "$1/$f" && continue
         cp "$example/$f" "$1/$f.$$" && mv -f "$1/$f.$$" "$1/$f"
     done

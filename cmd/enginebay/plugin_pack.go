@@ -24,9 +24,9 @@ func newPluginPack() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pack FOLDER",
 		Short: "Pack a plugin into one file",
-		Long: `Build the plugin in a folder and pack it: plugin.json, README, LICENSE and NOTICE, and
-all that is in bin, libs and licences. Nothing else of the folder goes along. Links in it
-are followed, and may not lead out of it.
+		Long: `Build the plugin in a folder and pack it: plugin.json, settings.schema.json, README,
+LICENSE and NOTICE, and all that is in bin, libs and licences. Nothing else of the folder
+goes along. Links in it are followed, and may not lead out of it.
 
 A Go module is built with "go build"; where plugin.json has a "build", that command makes
 the files, with GOOS and GOARCH set. A folder that was packed before (it has a file

@@ -2,6 +2,7 @@
 // folder, as a .tar.zst and as the layer of an OCI artifact.
 //
 //	plugin.json           the manifest
+//	settings.schema.json  the JSON Schema of its settings, as the program gives it; may be missing
 //	bin/NAME  libs/…      the program, and what comes along
 //	licences/…  README.md
 //	SHA256SUMS            every other file but the signature, sorted by path

@@ -21,6 +21,10 @@ import (
 // ManifestFile is the name of the file that makes a folder a plugin.
 const ManifestFile = "plugin.json"
 
+// SettingsFile is the name of the file with the JSON Schema of the plugin's settings,
+// beside the manifest. It may be missing; where it is there, the program says the same.
+const SettingsFile = "settings.schema.json"
+
 // DefaultVariant is the name of the variant of a package that names none.
 const DefaultVariant = "default"
 

@@ -25,11 +25,11 @@ var (
 // belongs says whether a name at the top of a plugin's folder goes into its package.
 func belongs(name string) bool {
 	stem, _, _ := strings.Cut(name, ".")
-	return name == ManifestFile || slices.Contains(folders, name) || slices.Contains(texts, stem)
+	return name == ManifestFile || name == SettingsFile || slices.Contains(folders, name) || slices.Contains(texts, stem)
 }
 
 // Sum returns the files of the package that a loose folder would be, sorted by path:
-// plugin.json, README, LICENSE and NOTICE, and all below bin, libs and licences. Links
+// plugin.json, settings.schema.json, README, LICENSE and NOTICE, and all below bin, libs and licences. Links
 // count as what they lead to; one that leads out of the folder is an error.
 func Sum(dir string) ([]File, error) {
 	root, err := os.OpenRoot(dir)

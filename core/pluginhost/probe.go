@@ -2,7 +2,11 @@ package pluginhost
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -14,7 +18,7 @@ import (
 // Probe starts the plugin that lies in a folder, beside those that run, asks it what
 // it is, and stops it again: what is about to be installed has to be what its
 // manifest says, in name, version, kinds and capabilities, and its settings have to
-// have a schema that can be used.
+// have a schema that can be used, the one that the package shows where it shows one.
 //
 // Errors: [sdk.CodeInvalid] for one that is something else; [sdk.CodeUnavailable]
 // for one that does not start, or does not answer.
@@ -31,7 +35,11 @@ func (h *Host) Probe(ctx context.Context, dir string, m packages.Manifest) error
 	if err != nil {
 		return err
 	}
-	if differences := differences(m, said); len(differences) > 0 {
+	differences := differences(m, said)
+	if written, err := os.ReadFile(filepath.Join(dir, packages.SettingsFile)); err == nil && !sameJSON(written, said.Settings) {
+		differences = append(differences, "its "+packages.SettingsFile+" is another than the program's")
+	}
+	if len(differences) > 0 {
 		return sdk.Errorf(sdk.CodeInvalid, "the program of plugin %s is not what its %s says: %s", m.Name, ManifestFile, strings.Join(differences, "; "))
 	}
 	return nil
@@ -60,6 +68,11 @@ func differences(m packages.Manifest, said sdk.Description) (all []string) {
 func sameSet[T ~string](a, b []T) bool {
 	in := func(all []T) func(T) bool { return func(one T) bool { return !slices.Contains(all, one) } }
 	return !slices.ContainsFunc(a, in(b)) && !slices.ContainsFunc(b, in(a))
+}
+
+func sameJSON(a, b []byte) bool {
+	var one, other any
+	return json.Unmarshal(a, &one) == nil && json.Unmarshal(b, &other) == nil && reflect.DeepEqual(one, other)
 }
 
 // ask starts a plugin beside those that run, for what it says of itself.

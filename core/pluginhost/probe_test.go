@@ -18,15 +18,17 @@ func TestProbe(t *testing.T) {
 		change func(*packages.Manifest)
 		code   sdk.Code
 		says   string
+		schema string // written beside the manifest
 	}{
-		"as it is":       {func(*packages.Manifest) {}, "", ""},
-		"another name":   {func(m *packages.Manifest) { m.Name = "me/other" }, sdk.CodeInvalid, `its name is "other", and the program says "echo"`},
-		"newer":          {func(m *packages.Manifest) { m.Version = "9.0.0" }, sdk.CodeInvalid, `its version is "9.0.0", and the program says "0.1.0"`},
-		"one more kind":  {func(m *packages.Manifest) { m.Kinds = append(m.Kinds, sdk.KindImporter) }, sdk.CodeInvalid, "its kinds is"},
-		"one less":       {func(m *packages.Manifest) { m.Capabilities = m.Capabilities[:1] }, sdk.CodeInvalid, "its capabilities is"},
-		"no program":     {func(m *packages.Manifest) { m.Entry = "bin/nothing" }, sdk.CodeInvalid, "is not there"},
-		"outside":        {func(m *packages.Manifest) { m.Entry = "../rogue/rogue" }, sdk.CodeInvalid, "outside"},
-		"does not start": {func(m *packages.Manifest) { m.Entry = "mute" }, sdk.CodeUnavailable, "did not start"},
+		"as it is":       {func(*packages.Manifest) {}, "", "", ""},
+		"another name":   {func(m *packages.Manifest) { m.Name = "me/other" }, sdk.CodeInvalid, `its name is "other", and the program says "echo"`, ""},
+		"newer":          {func(m *packages.Manifest) { m.Version = "9.0.0" }, sdk.CodeInvalid, `its version is "9.0.0", and the program says "0.1.0"`, ""},
+		"one more kind":  {func(m *packages.Manifest) { m.Kinds = append(m.Kinds, sdk.KindImporter) }, sdk.CodeInvalid, "its kinds is", ""},
+		"one less":       {func(m *packages.Manifest) { m.Capabilities = m.Capabilities[:1] }, sdk.CodeInvalid, "its capabilities is", ""},
+		"no program":     {func(m *packages.Manifest) { m.Entry = "bin/nothing" }, sdk.CodeInvalid, "is not there", ""},
+		"outside":        {func(m *packages.Manifest) { m.Entry = "../rogue/rogue" }, sdk.CodeInvalid, "outside", ""},
+		"does not start": {func(m *packages.Manifest) { m.Entry = "mute" }, sdk.CodeUnavailable, "did not start", ""},
+		"other settings": {func(*packages.Manifest) {}, sdk.CodeInvalid, "settings.schema.json is another", `{"type": "object"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -36,6 +38,11 @@ func TestProbe(t *testing.T) {
 			}
 			if err := os.WriteFile(filepath.Join(dir, "mute"), []byte("#!/bin/sh\nexit 1\n"), 0o700); err != nil {
 				t.Fatal(err)
+			}
+			if c.schema != "" {
+				if err := os.WriteFile(filepath.Join(dir, packages.SettingsFile), []byte(c.schema), 0o600); err != nil {
+					t.Fatal(err)
+				}
 			}
 			m, err := packages.ReadManifest(dir)
 			if err != nil {

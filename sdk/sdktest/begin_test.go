@@ -76,6 +76,11 @@ func packaged(t *testing.T, fault string) string {
 		text = strings.Replace(text, `["fake"]`, `["other"]`, 1)
 	}
 	dir := t.TempDir()
+	if fault == "manifest with other settings" {
+		if err := os.WriteFile(filepath.Join(dir, "settings.schema.json"), []byte(`{"type": "object"}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := os.WriteFile(filepath.Join(dir, "plugin.json"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -1,12 +1,14 @@
 package sdktest
 
 import (
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"net/url"
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"slices"
 
 	"github.com/enginebay/enginebay/schemas"
@@ -60,6 +62,9 @@ func (w *work) manifest(t T) {
 	same(t, "version", m.Version, d.Version)
 	sameSet(t, "kinds", m.Kinds, d.Kinds)
 	sameSet(t, "capabilities", m.Capabilities, d.Capabilities)
+	if written, err := os.ReadFile(filepath.Join(w.Package, "settings.schema.json")); err == nil && !sameJSON(written, d.Settings) {
+		t.Errorf("settings.schema.json is another schema than the one that the plugin gives")
+	}
 	if len(m.Protocol) > 0 && !slices.Contains(m.Protocol, sdk.ProtocolVersion) {
 		t.Errorf("plugin.json says the protocols %v, and it was called with %d", m.Protocol, sdk.ProtocolVersion)
 	}
@@ -68,6 +73,11 @@ func (w *work) manifest(t T) {
 		return
 	}
 	w.promised(t, m)
+}
+
+func sameJSON(a, b []byte) bool {
+	var one, other any
+	return json.Unmarshal(a, &one) == nil && json.Unmarshal(b, &other) == nil && reflect.DeepEqual(one, other)
 }
 
 // same and sameSet say where plugin.json and the program differ.

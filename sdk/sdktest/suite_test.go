@@ -117,6 +117,7 @@ func faults() map[string]string {
 		"schema from elsewhere":         "engine/schema",
 		"manifest of another version":   "engine_program/manifest",
 		"manifest without an operation": "engine_program/manifest",
+		"manifest with other settings":  "engine_program/manifest",
 		"manifest of another ability":   "engine_program/manifest",
 		"manifest without the scheme":   "importer_program/manifest",
 		"greets strangers":              "engine_program/by-hand/wrong_cookie",

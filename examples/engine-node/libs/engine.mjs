@@ -7,7 +7,7 @@ import { Model } from './model.mjs';
 import { log, PluginError, serve } from './plugin.mjs';
 
 const json = (name) => JSON.parse(readFileSync(new URL(name, import.meta.url)));
-const settingsSchema = json('settings.schema.json');
+const settingsSchema = json('../settings.schema.json');
 const operations = ['chat/completions', 'completions', 'embeddings'];
 const memoryPerByte = 40; // of the text; measured with prose and order 3
 

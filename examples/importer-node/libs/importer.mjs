@@ -70,7 +70,7 @@ const importer = {
 await serve({
   name: 'library',
   version: json('../plugin.json').version,
-  settings: json('settings.schema.json'),
+  settings: json('../settings.schema.json'),
   configure: ({ settings, secrets }) => { current = { catalogue: settings.catalogue ?? '', token: secrets.token ?? '' }; },
   importer,
 });

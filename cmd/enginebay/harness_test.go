@@ -97,9 +97,15 @@ func startServer(t testing.TB, home string) *bay {
 
 func startServerWith(t testing.TB, home string, flags ...string) *bay {
 	t.Helper()
+	return startServerOf(t, home, append([]string{"--plugin-dir", filepath.Join(build, "examples")}, flags...)...)
+}
+
+// startServerOf starts a server without the plugins of the examples.
+func startServerOf(t testing.TB, home string, flags ...string) *bay {
+	t.Helper()
 	b := &bay{t: t, home: home, log: &journal{}, done: make(chan struct{})}
 	b.cmd = exec.Command(filepath.Join(build, "enginebay"), append([]string{"serve", "--home", home, "--addr", "127.0.0.1:0",
-		"--catalogue", "false", "--plugin-dir", filepath.Join(build, "examples")}, flags...)...)
+		"--catalogue", "false"}, flags...)...)
 	out, err := b.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -39,6 +39,7 @@ const (
 type Proxy struct {
 	allowed *allowed
 	log     hclog.Logger
+	gate    *gate
 	ways    ways
 	server  *http.Server
 	forward *httputil.ReverseProxy
@@ -50,7 +51,7 @@ type Proxy struct {
 	told    map[string]bool // hosts whose refusal stands in the log
 }
 
-// Listen answers at a socket until Close. Errors are of the rules, with
+// Listen answers at a socket until Close, once it was told by Admit whom. Errors are of the rules, with
 // [sdk.CodeInvalid], or of the socket.
 func Listen(socket string, rules Rules, log hclog.Logger) (*Proxy, error) {
 	allowed, err := rules.read()
@@ -65,7 +66,7 @@ func Listen(socket string, rules Rules, log hclog.Logger) (*Proxy, error) {
 		listener.Close()
 		return nil, fmt.Errorf("close the plugin's network to others: %w", err)
 	}
-	p := &Proxy{allowed: allowed, log: log, ways: newWays(allowed), tunnels: map[net.Conn]struct{}{}, told: map[string]bool{}}
+	p := &Proxy{allowed: allowed, log: log, gate: newGate(listener), ways: newWays(allowed), tunnels: map[net.Conn]struct{}{}, told: map[string]bool{}}
 	p.forward = &httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { r.Out.Host = r.In.URL.Host }, // a Host header that says another is not believed
 		Transport:     p.ways,
@@ -80,9 +81,13 @@ func Listen(socket string, rules Rules, log hclog.Logger) (*Proxy, error) {
 	}
 	p.server = &http.Server{Handler: http.HandlerFunc(p.answer), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader, ErrorLog: quiet}
-	p.serving.Go(func() { _ = p.server.Serve(netutil.LimitListener(listener, maxConnections)) })
+	p.serving.Go(func() { _ = p.server.Serve(netutil.LimitListener(p.gate, maxConnections)) })
 	return p, nil
 }
+
+// Admit says which process the proxy is for, and all that it starts: the first counts. No
+// other is answered.
+func (p *Proxy) Admit(pid int) { p.gate.admit(pid) }
 
 // quiet drops what net/http says of a plugin's mistakes.
 var quiet = log.New(io.Discard, "", 0)
@@ -96,6 +101,7 @@ func (p *Proxy) Close() {
 	}
 	p.mu.Unlock()
 	_ = p.server.Close()
+	_ = p.gate.Close() // where it is not served yet the server knows of none
 	p.serving.Wait()
 	p.ways.close()
 }

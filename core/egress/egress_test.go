@@ -27,7 +27,29 @@ import (
 	"github.com/enginebay/enginebay/sdk/web"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if socket := os.Getenv(socketEnv); socket != "" {
+		fmt.Print(answer(socket))
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// socketEnv makes this program one that asks at a socket, and prints the answer.
+const socketEnv = "EGRESS_TEST_SOCKET"
+
+// answer is the first line that comes of a request which no proxy takes; empty where
+// nobody answers.
+func answer(socket string) (line string) {
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		return err.Error()
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	text, _ := io.ReadAll(io.LimitReader(conn, int64(len("HTTP/1.1 400"))))
+	return string(text)
+}
 
 // plugin is a client as one in a plugin's process, and the log of its proxy.
 func plugin(t *testing.T, rules egress.Rules, c web.Config) (*http.Client, *journal) {
@@ -55,6 +77,7 @@ func listen(t *testing.T, rules egress.Rules) (socket string, log *journal) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.Admit(os.Getpid())
 	t.Cleanup(p.Close)
 	return socket, log
 }
@@ -332,6 +355,7 @@ func TestCloseEndsTunnels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.Admit(os.Getpid())
 	conn, err := net.Dial("unix", filepath.Join(dir, "s"))
 	if err != nil {
 		t.Fatal(err)

@@ -33,5 +33,6 @@ func Confine(folder, run, data string, models []string, d Deployment, log hclog.
 	if err != nil {
 		return Confined{}, err
 	}
+	c.begun(os.Getpid()) // whoever starts it is below this process
 	return Confined{Launcher: c.launcher(), Files: c.files(), Environment: c.environment, Started: c.started, End: c.end}, nil
 }

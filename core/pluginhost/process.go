@@ -104,7 +104,7 @@ func (h *Host) exec(ctx context.Context, plugin Plugin, d Deployment, log hclog.
 	sink := newSink(log)
 	p := &Process{dir: dir, held: held, grace: h.bounds.stop, done: make(chan struct{}), Started: time.Now(), revision: d.Revision, passing: d.Model != ""}
 	p.Plugin, err = host.Start(ctx, host.Config{Path: plugin.Program, Launcher: held.launcher(), Files: held.files(), Dir: dir,
-		Env: held.environment(h.environment(plugin, d)), Line: sink.line})
+		Env: held.environment(h.environment(plugin, d)), Line: sink.line, Begun: held.begun})
 	held.started()
 	if err != nil {
 		held.end()

@@ -179,6 +179,13 @@ func (c *confinement) environment(env []string) []string {
 	return slices.Concat(env, c.env, c.start.Env)
 }
 
+// begun is called with the process's number as soon as there is one.
+func (c *confinement) begun(pid int) {
+	if c != nil && c.proxy != nil {
+		c.proxy.Admit(pid)
+	}
+}
+
 // started gives back what only the start needs.
 func (c *confinement) started() {
 	if c != nil {

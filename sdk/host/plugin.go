@@ -23,12 +23,13 @@ const handshakeTimeout = time.Minute
 
 // A Config says which plugin program to start.
 type Config struct {
-	Path     string       // the program
-	Launcher []string     // a program and its arguments that starts it, and becomes it: it is given Path behind them
-	Files    []*os.File   // that it inherits, as descriptors from 3 on
-	Dir      string       // its run folder, private and with a short path: working directory and sockets
-	Env      []string     // NAME=VALUE; nothing is inherited
-	Line     func(string) // called with each line that it writes; must not block for long
+	Path     string        // the program
+	Launcher []string      // a program and its arguments that starts it, and becomes it: it is given Path behind them
+	Files    []*os.File    // that it inherits, as descriptors from 3 on
+	Dir      string        // its run folder, private and with a short path: working directory and sockets
+	Env      []string      // NAME=VALUE; nothing is inherited
+	Line     func(string)  // called with each line that it writes; must not block for long
+	Begun    func(pid int) // called as soon as the process is there, before it says a word; may be nil
 }
 
 // A Plugin is a plugin's program that runs, and the connection to it.
@@ -44,7 +45,7 @@ type Plugin struct {
 // socket inside Dir, and a lifeline, so that the plugin ends when this process
 // does. When it fails, nothing is left of the plugin.
 func Start(ctx context.Context, c Config) (*Plugin, error) {
-	p := &Plugin{runner: newRunner(c.Dir, c.Line), done: make(chan struct{})}
+	p := &Plugin{runner: newRunner(c), done: make(chan struct{})}
 	p.client = goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig:  goplugin.HandshakeConfig{ProtocolVersion: pluginpb.Version, MagicCookieKey: pluginpb.CookieKey, MagicCookieValue: pluginpb.CookieValue},
 		Plugins:          goplugin.PluginSet{pluginpb.Service: glue{}},

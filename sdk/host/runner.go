@@ -37,6 +37,8 @@ type runner struct {
 	dir  string       // the run folder: the plugin's socket must lie inside
 	line func(string) // takes what the plugin writes
 
+	begun func(pid int) // nil: nobody wants to know
+
 	mu       sync.Mutex // held while the child starts
 	killed   bool       // no child is started any more
 	child    *process.Child
@@ -47,8 +49,8 @@ type runner struct {
 	greeted sync.Once
 }
 
-func newRunner(dir string, line func(string)) *runner {
-	r := &runner{dir: dir, line: line}
+func newRunner(c Config) *runner {
+	r := &runner{dir: c.Dir, line: c.Line, begun: c.Begun}
 	r.out, r.outEnd = io.Pipe()
 	return r
 }
@@ -73,6 +75,9 @@ func (r *runner) Start(context.Context) error {
 		return err
 	}
 	r.child, r.lifeline = child, ours
+	if r.begun != nil {
+		r.begun(child.Pid())
+	}
 	go func() {
 		<-child.Done()
 		r.outEnd.Close()

@@ -68,7 +68,11 @@ func Listen(socket string, rules Rules, log hclog.Logger) (*Proxy, error) {
 	}
 	p := &Proxy{allowed: allowed, log: log, gate: newGate(listener), ways: newWays(allowed), tunnels: map[net.Conn]struct{}{}, told: map[string]bool{}}
 	p.forward = &httputil.ReverseProxy{
-		Rewrite:       func(r *httputil.ProxyRequest) { r.Out.Host = r.In.URL.Host }, // a Host header that says another is not believed
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.Host = r.In.URL.Host  // a Host header that says another is not believed
+			r.Out.Header.Del("Upgrade") // a tunnel that Close would know nothing of
+			r.Out.Header.Del("Connection")
+		},
 		Transport:     p.ways,
 		FlushInterval: -1,
 		ErrorLog:      quiet,

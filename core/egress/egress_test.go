@@ -379,6 +379,31 @@ func TestCloseEndsTunnels(t *testing.T) {
 	}
 }
 
+// TestNoUpgrades: a connection that becomes something else would outlive Close.
+func TestNoUpgrades(t *testing.T) {
+	noProxy(t)
+	s, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade")+r.Header.Get("Connection") == "" {
+			fmt.Fprint(w, "as it is")
+			return
+		}
+		w.Header().Set("Connection", "upgrade")
+		w.Header().Set("Upgrade", r.Header.Get("Upgrade"))
+		w.WriteHeader(http.StatusSwitchingProtocols)
+	})
+	socket, _ := listen(t, egress.Rules{Named: []string{s.URL}})
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "GET %s/ HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n", s.URL)
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Errorf("%v, %v", answer, err)
+	}
+}
+
 // TestBadRules are said with the file in hand.
 func TestBadRules(t *testing.T) {
 	for _, named := range []string{"a b", "user@host"} {

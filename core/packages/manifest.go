@@ -129,6 +129,11 @@ func ParseManifest(name string, data []byte) (Manifest, error) {
 	if err := schemas.Decode(schemas.Plugin(), name, data, &m); err != nil {
 		return Manifest{}, err
 	}
+	shown := m
+	shown.Build = nil // a command may have lines; nobody is shown it
+	if err := schemas.Printable(shown); err != nil {
+		return Manifest{}, fmt.Errorf("%s: %w", name, err)
+	}
 	if len(m.Protocol) == 0 {
 		m.Protocol = []int{1}
 	}

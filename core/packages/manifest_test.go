@@ -55,6 +55,7 @@ func TestReadManifest(t *testing.T) {
 	for name, c := range map[string]struct{ member, says string }{
 		"core":    {`"core": "new"`, `core "new" is no range`},
 		"driver":  {`"requires": {"driver": "soon"}`, `requires.driver "soon" is no range`},
+		"shown":   {`"description": "\u001b[2Jwords\nsigned by  you"`, "control character"},
 		"version": {`"version": "1.0.0-01"`, "1.0.0-01"},
 		"entry":   {`"entry": "../x"`, "entry"},
 	} {

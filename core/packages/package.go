@@ -39,9 +39,9 @@ func (e *Altered) Error() string {
 	add := func(paths []string, one, many string) {
 		switch n := len(paths); {
 		case n == 1:
-			parts = append(parts, fmt.Sprintf("%.200s %s", paths[0], one))
+			parts = append(parts, fmt.Sprintf("%.200s %s", shown(paths[0]), one))
 		case n > 1:
-			parts = append(parts, fmt.Sprintf("%.200s and %d more %s", paths[0], n-1, many))
+			parts = append(parts, fmt.Sprintf("%.200s and %d more %s", shown(paths[0]), n-1, many))
 		}
 	}
 	add(e.Changed, "was changed", "were changed")

@@ -57,6 +57,7 @@ func TestAnAlteredTreeIsRefused(t *testing.T) {
 		"missing":     {remove("licences/MIT.txt"), "licences/MIT.txt is missing"},
 		"two":         {both(write("z", "x"), write("y", "x")), "y and 1 more were added"},
 		"link":        {both(remove("libs/a/b.so"), link("../../bin/thing", "libs/a/b.so")), "is a link"},
+		"a new name":  {write("libs/\x1b[2J", "x"), `"libs/\x1b[2J" was added`},
 		"sums gone":   {remove(packages.SumsFile), "has no SHA256SUMS"},
 		"sums empty":  {write(packages.SumsFile, ""), "cut short"},
 		"sums order":  {write(packages.SumsFile, line("b")+line("a")), "not in order"},

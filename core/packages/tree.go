@@ -12,7 +12,10 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/enginebay/enginebay/core/portable"
 )
 
 // folders and texts are what a package is made of; the rest of a repository, with its
@@ -124,17 +127,25 @@ func (w *walk) entry(dir string, e fs.DirEntry) error {
 	info, err := stat(name)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %w", shown(name), err)
 	case info.IsDir():
 		return w.folder(name)
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is a link, or no file at all; a package holds files only", name)
+		return fmt.Errorf("%s is a link, or no file at all; a package holds files only", shown(name))
 	}
 	if w.size += info.Size(); w.size > maxSize {
 		return fmt.Errorf("it has more than %d bytes", int64(maxSize))
 	}
 	w.found = append(w.found, File{Path: name, Size: info.Size(), Executable: executable(name, info.Mode())})
 	return nil
+}
+
+// shown is a name of a tree as a terminal may be given it.
+func shown(name string) string {
+	if portable.Name(name) != nil {
+		return strconv.Quote(name)
+	}
+	return name
 }
 
 // openFile opens a regular file of a tree. What became something else since it

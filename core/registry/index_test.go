@@ -120,6 +120,11 @@ func TestTampering(t *testing.T) {
 			v.Variants = append(v.Variants, v.Variants[0])
 			i.Plugins["enginebay/echo"].Versions["1.0.0"] = v
 		}), sdk.CodeInvalid, "there are two"},
+		"a text for terminals": {change(func(i *registry.Index) {
+			p := i.Plugins["enginebay/echo"]
+			p.Description = "\x1b]0;x\x07Echoes"
+			i.Plugins["enginebay/echo"] = p
+		}), sdk.CodeInvalid, "control character"},
 		"traversal":            {url("../../etc/passwd"), sdk.CodeInvalid, "no path below"},
 		"traversal inside":     {url("packages/../../x"), sdk.CodeInvalid, "no path below"},
 		"escaped traversal":    {url("packages/%2e%2e/x"), sdk.CodeInvalid, "no path below"},

@@ -115,6 +115,9 @@ func (c *Client) open(s Source, p place, files signed) (*Registry, error) {
 	if err := schemas.DecodeLarge(schemas.Index(), IndexFile, files.index, maxIndex, &r.Index); err != nil {
 		return nil, &sdk.Error{Code: sdk.CodeInvalid, Message: fmt.Sprintf("The index of registry %s cannot be understood", s.Name), Cause: err}
 	}
+	if err := schemas.Printable(r.Index); err != nil {
+		return nil, &sdk.Error{Code: sdk.CodeInvalid, Message: fmt.Sprintf("The index of registry %s is nothing to show anybody", s.Name), Cause: err}
+	}
 	if err := r.check(); err != nil {
 		return nil, err
 	}

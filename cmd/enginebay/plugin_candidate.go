@@ -59,7 +59,7 @@ func (t *trialOf) candidate(ctx context.Context, path, temp string) (*candidate,
 	case info.IsDir():
 		err = p.fromSources(ctx, abs, temp)
 	case strings.HasSuffix(path, packages.Extension):
-		err = p.unpacked(abs, temp)
+		err = p.unpacked(ctx, abs, temp)
 	default:
 		err = p.program(abs)
 	}
@@ -113,14 +113,9 @@ func (p *candidate) inFolder(dir string) error {
 }
 
 // unpacked is the plugin of a package: only what is whole is tested.
-func (p *candidate) unpacked(file, temp string) error {
-	f, err := os.Open(file)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
+func (p *candidate) unpacked(ctx context.Context, file, temp string) error {
 	dir := filepath.Join(temp, "package")
-	if _, err := packages.Unpack(f, dir); err != nil {
+	if _, _, err := packages.UnpackFile(ctx, file, dir); err != nil {
 		return fmt.Errorf("%s: %w", p.path, err)
 	}
 	return p.inFolder(dir)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -37,7 +38,7 @@ with "minisign -Vm SHA256SUMS -P RW…" and "sha256sum -c SHA256SUMS".`,
 		if err != nil {
 			return err
 		}
-		p, err := sign(args[0], key)
+		p, err := sign(cmd.Context(), args[0], key)
 		if err != nil {
 			return err
 		}
@@ -48,8 +49,8 @@ with "minisign -Vm SHA256SUMS -P RW…" and "sha256sum -c SHA256SUMS".`,
 }
 
 // sign signs a package in a folder, or an archive, which is written anew.
-func sign(path string, key minisign.SecretKey) (p packages.Package, err error) {
-	err = withPackage(path, func(dir string) error {
+func sign(ctx context.Context, path string, key minisign.SecretKey) (p packages.Package, err error) {
+	err = withPackage(ctx, path, func(dir string) error {
 		if p, err = packages.Sign(dir, key); err != nil || dir == path {
 			return err
 		}
@@ -60,7 +61,7 @@ func sign(path string, key minisign.SecretKey) (p packages.Package, err error) {
 
 // withPackage calls do with the folder of a package; an archive is unpacked for as
 // long.
-func withPackage(path string, do func(dir string) error) error {
+func withPackage(ctx context.Context, path string, do func(dir string) error) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
@@ -71,18 +72,13 @@ func withPackage(path string, do func(dir string) error) error {
 		}
 		return err
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
 	temp, err := os.MkdirTemp("", "enginebay")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(temp)
 	dir := filepath.Join(temp, "package")
-	if _, err := packages.Unpack(f, dir); err != nil {
+	if _, _, err := packages.UnpackFile(ctx, path, dir); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return do(dir)

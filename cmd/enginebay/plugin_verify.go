@@ -73,7 +73,7 @@ func (c *config) isPackage(arg string) bool {
 }
 
 func verifyPackage(cmd *cobra.Command, file string, wanted []minisign.PublicKey, asJSON bool) error {
-	return withPackage(file, func(dir string) error {
+	return withPackage(cmd.Context(), file, func(dir string) error {
 		p, err := packages.Open(dir)
 		if err != nil {
 			return err

@@ -3,11 +3,10 @@ package install
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -64,7 +63,7 @@ func (i *Installer) obtain(ctx context.Context, p *Plan, progress func(Progress)
 	if info, err := os.Stat(p.want.path); err == nil && info.IsDir() {
 		return fromFolder(p)
 	}
-	return p.unpack(p.want.path)
+	return p.unpack(ctx, p.want.path)
 }
 
 func (i *Installer) fromAddress(ctx context.Context, p *Plan, progress func(Progress)) (packages.Package, error) {
@@ -75,7 +74,7 @@ func (i *Installer) fromAddress(ctx context.Context, p *Plan, progress func(Prog
 	defer leave()
 	reached("downloaded")
 	progress(Progress{Step: Verifying})
-	pkg, err := p.unpack(archive)
+	pkg, err := p.unpack(ctx, archive)
 	if err == nil || sdk.CodeOf(err) == sdk.CodeInvalid {
 		_ = os.RemoveAll(filepath.Dir(archive)) // it is in the staging, or of no use
 	}
@@ -95,30 +94,21 @@ func fromFolder(p *Plan) (packages.Package, error) {
 	return pkg, nil
 }
 
-// unpack unpacks an archive into the staging. Its hash is taken of the very bytes
-// that are unpacked.
-func (p *Plan) unpack(archive string) (packages.Package, error) {
-	f, err := os.Open(archive)
-	if err != nil {
-		return packages.Package{}, &sdk.Error{Code: sdk.CodeNotFound, Message: archive + " cannot be read", Cause: err}
-	}
-	defer f.Close()
-	hash := sha256.New()
-	r := io.TeeReader(f, hash)
-	pkg, err := packages.Unpack(r, p.staging.dir)
-	if err == nil {
-		_, err = io.Copy(io.Discard, r) // what follows belongs to the hash too
-	}
-	if err != nil {
+// unpack unpacks an archive into the staging.
+func (p *Plan) unpack(ctx context.Context, file string) (packages.Package, error) {
+	pkg, archive, err := packages.UnpackFile(ctx, file, p.staging.dir)
+	var unread *fs.PathError
+	switch {
+	case ctx.Err() != nil:
+		return pkg, &sdk.Error{Code: sdk.CodeCanceled, Message: "Unpacking was called off", Cause: ctx.Err()}
+	case errors.As(err, &unread) && unread.Path == file:
+		return pkg, &sdk.Error{Code: sdk.CodeNotFound, Message: file + " cannot be read", Cause: err}
+	case err != nil:
 		return pkg, &sdk.Error{Code: sdk.CodeInvalid, Message: fmt.Sprintf("What %s has is no package that can be installed", p.URL), Cause: err}
+	case p.want.sha256 != "" && archive.SHA256 != p.want.sha256:
+		return pkg, sdk.Errorf(sdk.CodeInvalid, "%s was changed: its SHA-256 is %s, and should be %s", p.URL, archive.SHA256, p.want.sha256)
 	}
-	p.sha256 = hex.EncodeToString(hash.Sum(nil))
-	if p.want.sha256 != "" && p.sha256 != p.want.sha256 {
-		return pkg, sdk.Errorf(sdk.CodeInvalid, "%s was changed: its SHA-256 is %s, and should be %s", p.URL, p.sha256, p.want.sha256)
-	}
-	if info, err := f.Stat(); err == nil {
-		p.Size = info.Size()
-	}
+	p.sha256, p.Size = archive.SHA256, archive.Size
 	return pkg, nil
 }
 

@@ -2,6 +2,8 @@ package packages
 
 import (
 	"archive/tar"
+	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -42,6 +44,32 @@ func Unpack(r io.Reader, dir string) (Package, error) {
 		return Package{}, fmt.Errorf("unpack the archive: %w", err)
 	}
 	return Open(dir)
+}
+
+// An Archive is the file that a package came in.
+type Archive struct {
+	Size   int64  // bytes
+	SHA256 string // hex, of the very bytes that were unpacked
+}
+
+// UnpackFile unpacks a packed package as [Unpack] does, and ends when ctx does.
+func UnpackFile(ctx context.Context, file, dir string) (Package, Archive, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return Package{}, Archive{}, err
+	}
+	defer f.Close()
+	defer context.AfterFunc(ctx, func() { f.Close() })()
+	hash := sha256.New()
+	in := &counter{r: io.TeeReader(f, hash)}
+	p, err := Unpack(in, dir)
+	if err == nil {
+		_, err = io.Copy(io.Discard, in) // what follows belongs to the hash too
+	}
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return p, Archive{in.n, hexSum(hash)}, err
 }
 
 func openEmpty(dir string) (*os.Root, error) {

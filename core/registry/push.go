@@ -88,7 +88,7 @@ func pushPackage(ctx context.Context, repo *remote.Repository, p packed) (ocispe
 	if err := pushBlob(ctx, repo, config, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(plugin)), nil }); err != nil {
 		return ocispec.Descriptor{}, err
 	}
-	layer := ocispec.Descriptor{MediaType: layerType, Digest: digest.NewDigestFromEncoded(digest.SHA256, p.sha256), Size: p.size,
+	layer := ocispec.Descriptor{MediaType: layerType, Digest: digest.NewDigestFromEncoded(digest.SHA256, p.archive.SHA256), Size: p.archive.Size,
 		Annotations: map[string]string{ocispec.AnnotationTitle: p.FileName()}}
 	if err := pushBlob(ctx, repo, layer, p.reopen); err != nil {
 		return ocispec.Descriptor{}, err

@@ -37,8 +37,8 @@ func Deployments(dir string, plugins []pluginhost.Plugin, log hclog.Logger) []De
 	return withFiles(sdk.KindEngine, byID, dir, log)
 }
 
-// importerFiles are the same of importers.
-func importerFiles(dir string, plugins map[string]pluginhost.Plugin, log hclog.Logger) []Deployment {
+// ImporterFiles are the same of importers.
+func ImporterFiles(dir string, plugins map[string]pluginhost.Plugin, log hclog.Logger) []Deployment {
 	byID := map[string]Deployment{}
 	for name := range plugins {
 		byID[name] = implicit(name)

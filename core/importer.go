@@ -35,7 +35,7 @@ func (r *Runtime) importers() []importer {
 		}
 	}
 	var all []importer
-	for _, d := range importerFiles(r.importerFolder, byName, r.log) {
+	for _, d := range ImporterFiles(r.importerFolder, byName, r.log) {
 		plugin, ok := byName[d.Plugin]
 		if !ok || d.Err == ErrSwitchedOff {
 			continue

@@ -17,7 +17,7 @@ import (
 // before the others: those that are being written ("plugin dev"), then those inside
 // of dirs. What is installed goes just before what was put into HOME/plugins by hand.
 func PluginSources(home string, dirs []string) []pluginhost.Source {
-	sources := []pluginhost.Source{func() []pluginhost.Folder { return developed(home) }}
+	sources := []pluginhost.Source{func() []pluginhost.Folder { return Developed(home) }}
 	at := slices.Index(dirs, filepath.Join(home, "plugins"))
 	if at < 0 {
 		at = len(dirs)
@@ -45,8 +45,8 @@ type DevPlugin struct {
 	Pid int32  `json:"pid"` // of the "plugin dev" that makes it: when that ends the entry counts no more
 }
 
-// developed are the folders of the plugins that are being written.
-func developed(home string) (folders []pluginhost.Folder) {
+// Developed are the folders of the plugins that are being written.
+func Developed(home string) (folders []pluginhost.Folder) {
 	text, err := os.ReadFile(filepath.Join(home, "plugins", DevFile))
 	if err != nil {
 		return nil

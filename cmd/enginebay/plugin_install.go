@@ -35,7 +35,8 @@ HOME/plugins.lock.json. With --locked exactly what that file says is installed.`
   enginebay plugin install oci://registry.example.com/acme/words:1.2.0 --key RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3
   enginebay plugin install ./words-1.2.0-linux-amd64.tar.zst
   enginebay plugin install --locked`,
-		Annotations: withoutServer,
+		ValidArgsFunction: completeOffered(c),
+		Annotations:       withoutServer,
 	}
 	var o install.Options
 	var locked bool

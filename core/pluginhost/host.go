@@ -63,6 +63,10 @@ func New(c Config) (*Host, error) {
 // Plugins returns the plugins that are there now, broken ones included.
 func (h *Host) Plugins() []Plugin { return find(h.config.Plugins, h.config.Version) }
 
+// All returns also the plugins whose names are taken already: of those of one name the
+// first counts.
+func (h *Host) All() []Plugin { return findAll(h.config.Plugins, h.config.Version) }
+
 // Plugin returns the plugin of a short name. [sdk.CodeNotFound]: there is none;
 // [sdk.CodeUnavailable]: it is there, but broken.
 func (h *Host) Plugin(name string) (Plugin, error) {

@@ -81,17 +81,25 @@ func inside(dir string) (folders []Folder) {
 func find(sources []Source, core string) []Plugin {
 	var found []Plugin
 	taken := map[string]bool{}
-	for _, source := range sources {
-		for _, folder := range source() {
-			p, ok := read(folder, core)
-			if !ok || taken[p.Name] {
-				continue
-			}
+	for _, p := range findAll(sources, core) {
+		if !taken[p.Name] {
 			taken[p.Name] = true
 			found = append(found, p)
 		}
 	}
 	return found
+}
+
+// findAll are the plugins of sources, those of a name that is taken already too.
+func findAll(sources []Source, core string) (plugins []Plugin) {
+	for _, source := range sources {
+		for _, folder := range source() {
+			if p, ok := read(folder, core); ok {
+				plugins = append(plugins, p)
+			}
+		}
+	}
+	return plugins
 }
 
 // read reads one folder; ok is false where it is no plugin at all. A broken one

@@ -59,7 +59,7 @@ func packageInfo(cmd *cobra.Command, path string, asJSON bool) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return show(path)
 	}
-	return withPackage(path, show)
+	return withPackage(cmd.Context(), path, show)
 }
 
 // facts prints pairs under each other.

@@ -29,13 +29,13 @@ func TestSources(t *testing.T) {
 func TestWrongSources(t *testing.T) {
 	key := newKey(t).Public().String()
 	for url, words := range map[string]string{
-		"http://plugins.example.com/":         "plain http",
-		"https://me:s3cret@example.com/":      "a user",
-		"https://example.com/?token=s3cret":   "a query",
-		"ftp://example.com/":                  "begins with ftp",
-		"plugins":                             "neither",
+		"http://plugins.example.com/":                      "plain http",
+		"https://me:s3cret@example.com/":                   "a user",
+		"https://example.com/?token=s3cret":                "a query",
+		"ftp://example.com/":                               "begins with ftp",
+		"plugins":                                          "neither",
 		"oci://registry.example.com/me/plugins@sha256:123": "nothing in an OCI registry",
-		"oci://":                              "neither",
+		"oci://": "neither",
 	} {
 		err := registry.Source{Name: "main", URL: url, Key: key}.Check()
 		says(t, err, sdk.CodeInvalid, words)

@@ -25,10 +25,20 @@ type depot struct {
 
 func newDepot(t testing.TB, home string) *depot {
 	t.Helper()
-	d := &depot{dir: filepath.Join(t.TempDir(), "registry"), key: newKey(t), publisher: newKey(t)}
+	d := &depot{dir: filepath.Join(t.TempDir(), "registry"), key: newKey(t), publisher: publisher()}
 	must(t, registry.WriteSources(home, []registry.Source{{Name: "main", URL: d.dir, Key: d.key.Public().String()}}))
 	return d
 }
+
+// publisher is the key that all depots' packages are signed with, so that each is
+// made once.
+var publisher = sync.OnceValue(func() minisign.SecretKey {
+	key, err := minisign.GenerateKey()
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
 
 func newKey(t testing.TB) minisign.SecretKey {
 	t.Helper()
@@ -82,9 +92,15 @@ func (d *depot) change(t testing.TB, p registry.Publication) {
 	must(t, err)
 }
 
+// packed are the archives that were made.
+var packed = map[parcel]struct{ file, digest string }{}
+
 // pack makes the archive of a parcel, and its digest.
 func (d *depot) pack(t testing.TB, p parcel) (file, digest string) {
 	t.Helper()
+	if made, ok := packed[p]; ok {
+		return made.file, made.digest
+	}
 	tree := t.TempDir()
 	must(t, os.CopyFS(tree, os.DirFS(filepath.Join(plugins, "engine-echo"))))
 	text, err := os.ReadFile(filepath.Join(tree, "plugin.json"))
@@ -110,34 +126,30 @@ func (d *depot) pack(t testing.TB, p parcel) (file, digest string) {
 		_, err = packages.Sign(tree, key)
 		must(t, err)
 	}
-	file = filepath.Join(t.TempDir(), "echo-"+p.version+".tar.zst")
-	f, err := os.Create(file)
+	f, err := os.CreateTemp(programsDir(), "*.tar.zst")
 	must(t, err)
 	defer f.Close()
 	must(t, packages.Pack(tree, f))
-	return file, pkg.Digest
+	packed[p] = struct{ file, digest string }{f.Name(), pkg.Digest}
+	return f.Name(), pkg.Digest
 }
 
-// programs is where versions of the fake engine are built, each once.
-var (
-	programs string
-	building sync.Mutex
-)
+// programsDir is where versions of the fake engine are built and packed, each once.
+var programsDir = sync.OnceValue(func() string {
+	dir, err := os.MkdirTemp("", "api-programs")
+	if err != nil {
+		panic(err)
+	}
+	return dir
+})
 
 // program is the fake engine that says to be of a version.
 func program(t testing.TB, version string, strict bool) string {
 	t.Helper()
-	building.Lock()
-	defer building.Unlock()
 	if version == "0.1.0" && !strict {
 		return filepath.Join(plugins, "engine-echo", "bin", "engine-echo")
 	}
-	if programs == "" {
-		dir, err := os.MkdirTemp("", "api-programs")
-		must(t, err)
-		programs = dir
-	}
-	file := filepath.Join(programs, fmt.Sprint(version, "-", strict))
+	file := filepath.Join(programsDir(), fmt.Sprint(version, "-", strict))
 	if _, err := os.Stat(file); err == nil {
 		return file
 	}
@@ -151,7 +163,7 @@ func program(t testing.TB, version string, strict bool) string {
 	overlay, err := json.Marshal(map[string]any{"Replace": changes})
 	must(t, err)
 	must(t, os.WriteFile(file+".json", overlay, 0o600))
-	out, err := exec.Command("go", "build", "-overlay", file+".json", "-o", file, source).CombinedOutput()
+	out, err := exec.Command("go", "build", "-overlay", file+".json", "-ldflags", "-s -w", "-o", file, source).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	os.RemoveAll(dir)
-	os.RemoveAll(programs)
+	os.RemoveAll(programsDir())
 	if code == 0 {
 		if err := goleak.Find(goleak.IgnoreAnyFunction("github.com/enginebay/enginebay/sdk/process.fork"),
 			goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
@@ -53,7 +53,7 @@ func TestMain(m *testing.M) {
 }
 
 func build(dir, source string) error {
-	out, err := exec.Command("go", "build", "-o", dir+"/bin/", source).CombinedOutput()
+	out, err := exec.Command("go", "build", "-ldflags", "-s -w", "-o", dir+"/bin/", source).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("build %s: %w\n%s", source, err, out)
 	}

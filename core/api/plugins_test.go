@@ -156,12 +156,12 @@ func replacedIn(t testing.TB, file, old, new string) string {
 // TestPluginsRefused: what must not be installed is not, and nothing of it is left.
 func TestPluginsRefused(t *testing.T) {
 	b, d := newPluginBay(t, parcel{version: "0.1.0"}, parcel{version: "0.2.0"}, parcel{version: "0.4.0", program: "0.1.0"},
-		parcel{version: "0.5.0", os: "plan9"})
+		parcel{version: "0.5.0", program: "0.1.0", os: "plan9"})
 	d.change(t, registry.Publication{Yank: map[string]string{"enginebay/echo@0.2.0": "it loses settings"}})
-	unsigned, _ := d.pack(t, parcel{version: "0.6.0", unsigned: true})
+	unsigned, _ := d.pack(t, parcel{version: "0.6.0", program: "0.1.0", unsigned: true})
 	stranger := newKey(t)
-	strange, _ := d.pack(t, parcel{version: "0.7.0", key: &stranger})
-	good, goodDigest := d.pack(t, parcel{version: "0.8.0"})
+	strange, _ := d.pack(t, parcel{version: "0.7.0", program: "0.1.0", key: &stranger})
+	good, goodDigest := d.pack(t, parcel{version: "0.1.0"})
 	server := serveFiles(t, map[string]string{"/unsigned.tar.zst": unsigned, "/strange.tar.zst": strange, "/good.tar.zst": good})
 	lying := b.digestOf(t, "echo@0.4.0", "")
 	none := "sha256:" + strings.Repeat("0", 64)

@@ -27,7 +27,7 @@ var packageDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
 // options are those of somebody who may be on another machine.
 func (r installRequest) options() install.Options {
-	return install.Options{Variant: r.Variant, Key: strings.TrimSpace(r.Key), Remote: true}
+	return install.Options{Variant: r.Variant, Key: strings.TrimSpace(r.Key), Remote: true, Keep: r.Accept == ""}
 }
 
 // readInstall reads the body of an install, or with upgrade set of an upgrade.

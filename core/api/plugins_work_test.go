@@ -78,6 +78,7 @@ func TestPluginStream(t *testing.T) {
 	h := d.hold(t, b.home)
 	close(h.let)
 	digest := b.digestOf(t, "echo", "")
+	once := len(h.asked)
 	for _, c := range []struct{ name, more, last, says string }{
 		{"a plan", "", "result", `"object":"plugin.plan"`},
 		{"a wrong accept", `, "accept": "sha256:` + strings.Repeat("0", 64) + `"`, "error", `"code":"plan_changed"`},
@@ -99,6 +100,12 @@ func TestPluginStream(t *testing.T) {
 		})
 	}
 	b.walk(t, []step{{"it is there", "GET", "/v1/plugins/echo", "", 200, digest, ""}})
+	if n := len(h.asked); n != 2*once { // what was looked at is not fetched again, but after a refusal
+		t.Errorf("%d requests for the package, %d for the first plan", n, once)
+	}
+	if left, err := filepath.Glob(filepath.Join(b.home, "cache/packages/*/*")); err != nil || len(left) > 0 {
+		t.Errorf("of its archive is left %q, %v", left, err)
+	}
 }
 
 // TestPluginOneChangeAtATime: and a client that leaves ends its own.

@@ -75,7 +75,8 @@ func (i *Installer) fromAddress(ctx context.Context, p *Plan, progress func(Prog
 	reached("downloaded")
 	progress(Progress{Step: Verifying})
 	pkg, err := p.unpack(ctx, archive)
-	if err == nil || sdk.CodeOf(err) == sdk.CodeInvalid {
+	keep := err == nil && p.options.Keep && p.want.sha256 != ""
+	if !keep && (err == nil || sdk.CodeOf(err) == sdk.CodeInvalid) {
 		_ = os.RemoveAll(filepath.Dir(archive)) // it is in the staging, or of no use
 	}
 	return pkg, err

@@ -50,6 +50,7 @@ type Options struct {
 	Key     string // "RW…": the person trusts this key for the publisher from now on
 	Remote  bool   // on behalf of somebody elsewhere: nothing of this machine's files, nothing unsigned
 	Again   bool   // also where the same package is current: its tree is made new
+	Keep    bool   // a fetched archive stays for who installs it later, where its hash is known
 }
 
 // A Plan is what an install or upgrade would do. Nothing has changed yet. It has to be

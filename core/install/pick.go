@@ -46,7 +46,7 @@ func (k pick) from(name string, p registry.Plugin) (picked, error) {
 		switch why := k.refused[choice.Chosen.Digest]; {
 		case reason != "":
 		case err != nil:
-			reason = err.Error()
+			reason = "does not run here: " + err.Error()
 		case why != "" && !k.exact():
 			reason = "did not come up here: " + why
 		default:

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/enginebay/enginebay/core/install"
 	"github.com/enginebay/enginebay/core/packages"
+	"github.com/enginebay/enginebay/sdk"
 )
 
 // show prints what is planned, and what the plugins ask for.
@@ -98,13 +98,15 @@ func wants(m packages.Manifest) (all [][2]string) {
 	network := slices.Clone(m.Permissions.Network)
 	for i, host := range network {
 		if host == "*" {
-			network[i] = "any host"
+			if network[i] = "any host"; m.Is(sdk.KindEngine) { // it calls by itself
+				network[i] += ", of this machine and its network too"
+			}
 		}
 	}
 	add("network", network)
 	add("folders", m.Permissions.Folders)
 	add("devices", m.Permissions.Devices)
-	add("secrets", slices.Sorted(maps.Keys(m.Secrets)))
+	add("secrets", m.SecretsFrom())
 	add("env", m.Environment)
 	if len(all) == 0 {
 		all = append(all, [2]string{"", "nothing: no network, no folders, no devices"})
@@ -134,7 +136,7 @@ func shownPlans(plans []*install.Plan) []shownPlan {
 	all := []shownPlan{}
 	for _, p := range plans {
 		all = append(all, shownPlan{Name: p.Name, Version: p.Version, Variant: cmp.Or(p.Variant, packages.DefaultVariant), Action: p.Action, Before: p.Before, Source: p.Source,
-			Size: p.Size, Digest: p.Digest, Signer: p.Signer, Wants: p.Manifest.Permissions, Secrets: append([]string{}, slices.Sorted(maps.Keys(p.Manifest.Secrets))...),
+			Size: p.Size, Digest: p.Digest, Signer: p.Signer, Wants: p.Manifest.Permissions, Secrets: p.Manifest.SecretsFrom(),
 			Env: append([]string{}, p.Manifest.Environment...), Passed: append([]install.Passed{}, p.Passed...), Warnings: append([]string{}, p.Warnings...)})
 	}
 	return all

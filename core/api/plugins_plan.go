@@ -3,9 +3,7 @@ package api
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 
 	"github.com/enginebay/enginebay/core/install"
 	"github.com/enginebay/enginebay/core/packages"
@@ -48,7 +46,7 @@ func pluginPlanOf(p *install.Plan) pluginPlan {
 	m := p.Manifest
 	return pluginPlan{Object: "plugin.plan", Name: p.Name, Version: p.Version, Description: m.Description, Kinds: m.Kinds, Variant: cmp.Or(p.Variant, "default"),
 		Reason: chosenFor(p), Action: p.Action, Before: p.Before, Source: p.Source, Size: p.Size, Digest: p.Digest, Signer: p.Signer, Permissions: m.Permissions,
-		Secrets: append([]string{}, slices.Sorted(maps.Keys(m.Secrets))...), Environment: append([]string{}, m.Environment...),
+		Secrets: m.SecretsFrom(), Environment: append([]string{}, m.Environment...),
 		Passed: append([]install.Passed{}, p.Passed...), Warnings: shownTexts(p.Warnings)}
 }
 

@@ -35,8 +35,8 @@ func (i *Installer) meant(name string) string {
 	return name
 }
 
-// overshadow says what a package takes from other plugins. Who is elsewhere sees no
-// warning before it is done, and is refused.
+// overshadow says what a package takes from other plugins. Through the API, which may be
+// open to all of this machine, no name is taken at all.
 func (i *Installer) overshadow(p *Plan) error {
 	for _, other := range i.beside() {
 		if other.Name == p.Name || !fullName.MatchString(other.Name) {

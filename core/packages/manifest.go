@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -101,6 +102,16 @@ func (m Manifest) FileName() string {
 
 // Is says whether the plugin is of a kind.
 func (m Manifest) Is(kind sdk.Kind) bool { return slices.Contains(m.Kinds, kind) }
+
+// SecretsFrom are the secrets that the plugin asks for, each with where the core looks for
+// it: "token (env:HF_TOKEN, file:/run/token)". It may be any file that the core can read.
+func (m Manifest) SecretsFrom() []string {
+	all := []string{}
+	for _, name := range slices.Sorted(maps.Keys(m.Secrets)) {
+		all = append(all, name+" ("+strings.Join(m.Secrets[name].From, ", ")+")")
+	}
+	return all
+}
 
 // ReadManifest reads the plugin.json of a folder. [fs.ErrNotExist]: the folder has
 // none, so it is no plugin.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/enginebay/enginebay/core/packages"
@@ -115,5 +116,13 @@ func TestCoreFits(t *testing.T) {
 		if got := packages.CoreFits(c.versions, c.core); got != c.want {
 			t.Errorf("%q for core %s: %v", c.versions, c.core, got)
 		}
+	}
+}
+
+func TestSecretsFrom(t *testing.T) {
+	t.Parallel()
+	m := packages.Manifest{Secrets: map[string]packages.Secret{"token": {From: []string{"env:HF_TOKEN", "file:/home/me/.ssh/id_ed25519"}}, "key": {From: []string{"keyring:a/b"}}}}
+	if got := strings.Join(m.SecretsFrom(), "; "); got != "key (keyring:a/b); token (env:HF_TOKEN, file:/home/me/.ssh/id_ed25519)" {
+		t.Error(got)
 	}
 }

@@ -43,6 +43,30 @@ const DevFile = "dev.json"
 type DevPlugin struct {
 	Dir string `json:"dir"` // of the last build that went well, absolute
 	Pid int32  `json:"pid"` // of the "plugin dev" that makes it: when that ends the entry counts no more
+
+	// Started is when that process was, in Unix milliseconds: after a crash of the machine
+	// another one may have its number, and what it was building must not count for ever.
+	Started int64 `json:"started"`
+}
+
+// lives says whether the process that made an entry is there.
+func (p DevPlugin) lives() bool {
+	const clock = 10_000 // milliseconds that the machine's clock may have been set by
+	started := startOf(p.Pid)
+	return started > 0 && started-p.Started <= clock && p.Started-started <= clock
+}
+
+// startOf is when a process was started, in Unix milliseconds; 0 where it is not there.
+func startOf(pid int32) int64 {
+	p, err := process.NewProcess(pid)
+	if err != nil {
+		return 0
+	}
+	started, err := p.CreateTime()
+	if err != nil {
+		return 0
+	}
+	return started
 }
 
 // Developed are the folders of the plugins that are being written.
@@ -56,7 +80,7 @@ func Developed(home string) (folders []pluginhost.Folder) {
 		return nil // half written; its watcher will look again
 	}
 	for _, p := range all {
-		if alive, err := process.PidExists(p.Pid); err == nil && alive && filepath.IsAbs(p.Dir) {
+		if p.lives() && filepath.IsAbs(p.Dir) {
 			folders = append(folders, pluginhost.Folder{Dir: p.Dir})
 		}
 	}

@@ -9,12 +9,12 @@ import (
 	"path/filepath"
 
 	"github.com/gofrs/flock"
-	"github.com/shirou/gopsutil/v4/process"
 )
 
 // EnterDev makes a plugin one that is being written: it counts before the others of
 // its name as long as its pid lives. An error says so where another process has it.
 func EnterDev(home, name string, p DevPlugin) error {
+	p.Started = startOf(p.Pid)
 	return changeDev(home, func(all map[string]DevPlugin) error {
 		if other, ok := all[name]; ok && other.Pid != p.Pid {
 			return fmt.Errorf("plugin %s is being worked on by process %d already; end that first", name, other.Pid)
@@ -56,7 +56,7 @@ func changeDev(home string, change func(map[string]DevPlugin) error) error {
 	all := map[string]DevPlugin{}
 	_ = json.Unmarshal(text, &all) // what cannot be read is nobody's
 	for name, p := range all {
-		if alive, err := process.PidExists(p.Pid); err == nil && !alive {
+		if !p.lives() {
 			delete(all, name)
 		}
 	}

@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,6 +60,38 @@ func TestDevEntries(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(home, "plugins", core.DevFile)); err == nil {
 		t.Error("the file stays with nothing in it")
+	}
+}
+
+// TestDevEntryOfANumberThatIsAnothers: after a crash the number of a process is given
+// again, and nobody's build goes on running in the place of what is installed.
+func TestDevEntryOfANumberThatIsAnothers(t *testing.T) {
+	home := t.TempDir()
+	if err := core.EnterDev(home, "a", core.DevPlugin{Dir: filepath.Join(home, "a"), Pid: int32(os.Getpid())}); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(home, "plugins", core.DevFile)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all map[string]core.DevPlugin
+	if err := json.Unmarshal(text, &all); err != nil {
+		t.Fatal(err)
+	}
+	for name, started := range map[string]int64{"none": 0, "an hour before": all["a"].Started - 3_600_000} {
+		entry := all["a"]
+		entry.Started = started
+		text, err := json.Marshal(map[string]core.DevPlugin{"a": entry})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := developed(home); len(got) > 0 {
+			t.Errorf("%s: being written are %v", name, got)
+		}
 	}
 }
 

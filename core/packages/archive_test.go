@@ -191,7 +191,7 @@ func TestHostileArchives(t *testing.T) {
 		"device":           {with(special("libs/x", tar.TypeChar, "")), "a device"},
 		"through a link":   {with(special("libs/x", tar.TypeSymlink, "/tmp"), file("libs/x/evil", "x")), "is a link"},
 		"twice":            {with(plugin), "exists"},
-		"file and folder":  {with(file("bin/thing/x", "x")), "file exists"},
+		"file and folder":  {with(file("bin/thing/x", "x")), "not a directory"},
 		"additional":       {with(file("libs/more", "x")), "libs/more was added"},
 		"missing":          {archive(t, plugin, sums(program, plugin)), "bin/thing is missing"},
 		"changed":          {archive(t, plugin, file("bin/thing", "y"), sums(program, plugin)), "bin/thing was changed"},
@@ -267,4 +267,20 @@ func FuzzUnpack(f *testing.F) {
 			t.Fatalf("what came out is packed otherwise: %v", err)
 		}
 	})
+}
+
+// TestManyFolders: a megabyte of names must not become millions of folders.
+func TestManyFolders(t *testing.T) {
+	t.Cleanup(packages.SetMaxEntries(100))
+	var b bytes.Buffer
+	z, err := zstd.NewWriter(&b)
+	must(t, err)
+	w := tar.NewWriter(z)
+	for i := range 4 {
+		must(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: fmt.Sprintf("%d/%sf", i, strings.Repeat("a/", 28)), Mode: 0o644}))
+	}
+	must(t, w.Close())
+	must(t, z.Close())
+	_, err = packages.Unpack(&b, t.TempDir())
+	says(t, err, "more than 100 entries")
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"strings"
@@ -22,6 +23,9 @@ const (
 	slack     = 64 << 20  // bytes that come out whatever the ratio
 	maxWindow = 128 << 20 // bytes of memory that it takes to unpack
 )
+
+// maxEntries is how many files and folders an archive may make; a test makes it small.
+var maxEntries = 2 * maxFiles
 
 // Unpack writes a .tar.zst of any maker into a folder that is empty or not there, and
 // checks what came out as [Open] does. It is held to be hostile: nothing is written
@@ -39,7 +43,7 @@ func Unpack(r io.Reader, dir string) (Package, error) {
 		return Package{}, err
 	}
 	defer z.Close()
-	u := &unpacking{root: root, out: &bounded{r: z, in: in}}
+	u := &unpacking{root: root, out: &bounded{r: z, in: in}, folders: map[string]bool{".": true}}
 	if err := u.all(); err != nil {
 		return Package{}, fmt.Errorf("unpack the archive: %w", err)
 	}
@@ -87,9 +91,10 @@ func openEmpty(dir string) (*os.Root, error) {
 }
 
 type unpacking struct {
-	root  *os.Root
-	out   *bounded
-	count int
+	root    *os.Root
+	out     *bounded
+	count   int             // of entries, and of the folders that they are in
+	folders map[string]bool // that were made
 }
 
 func (u *unpacking) all() error {
@@ -102,13 +107,39 @@ func (u *unpacking) all() error {
 		if err != nil {
 			return err
 		}
-		if u.count++; u.count > 2*maxFiles {
-			return fmt.Errorf("it has more than %d entries", 2*maxFiles)
+		if err := u.another(); err != nil {
+			return err
 		}
 		if err := u.entry(h, t); err != nil {
 			return err
 		}
 	}
+}
+
+// another counts what takes a place in the file system: a short name may bring many folders.
+func (u *unpacking) another() error {
+	if u.count++; u.count > maxEntries {
+		return fmt.Errorf("it has more than %d entries", maxEntries)
+	}
+	return nil
+}
+
+// folder makes a folder and those above it.
+func (u *unpacking) folder(name string) error {
+	if u.folders[name] {
+		return nil
+	}
+	if err := u.folder(path.Dir(name)); err != nil {
+		return err
+	}
+	if err := u.another(); err != nil {
+		return err
+	}
+	u.folders[name] = true
+	if err := u.root.Mkdir(name, 0o755); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil // of two that differ in case: who checks the names refuses them
 }
 
 // entry writes a file. Folders come with the files in them, and there must not be
@@ -145,7 +176,7 @@ func (u *unpacking) entry(h *tar.Header, r io.Reader) error {
 }
 
 func (u *unpacking) file(name string, mode os.FileMode, r io.Reader) error {
-	if err := u.root.MkdirAll(path.Dir(name), 0o755); err != nil {
+	if err := u.folder(path.Dir(name)); err != nil {
 		return err
 	}
 	f, err := u.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)

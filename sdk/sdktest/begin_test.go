@@ -2,7 +2,6 @@ package sdktest_test
 
 import (
 	"fmt"
-	pluginpb "github.com/enginebay/enginebay/sdk/proto"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -10,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	pluginpb "github.com/enginebay/enginebay/sdk/proto"
 )
 
 // begin does what is wrong before, or beside, the handshake.

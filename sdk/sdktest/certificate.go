@@ -8,10 +8,11 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	pluginpb "github.com/enginebay/enginebay/sdk/proto"
 	"math/big"
 	"net"
 	"time"
+
+	pluginpb "github.com/enginebay/enginebay/sdk/proto"
 )
 
 // strangerRefused: whoever has not the core's certificate is not answered. In TLS 1.3 a

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/base64"
-	pluginpb "github.com/enginebay/enginebay/sdk/proto"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/enginebay/enginebay/sdk/process"
+	pluginpb "github.com/enginebay/enginebay/sdk/proto"
 )
 
 // checks are those of the program itself, whatever kind of plugin it is.

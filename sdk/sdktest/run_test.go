@@ -18,6 +18,7 @@ func program(t *testing.T, fault string) sdktest.Subject {
 
 // TestRunWithoutGoTest: each check has a verdict of its own, by its name.
 func TestRunWithoutGoTest(t *testing.T) {
+	t.Parallel()
 	c, plan := engineCase(t), sdktest.Plan{Subject: program(t, ""), Importer: &importerCase}
 	plan.Engine = &c
 	var told []string

@@ -65,30 +65,42 @@ func engineCase(t *testing.T) sdktest.Case {
 var importerCase = sdktest.ImporterCase{Secrets: map[string]string{"token": "s3cret"},
 	Ref: "fake://m", Missing: "fake://missing", Bad: "bad", Words: "words"}
 
-// TestSuite passes, unless a fault is asked for.
+// TestSuite passes, unless a fault is asked for. In process nothing may run beside it,
+// for its goroutines would be taken for the plugin's.
 func TestSuite(t *testing.T) {
 	fault := os.Getenv(envFault)
 	t.Run("engine", func(t *testing.T) { sdktest.Engine(t, sdktest.Subject{Plugin: plugin(fault)}, engineCase(t)) })
 	t.Run("importer", func(t *testing.T) { sdktest.Importer(t, sdktest.Subject{Plugin: plugin(fault)}, importerCase) })
+	t.Parallel()
 	program := sdktest.Subject{Path: os.Args[0], Env: []string{envServe + "=1", envFault + "=" + fault}, Package: packaged(t, fault)}
-	t.Run("engine program", func(t *testing.T) { sdktest.Engine(t, program, engineCase(t)) })
-	t.Run("importer program", func(t *testing.T) { sdktest.Importer(t, program, importerCase) })
+	t.Run("engine program", func(t *testing.T) {
+		t.Parallel()
+		sdktest.Engine(t, program, engineCase(t))
+	})
+	t.Run("importer program", func(t *testing.T) {
+		t.Parallel()
+		sdktest.Importer(t, program, importerCase)
+	})
 }
 
 // TestSuiteFindsFaults: for each fault there is a test that fails, and the
 // faultless plugin of TestSuite passes the same one.
 func TestSuiteFindsFaults(t *testing.T) {
+	t.Parallel()
+	found := map[string]chan error{}
 	together := make(chan struct{}, 6) // they mostly wait
 	for fault, finder := range faults() {
-		found := make(chan error, 1)
+		result := make(chan error, 1)
+		found[fault] = result
 		go func() {
 			together <- struct{}{}
-			found <- finds(fault, finder)
+			result <- finds(fault, finder)
 			<-together
 		}()
+	}
+	for fault, result := range found {
 		t.Run(fault, func(t *testing.T) {
-			t.Parallel()
-			if err := <-found; err != nil {
+			if err := <-result; err != nil {
 				t.Error(err)
 			}
 		})

@@ -139,7 +139,7 @@ func TestBrokenLayer(t *testing.T) {
 	key := newKey(t)
 	h.logIn(t, "s3cret-s3cret-s3cret")
 	c := client(t, nil)
-	pushed, err := c.Push(t.Context(), h.ref("me/echo"), []string{pack(t, key, build{"me/echo", "1.0.0", "linux", "amd64", "", "", 12 << 20})})
+	pushed, err := c.Push(t.Context(), h.ref("me/echo"), []string{pack(t, key, build{"me/echo", "1.0.0", "linux", "amd64", "", "", 5 << 20})})
 	must(t, err)
 	v := pushed[0].Variant
 	to := filepath.Join(t.TempDir(), "x.tar.zst")

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/enginebay/enginebay/core/durable"
 	"github.com/enginebay/enginebay/core/secret"
 	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/schemas"
@@ -205,7 +206,7 @@ func (r *Runtime) writeDeployment(id string, content map[string]any) error {
 		err = os.MkdirAll(r.deployments, 0o700)
 	}
 	if err == nil {
-		err = store.WriteFile(r.deploymentFile(id), text.Bytes())
+		err = durable.Replace(r.deploymentFile(id), text.Bytes(), 0o600)
 	}
 	if err != nil {
 		return &sdk.Error{Code: sdk.CodeInternal, Message: fmt.Sprintf("engines/%s.json cannot be written; the server's log says why", id), Cause: err}

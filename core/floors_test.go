@@ -17,7 +17,7 @@ var floors = []struct {
 	prefix string
 	floor  int
 }{
-	{"schemas", 0}, {"sdk/proto/generate", 11}, {"sdk/proto", 0}, {"sdk/gguf", 0}, {"core/catalogue", 0}, {"core/portable", 0}, {"core/minisign", 0},
+	{"schemas", 0}, {"sdk/proto/generate", 11}, {"sdk/proto", 0}, {"sdk/gguf", 0}, {"core/catalogue", 0}, {"core/portable", 0}, {"core/minisign", 0}, {"core/durable", 0},
 	{"sdk", 1},
 	{"sdk/process", 2}, {"sdk/web", 2}, {"sdk/openai", 2}, {"core/packages", 2}, {"core/scaffold", 2}, {"core/sandbox", 2}, {"core/system", 2},
 	{"sdk/host", 3}, {"core/traces", 3}, {"core/store", 3}, {"core/keys", 3}, {"core/download", 3}, {"core/wire", 3}, {"core/egress", 3},

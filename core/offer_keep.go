@@ -10,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/enginebay/enginebay/core/store"
+	"github.com/enginebay/enginebay/core/durable"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -139,7 +139,7 @@ func (r *Runtime) saveOffers(d Deployment, list *offer, models []sdk.Manifest) {
 		err = os.MkdirAll(filepath.Dir(r.offersFile(d.ID)), 0o700)
 	}
 	if err == nil {
-		err = store.WriteFile(r.offersFile(d.ID), text)
+		err = durable.Replace(r.offersFile(d.ID), text, 0o600)
 	}
 	if err != nil {
 		r.log.Warn("list of a service not kept", "engine", d.ID, "error", err)

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"github.com/gofrs/flock"
+
+	"github.com/enginebay/enginebay/core/durable"
 )
 
 // EnterDev makes a plugin one that is being written: it counts before the others of
@@ -72,8 +74,5 @@ func changeDev(home string, change func(map[string]DevPlugin) error) error {
 	if text, err = json.MarshalIndent(all, "", "  "); err != nil {
 		return err
 	}
-	if err := os.WriteFile(file+".new", append(text, '\n'), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(file+".new", file)
+	return durable.Replace(file, append(text, '\n'), 0o600)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/enginebay/enginebay/core"
+	"github.com/enginebay/enginebay/core/durable"
 	"github.com/enginebay/enginebay/core/pluginhost"
 	"github.com/enginebay/enginebay/core/store"
 	"github.com/enginebay/enginebay/core/system"
@@ -142,7 +143,7 @@ func (o *ownEngines) write(id string, text []byte) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}
-	if err := store.WriteFile(file, text); err != nil {
+	if err := durable.Replace(file, text, 0o600); err != nil {
 		return err
 	}
 	o.noticed(id)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/enginebay/enginebay/core/durable"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -126,13 +127,13 @@ func (s *state) write(before content) error {
 		if after, err = s.content(); err != nil {
 			return err
 		}
-		if err := writeSynced(filepath.Join(s.home, LockFile+".next"), after.lock, 0o600); err != nil {
+		if err := durable.Replace(filepath.Join(s.home, LockFile+".next"), after.lock, 0o600); err != nil {
 			return err
 		}
 	}
 	reached("lock is prepared")
 	if !bytes.Equal(before.book, after.book) {
-		if err := replaceFile(filepath.Join(s.home, BookFile), after.book, 0o600); err != nil {
+		if err := durable.Replace(filepath.Join(s.home, BookFile), after.book, 0o600); err != nil {
 			return err
 		}
 	}

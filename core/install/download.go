@@ -43,7 +43,7 @@ func (i *Installer) download(ctx context.Context, w wanted, progress func(Progre
 		err = removeFile(file)
 	}
 	if err == nil {
-		err = i.fetch(ctx, w, file, progress)
+		err = i.fetch(ctx, registry.Archive{Address: w.url, Size: w.size, SHA256: w.sha256, Named: w.named}, file, progress)
 	}
 	if err != nil {
 		lock.Close()
@@ -53,7 +53,7 @@ func (i *Installer) download(ctx context.Context, w wanted, progress func(Progre
 }
 
 // fetch fetches an archive from where it is.
-func (i *Installer) fetch(ctx context.Context, w wanted, file string, progress func(Progress)) error {
+func (i *Installer) fetch(ctx context.Context, a registry.Archive, file string, progress func(Progress)) error {
 	tell := func(p download.Progress) {
 		step := Downloading
 		if p.Phase == download.Verifying {
@@ -61,7 +61,7 @@ func (i *Installer) fetch(ctx context.Context, w wanted, file string, progress f
 		}
 		progress(Progress{Step: step, Done: p.Done, Total: p.Total, Speed: p.Speed, ETA: p.ETA})
 	}
-	return i.client().Fetch(ctx, registry.Archive{Address: w.url, Size: w.size, SHA256: w.sha256, Named: w.named}, file, tell)
+	return i.client().Fetch(ctx, a, file, tell)
 }
 
 func removeFile(file string) error {

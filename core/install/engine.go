@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/enginebay/enginebay/core/durable"
 )
 
 const deploymentSchema = "https://github.com/enginebay/enginebay/raw/main/schemas/deployment.schema.json"
@@ -20,7 +22,7 @@ func EngineFile(home, name string) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return "", err
 	}
-	if err := replaceFile(file, engineText(name), 0o600); err != nil {
+	if err := durable.Replace(file, engineText(name), 0o600); err != nil {
 		return "", err
 	}
 	return file, nil

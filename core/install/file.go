@@ -7,26 +7,6 @@ import (
 	"path/filepath"
 )
 
-// replaceFile replaces a file: whole or not at all, also when the machine stops in
-// between. Only one writer at a time may do that; what a killed one left is
-// overwritten by the next.
-func replaceFile(file string, data []byte, mode fs.FileMode) error {
-	if err := writeSynced(file+".new", data, mode); err != nil {
-		return err
-	}
-	return os.Rename(file+".new", file)
-}
-
-// writeSynced returns when the disk has the data.
-func writeSynced(file string, data []byte, mode fs.FileMode) error {
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
 // seal makes the files of a tree read-only, and returns when the disk has all of it.
 // Folders stay as they are, so that a person can remove the home folder with rm -r.
 func seal(dir string) error {

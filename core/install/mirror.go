@@ -3,7 +3,10 @@ package install
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path"
@@ -67,17 +70,7 @@ func (i *Installer) Mirror(ctx context.Context, dir string, m Mirroring, progres
 		}
 		done = append(done, c.Mirrored)
 	}
-	return done, writeIndex(dir, from)
-}
-
-// writeIndex comes last: what the index names is there by then. The index and its
-// signature are two files; a reader who comes in between reads them again.
-func writeIndex(dir string, from *registry.Registry) error {
-	index, signature := from.Raw()
-	if err := replaceFile(filepath.Join(dir, registry.IndexFile), index, 0o644); err != nil {
-		return err
-	}
-	return replaceFile(filepath.Join(dir, registry.SignatureFile), signature, 0o644)
+	return done, from.WriteIndex(dir) // last: what the index names is there by then
 }
 
 // original is the registry that is mirrored.
@@ -182,18 +175,16 @@ func (i *Installer) copyArchive(ctx context.Context, from *registry.Registry, v 
 	if err != nil {
 		return err
 	}
-	w := wanted{sha256: v.SHA256, size: v.Size}
-	w.at(location)
-	w.named = from.Source.URL
-	source := w.path
-	if source == "" {
-		archive, leave, err := i.download(ctx, w, progress)
-		if err != nil {
-			return err
-		}
-		defer leave()
-		defer os.RemoveAll(filepath.Dir(archive))
-		source = archive
+	return i.fetch(ctx, registry.Archive{Address: location, Size: v.Size, SHA256: v.SHA256, Named: from.Source.URL}, file, progress)
+}
+
+func fileSum(file string) (string, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return "", err
 	}
-	return copyFile(source, file, v.SHA256)
+	defer f.Close()
+	hash := sha256.New()
+	_, err = io.Copy(hash, f)
+	return hex.EncodeToString(hash.Sum(nil)), err
 }

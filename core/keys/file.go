@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/enginebay/enginebay/core/durable"
 )
 
 // patience is how long a writer waits for another, which needs milliseconds.
@@ -71,14 +73,5 @@ func write(file string, all []Key) error {
 	if err != nil {
 		return err
 	}
-	temp, err := os.CreateTemp(filepath.Dir(file), ".keys-*.json") // which makes it 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name())
-	_, err = temp.Write(append(data, '\n'))
-	if err = errors.Join(err, temp.Sync(), temp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), file)
+	return durable.Replace(file, append(data, '\n'), 0o600)
 }

@@ -3,9 +3,9 @@ package packages
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
+	"github.com/enginebay/enginebay/core/durable"
 	"github.com/enginebay/enginebay/core/minisign"
 )
 
@@ -48,9 +48,5 @@ func Sign(dir string, key minisign.SecretKey) (Package, error) {
 	if p.Signature, err = key.Sign(p.sums, p.comment()); err != nil {
 		return Package{}, err
 	}
-	file := filepath.Join(dir, SignatureFile)
-	if err := os.WriteFile(file+".new", p.Signature, 0o644); err != nil {
-		return Package{}, err
-	}
-	return p, os.Rename(file+".new", file)
+	return p, durable.Replace(filepath.Join(dir, SignatureFile), p.Signature, 0o644)
 }

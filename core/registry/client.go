@@ -52,8 +52,8 @@ type Registry struct {
 	files signed
 }
 
-// Raw is the index as it was signed, and its signature.
-func (r *Registry) Raw() (index, signature []byte) { return r.files.index, r.files.signature }
+// WriteIndex puts the index as it was signed, and its signature, into a folder.
+func (r *Registry) WriteIndex(dir string) error { return r.files.write(dir) }
 
 // signed is an index as it was read.
 type signed struct{ index, signature []byte }

@@ -13,6 +13,8 @@ import (
 	"github.com/gofrs/flock"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/registry/remote"
+
+	"github.com/enginebay/enginebay/core/durable"
 )
 
 // enter waits until no other program publishes into the folder.
@@ -58,12 +60,14 @@ func (f folder) put(_ context.Context, p packed) (string, error) {
 	return rel, root.Rename(rel+".new", rel)
 }
 
-// sign replaces both files; who reads in between reads again.
-func (f folder) sign(_ context.Context, files signed) error {
-	if err := replace(filepath.Join(string(f), IndexFile), files.index, 0o644); err != nil {
+func (f folder) sign(_ context.Context, files signed) error { return files.write(string(f)) }
+
+// write replaces both files in a folder; who reads in between reads again.
+func (s signed) write(dir string) error {
+	if err := durable.Replace(filepath.Join(dir, IndexFile), s.index, 0o644); err != nil {
 		return err
 	}
-	return replace(filepath.Join(string(f), SignatureFile), files.signature, 0o644)
+	return durable.Replace(filepath.Join(dir, SignatureFile), s.signature, 0o644)
 }
 
 // put pushes an archive into the repository REPOSITORY/PUBLISHER/NAME.

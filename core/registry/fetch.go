@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -18,6 +19,7 @@ import (
 	"oras.land/oras-go/v2/registry/remote/auth"
 
 	"github.com/enginebay/enginebay/core/download"
+	"github.com/enginebay/enginebay/core/durable"
 	"github.com/enginebay/enginebay/sdk"
 	"github.com/enginebay/enginebay/sdk/web"
 )
@@ -152,31 +154,15 @@ func copyFile(ctx context.Context, a Archive, path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name()) // it is gone where all went well
-	hash := sha256.New()
-	_, err = io.Copy(io.MultiWriter(temp, hash), &stoppable{ctx, from})
-	if err := errors.Join(err, temp.Close()); err != nil {
-		return err
-	}
-	if sum := hex.EncodeToString(hash.Sum(nil)); a.SHA256 != "" && sum != strings.ToLower(a.SHA256) {
-		return sdk.Errorf(sdk.CodeInvalid, "%s was changed: its SHA-256 is %s, and should be %s", a.Address, sum, a.SHA256)
-	}
-	return os.Rename(temp.Name(), path)
-}
-
-// stoppable ends with a context.
-type stoppable struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (s *stoppable) Read(p []byte) (int, error) {
-	if err := s.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return s.Reader.Read(p)
+	defer context.AfterFunc(ctx, func() { from.Close() })()
+	return durable.Write(path, 0o644, func(to io.Writer) error {
+		hash := sha256.New()
+		if _, err := io.Copy(io.MultiWriter(to, hash), from); err != nil {
+			return cmp.Or(ctx.Err(), err)
+		}
+		if sum := hex.EncodeToString(hash.Sum(nil)); a.SHA256 != "" && sum != strings.ToLower(a.SHA256) {
+			return sdk.Errorf(sdk.CodeInvalid, "%s was changed: its SHA-256 is %s, and should be %s", a.Address, sum, a.SHA256)
+		}
+		return nil
+	})
 }

@@ -61,8 +61,10 @@ func TestIndexes(t *testing.T) {
 		if got, err := all[i].Address(*variant(&all[i].Index)); got != want || err != nil {
 			t.Errorf("%s: %s, %v", all[i].Source.Name, got, err)
 		}
-		if index, signature := all[i].Raw(); len(index) == 0 || len(signature) == 0 || all[i].Kept {
+		if dir := t.TempDir(); all[i].WriteIndex(dir) != nil || all[i].Kept {
 			t.Errorf("%+v", all[i])
+		} else if again, err := client(t, s).Load(t.Context(), source("again", dir)); err != nil || again.Serial != 1 {
+			t.Errorf("as it was written: %v", err)
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/enginebay/enginebay/core/durable"
 )
 
 // keptFile has both, the lines of the signature and then the index, so that one write
@@ -58,7 +60,7 @@ func (c *Client) keep(r *Registry) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}
-	return replace(file, data, 0o600)
+	return durable.Replace(file, data, 0o600)
 }
 
 // Forget removes the kept index of a source, and with it what its next one is compared

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/enginebay/enginebay/core/durable"
 	"github.com/enginebay/enginebay/core/minisign"
 	"github.com/enginebay/enginebay/schemas"
 	"github.com/enginebay/enginebay/sdk"
@@ -68,7 +69,7 @@ func WriteSources(home string, all []Source) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}
-	return replace(file, append(text, '\n'), 0o600)
+	return durable.Replace(file, append(text, '\n'), 0o600)
 }
 
 // Check says what is wrong with the address or the key, before anybody is called.
@@ -78,18 +79,4 @@ func (s Source) Check() error {
 	}
 	_, err := (&Client{}).place(s.URL)
 	return err
-}
-
-// replace writes a file in one step.
-func replace(file string, data []byte, mode fs.FileMode) error {
-	temp, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+"-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name()) // it is gone where all went well
-	_, err = temp.Write(data)
-	if err := errors.Join(err, temp.Sync(), temp.Chmod(mode), temp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), file)
 }

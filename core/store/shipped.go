@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/enginebay/enginebay/core/durable"
 	"github.com/enginebay/enginebay/schemas"
 	"github.com/enginebay/enginebay/sdk"
 )
@@ -74,7 +75,7 @@ func (s *Store) install(name string, text []byte) (changed bool, err error) {
 		}
 	}
 	if err == nil {
-		err = WriteFile(record, text)
+		err = durable.Replace(record, text, 0o600)
 	}
 	return changed, err
 }
@@ -92,7 +93,7 @@ func (s *Store) place(name, home string, text []byte) (placed bool, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return false, s.failed(dir, "made", err)
 	}
-	if err := WriteFile(home, text); err != nil {
+	if err := durable.Replace(home, text, 0o600); err != nil {
 		return false, s.failed(home, "written", err)
 	}
 	return true, nil

@@ -2,9 +2,8 @@ package store
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 
+	"github.com/enginebay/enginebay/core/durable"
 	"github.com/enginebay/enginebay/schemas"
 	"github.com/enginebay/enginebay/sdk"
 )
@@ -15,7 +14,7 @@ func (s *Store) write(file string, manifest sdk.Manifest) error {
 	if err != nil {
 		return err
 	}
-	if err := WriteFile(file, data); err != nil {
+	if err := durable.Replace(file, data, 0o600); err != nil {
 		return s.failed(file, "written", err)
 	}
 	return nil
@@ -60,20 +59,4 @@ func Unplaced(err error) error {
 		problems[i].Line, problems[i].Column = 0, 0
 	}
 	return problems
-}
-
-// WriteFile writes a file that only its owner may read: whole or not at all, also
-// when the machine stops in between.
-func WriteFile(file string, data []byte) error {
-	temp, err := os.CreateTemp(filepath.Dir(file), ".model-*.json")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name())
-	_, err = temp.Write(data)
-	err = errors.Join(err, temp.Chmod(0o600), temp.Sync(), temp.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), file)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -82,13 +81,9 @@ func (i *Installer) fromAddress(ctx context.Context, p *Plan, progress func(Prog
 	return pkg, err
 }
 
-// fromFolder copies a folder by packing and unpacking it, so that it comes by the
-// same way as all others do. A loose one becomes a package by that.
+// fromFolder copies a folder by the same way as all others come.
 func fromFolder(p *Plan) (packages.Package, error) {
-	read, write := io.Pipe()
-	go func() { write.CloseWithError(packages.Pack(p.want.path, write)) }()
-	pkg, err := packages.Unpack(read, p.staging.dir)
-	read.CloseWithError(errors.New("nobody reads on"))
+	pkg, err := packages.Copy(p.want.path, p.staging.dir)
 	if err != nil {
 		return pkg, &sdk.Error{Code: sdk.CodeInvalid, Message: p.want.path + " cannot be installed", Cause: err}
 	}

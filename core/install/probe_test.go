@@ -25,7 +25,7 @@ func TestARealPlugin(t *testing.T) {
 	var manifest map[string]any
 	must(t, json.Unmarshal(text, &manifest))
 	program := filepath.Join(dir, "bin", "engine-echo")
-	if out, err := exec.Command("go", "build", "-o", program, "../../examples/engine-echo").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", program, "../../examples/engine-echo").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	manifest["entry"] = "bin/engine-echo"

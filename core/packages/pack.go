@@ -29,6 +29,20 @@ func window(size int64) int {
 // files. A folder with SHA256SUMS is checked by it, see [Open], and keeps its
 // signature; of a loose one [Gather] says what goes in.
 func Pack(dir string, w io.Writer) error {
+	return pack(dir, w, zstd.SpeedBetterCompression)
+}
+
+// Copy copies the package in a folder to another by packing and unpacking it, so that
+// it is checked as an archive is. A loose one becomes a package by that.
+func Copy(from, to string) (Package, error) {
+	read, write := io.Pipe()
+	go func() { write.CloseWithError(pack(from, write, zstd.SpeedFastest)) }()
+	p, err := Unpack(read, to)
+	read.CloseWithError(errors.New("nobody reads on"))
+	return p, err
+}
+
+func pack(dir string, w io.Writer, level zstd.EncoderLevel) error {
 	p, err := Open(dir)
 	if errors.Is(err, ErrLoose) {
 		p, err = Gather(dir)
@@ -41,7 +55,7 @@ func Pack(dir string, w io.Writer) error {
 		return err
 	}
 	defer root.Close()
-	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(window(p.Size)), zstd.WithEncoderLevel(zstd.SpeedBetterCompression))
+	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(window(p.Size)), zstd.WithEncoderLevel(level))
 	if err != nil {
 		return err
 	}

@@ -223,6 +223,9 @@ func TestPluginChain(t *testing.T) {
 	}
 	b.shows(t, "GET", "/v1/plugins/echo", "", 200, `"current":"0.3.0"`, `"refused":{"version":"0.4.0"`, reason)
 	b.shows(t, "POST", "/v1/plugins/echo/upgrade", "", 200, `"object":"plugin.kept"`, reason)
+	if said := bayCommand(t, "plugin", "list", "--home", home, "--addr", b.addr()); !strings.Contains(said, "0.3.0") || !strings.Contains(said, reason) {
+		t.Errorf("plugin list says %s", said)
+	}
 	l.more(t, 6)
 
 	b.shows(t, "POST", "/v1/plugins/echo/use", `{"version": "0.2.0"}`, 200, `"used":true`)

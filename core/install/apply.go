@@ -143,14 +143,14 @@ func (p *Plan) record(s *state) {
 	t.prune()
 }
 
-// prune forgets packages whose version was built anew since, but for the current one
-// and the one before.
+// prune forgets packages whose version was built anew since, but for the current one,
+// the one before, and the one that a server may run yet.
 func (t *title) prune() {
 	seen := map[string]bool{}
 	for _, digest := range t.newest() {
 		e := t.Editions[digest]
 		twin := e.Version + "/" + e.Variant
-		if seen[twin] && digest != t.Current && digest != t.Previous {
+		if seen[twin] && digest != t.Current && digest != t.Previous && digest != t.Proven {
 			delete(t.Editions, digest)
 			delete(t.Refused, digest)
 		}

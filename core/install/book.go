@@ -33,6 +33,7 @@ type book struct {
 type title struct {
 	Current  string              `json:"current"`            // digest of the edition that is used
 	Previous string              `json:"previous,omitempty"` // of the one that was used before
+	Proven   string              `json:"proven,omitempty"`   // of the one that came up last in a server
 	Pinned   bool                `json:"pinned,omitempty"`
 	Editions map[string]*edition `json:"versions"`          // by digest
 	Refused  map[string]refusal  `json:"refused,omitempty"` // by digest: what did not come up
@@ -88,8 +89,8 @@ func (b book) check() error {
 				return fmt.Errorf("%s: %q is no digest of a package", name, digest)
 			}
 		}
-		if t.Editions[t.Current] == nil || t.Previous != "" && t.Editions[t.Previous] == nil {
-			return fmt.Errorf("%s: its current or previous version is not among its versions", name)
+		if t.Editions[t.Current] == nil || t.Previous != "" && t.Editions[t.Previous] == nil || t.Proven != "" && t.Editions[t.Proven] == nil {
+			return fmt.Errorf("%s: its current, previous or proven version is not among its versions", name)
 		}
 	}
 	return nil

@@ -20,6 +20,11 @@ type Folder struct {
 // Current returns what the host is to run, by name: one folder for each installed
 // plugin. It reads one small file, and looks at none of the folders.
 func Current(home string) ([]Folder, error) {
+	return folders(home, func(t *title) string { return t.Current })
+}
+
+// folders are those of one edition of each plugin; of none where choose names none.
+func folders(home string, choose func(*title) string) ([]Folder, error) {
 	home, err := filepath.Abs(home)
 	if err != nil {
 		return nil, err
@@ -30,7 +35,9 @@ func Current(home string) ([]Folder, error) {
 	}
 	var all []Folder
 	for _, name := range slices.Sorted(maps.Keys(b.Plugins)) {
-		all = append(all, b.folder(home, name, b.Plugins[name].Current))
+		if digest := choose(b.Plugins[name]); digest != "" {
+			all = append(all, b.folder(home, name, digest))
+		}
 	}
 	return all, nil
 }

@@ -105,3 +105,27 @@ func TestRefuse(t *testing.T) {
 		}
 	}
 }
+
+// TestProve: what a server ran is what a refusal goes back to, also past one that
+// nobody tried.
+func TestProve(t *testing.T) {
+	ctx, home := context.Background(), homeWith(t, twoVersions)
+	if err := install.Prove(ctx, home, "echo", first); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := install.Proven(home); err != nil || len(all) != 0 {
+		t.Errorf("of one that is not current: %v, %v", all, err)
+	}
+	if err := install.Prove(ctx, home, "echo", second); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := install.Proven(home); err != nil || len(all) != 1 || all[0].Digest != second {
+		t.Errorf("%v, %v", all, err)
+	}
+	if _, err := install.Refuse(ctx, home, "echo", second, "its settings are another plugin's"); sdk.CodeOf(err) != sdk.CodeNotFound {
+		t.Errorf("of one that came up before: %v", err)
+	}
+	if all, err := install.Current(home); err != nil || all[0].Digest != second {
+		t.Errorf("then %v, %v", all, err)
+	}
+}

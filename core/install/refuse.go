@@ -1,18 +1,33 @@
 package install
 
 import (
+	"cmp"
 	"context"
 	"time"
 
 	"github.com/enginebay/enginebay/sdk"
 )
 
+// Prove is called by the host when the edition with that digest, which is current, has
+// come up. It is the one to go back to, until another has. That another one is current
+// by now is no error.
+func Prove(ctx context.Context, home, name, digest string) error {
+	return change(ctx, home, func(s *state) error {
+		_, t, err := s.book.find(name)
+		if err == nil && t.Current == digest {
+			t.Proven = digest
+			delete(t.Refused, digest)
+		}
+		return err
+	})
+}
+
 // Refuse is called by the host when the edition with that digest, which is current,
-// did not come up: it notes the reason, and makes the previous version current
-// again, which it returns. Upgrades pass the refused one over from now on; only
-// "use" and an install by name take it again.
+// did not come up: it notes the reason, and makes the proven one current again, or
+// else the previous one, which it returns. Upgrades pass the refused one over from now
+// on; only "use" and an install by name take it again.
 //
-// [sdk.CodeNotFound]: there is no previous one; the reason is noted all the same.
+// [sdk.CodeNotFound]: there is none to go back to; the reason is noted all the same.
 // [sdk.CodeUnavailable]: another edition is current by now, and nothing is changed.
 func Refuse(ctx context.Context, home, name, digest, reason string) (Folder, error) {
 	var back Folder
@@ -29,11 +44,12 @@ func Refuse(ctx context.Context, home, name, digest, reason string) (Folder, err
 			t.Refused = map[string]refusal{}
 		}
 		t.Refused[digest] = refusal{Version: t.Editions[digest].Version, Reason: reason, At: time.Now().UTC()}
-		if t.Previous == "" {
+		earlier := cmp.Or(t.Proven, t.Previous)
+		if earlier == "" || earlier == digest {
 			none = sdk.Errorf(sdk.CodeNotFound, "There is no earlier version of %s to go back to", full)
 			return nil
 		}
-		t.Current, t.Previous = t.Previous, ""
+		t.Current, t.Previous = earlier, ""
 		s.follow(full)
 		back = s.book.folder(s.home, full, t.Current)
 		return nil
@@ -42,4 +58,10 @@ func Refuse(ctx context.Context, home, name, digest, reason string) (Folder, err
 		err = none
 	}
 	return back, err
+}
+
+// Proven returns the editions that came up last, by name, of the installed plugins
+// that had one which did.
+func Proven(home string) ([]Folder, error) {
+	return folders(home, func(t *title) string { return t.Proven })
 }

@@ -213,6 +213,9 @@ func (t *title) remove(name, version string) error {
 	case digest == t.Previous:
 		t.Previous = ""
 	}
+	if digest == t.Proven {
+		t.Proven = ""
+	}
 	delete(t.Editions, digest)
 	delete(t.Refused, digest)
 	return nil

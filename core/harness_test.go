@@ -72,13 +72,20 @@ type house struct {
 // open opens a runtime with models: id → further fields of the model's file.
 func open(t testing.TB, limits core.Limits, models map[string]string) *house {
 	t.Helper()
+	return openWith(t, core.Config{Limits: limits, PluginDirs: []string{plugins}}, models)
+}
+
+// openWith is open with something else than the usual.
+func openWith(t testing.TB, c core.Config, models map[string]string) *house {
+	t.Helper()
 	h := &house{t: t, home: t.TempDir(), log: &journal{}}
 	for id, fields := range models {
 		h.model(id, fields)
 	}
 	h.logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: h.log})
+	c.Home, c.PluginDirs, c.Log = h.home, append([]string{filepath.Join(h.home, "plugins")}, c.PluginDirs...), h.logger
 	var err error
-	if h.Runtime, err = core.Open(core.Config{Home: h.home, PluginDirs: []string{filepath.Join(h.home, "plugins"), plugins}, Limits: limits, Log: h.logger}); err != nil {
+	if h.Runtime, err = core.Open(c); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -24,16 +25,27 @@ import (
 // pluginWatcher follows which versions are installed, and what is being written.
 type pluginWatcher struct {
 	runtime *Runtime
-	events  *fsnotify.Watcher // nil where the system gives none: then only the sweep finds changes
-	seen    map[string]pluginhost.Folder
-	asked   chan chan struct{} // who waits for a look, which closes it
+	events  *fsnotify.Watcher            // nil where the system gives none: then only the sweep finds changes
+	seen    map[string]pluginhost.Folder // looked at last; belongs to run
+	asked   chan chan struct{}           // who waits for a look, which closes it
 	cancel  context.CancelFunc
 	done    chan struct{}
+
+	mu    sync.Mutex
+	works map[string]pluginhost.Folder // came up last, or was there from the start
 }
 
+// watchPlugins begins to follow what changes from now on, and what was changed when a
+// server had no time to try it.
 func watchPlugins(r *Runtime) *pluginWatcher {
-	ctx, cancel := context.WithCancel(context.Background())
-	w := &pluginWatcher{runtime: r, seen: r.pluginFolders(), asked: make(chan chan struct{}), cancel: cancel, done: make(chan struct{})}
+	w := &pluginWatcher{runtime: r, seen: r.pluginFolders(), asked: make(chan chan struct{}), done: make(chan struct{})}
+	proven, _ := install.Proven(r.home) // what cannot be read is told by whoever changes it
+	for _, f := range proven {
+		if w.seen[f.Name].Digest != "" {
+			w.seen[f.Name] = pluginhost.Folder{Dir: f.Dir, Digest: f.Digest}
+		}
+	}
+	w.works = maps.Clone(w.seen)
 	dir := filepath.Join(r.home, "plugins")
 	err := os.MkdirAll(dir, 0o700)
 	if err == nil {
@@ -45,8 +57,13 @@ func watchPlugins(r *Runtime) *pluginWatcher {
 	if err != nil {
 		r.log.Warn("plugins folder is not watched; changes are found within a minute", "error", err)
 	}
-	go w.run(ctx)
 	return w
+}
+
+func (w *pluginWatcher) start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	w.cancel = cancel
+	go w.run(ctx)
 }
 
 // close ends run, and returns when it has ended.
@@ -69,7 +86,7 @@ func (w *pluginWatcher) run(ctx context.Context) {
 	}
 	ticker := time.NewTicker(sweep)
 	defer ticker.Stop()
-	var quiet <-chan time.Time
+	quiet := time.After(0)
 	for {
 		var waiting chan struct{}
 		select {
@@ -125,8 +142,33 @@ func (w *pluginWatcher) look(ctx context.Context) {
 	w.seen = now
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if names[name] && ctx.Err() == nil {
-			w.runtime.changePlugin(ctx, name, before[name])
+			w.change(ctx, name)
 		}
+	}
+}
+
+// last is the folder of a plugin's version that came up last; zero where none did.
+func (w *pluginWatcher) last(name string) pluginhost.Folder {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.works[name]
+}
+
+// working is last where that is there yet, else other.
+func (w *pluginWatcher) working(name string, other pluginhost.Folder) pluginhost.Folder {
+	last := w.last(name)
+	if _, err := os.Stat(last.Dir); err != nil {
+		return other
+	}
+	return last
+}
+
+// worked notes that a version came up; the zero Folder is that of a plugin that is gone.
+func (w *pluginWatcher) worked(name string, f pluginhost.Folder) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.works[name] = f; f.Dir == "" {
+		delete(w.works, name)
 	}
 }
 
@@ -139,23 +181,29 @@ func (r *Runtime) pluginFolders() map[string]pluginhost.Folder {
 	return folders
 }
 
-// changePlugin has all that run a plugin change over to the version that counts now.
-func (r *Runtime) changePlugin(ctx context.Context, name string, before pluginhost.Folder) {
+// change has all that run a plugin change over to the version that counts now.
+func (w *pluginWatcher) change(ctx context.Context, name string) {
+	r := w.runtime
 	plugin, err := r.host.Plugin(name)
+	gone := sdk.CodeOf(err) == sdk.CodeNotFound
 	if err == nil {
-		err = r.comesUp(ctx, name, before)
+		err = r.comesUp(ctx, plugin, w.working(name, pluginhost.Folder{}))
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || r.Closed() { // what was broken off says nothing
 		return
 	}
-	if err != nil {
-		r.takeBack(ctx, plugin, err)
-	}
 	event := Event{Type: EventPluginChanged, Plugin: name, Note: plugin.Version}
-	if err != nil {
+	switch {
+	case gone:
+		w.worked(name, pluginhost.Folder{})
+		event.Error = Reason(err)
+		r.log.Info("plugin is gone", "plugin", name)
+	case err != nil:
+		w.takeBack(ctx, plugin, err)
 		event.Error = Reason(err)
 		r.log.Warn("plugin's version refused", "plugin", name, "version", plugin.Version, "error", err)
-	} else {
+	default:
+		w.accept(ctx, plugin)
 		r.log.Info("plugin changed", "plugin", name, "version", plugin.Version)
 	}
 	for _, e := range r.Engines() {
@@ -167,24 +215,39 @@ func (r *Runtime) changePlugin(ctx context.Context, name string, before pluginho
 	r.wakeOffers()
 }
 
-// takeBack makes the version before an installed one the current one again. One that is
-// being written stays: its author mends it.
-func (r *Runtime) takeBack(ctx context.Context, plugin pluginhost.Plugin, why error) {
+// accept notes that a version has come up, where an installed one would be taken back
+// by the next server otherwise.
+func (w *pluginWatcher) accept(ctx context.Context, plugin pluginhost.Plugin) {
+	w.worked(plugin.Name, plugin.Folder)
 	if plugin.Digest == "" {
 		return
 	}
-	back, err := install.Refuse(ctx, r.home, plugin.Manifest.Name, plugin.Digest, Reason(why))
-	if err != nil {
-		r.log.Warn("plugin's version not taken back", "plugin", plugin.Name, "error", err)
-		return
+	if err := install.Prove(ctx, w.runtime.home, plugin.Manifest.Name, plugin.Digest); err != nil {
+		w.runtime.log.Warn("plugin's version came up, which is not noted", "plugin", plugin.Name, "error", err)
 	}
-	r.plugins.seen[plugin.Name] = pluginhost.Folder{Dir: back.Dir, Digest: back.Digest}
 }
 
-// comesUp says whether all deployments of a plugin start with the version that counts
-// now; one that does not with that of before either says nothing.
-func (r *Runtime) comesUp(ctx context.Context, name string, before pluginhost.Folder) error {
-	for _, d := range r.pluginUsers(name) {
+// takeBack makes the version that worked before an installed one the current one
+// again. One that is being written stays: its author mends it.
+func (w *pluginWatcher) takeBack(ctx context.Context, plugin pluginhost.Plugin, why error) {
+	if plugin.Digest == "" {
+		return
+	}
+	back, err := install.Refuse(ctx, w.runtime.home, plugin.Manifest.Name, plugin.Digest, Reason(why))
+	if err != nil {
+		w.runtime.log.Warn("plugin's version not taken back", "plugin", plugin.Name, "error", err)
+		return
+	}
+	if f := (pluginhost.Folder{Dir: back.Dir, Digest: back.Digest}); f == w.working(plugin.Name, f) { // else it is tried as any other
+		w.seen[plugin.Name] = f
+	}
+}
+
+// comesUp says whether all deployments of a plugin start with a version; one that does
+// not with that of before either says nothing.
+func (r *Runtime) comesUp(ctx context.Context, plugin pluginhost.Plugin, before pluginhost.Folder) error {
+	for _, d := range r.pluginUsers(plugin.Name) {
+		d.Folder = plugin.Folder
 		err := r.starts(ctx, d)
 		if err == nil {
 			continue

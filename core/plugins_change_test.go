@@ -31,8 +31,8 @@ func (h *house) build(version, program string) (dir string) {
 	}
 	manifest["version"] = version
 	if program != "" {
-		manifest["entry"] = "script"
-		if err := os.WriteFile(filepath.Join(dir, "script"), []byte(program), 0o700); err != nil {
+		manifest["entry"] = "bin/script"
+		if err := os.WriteFile(filepath.Join(dir, "bin", "script"), []byte(program), 0o700); err != nil {
 			h.t.Fatal(err)
 		}
 	}

@@ -123,6 +123,7 @@ func Open(c Config) (*Runtime, error) {
 		return nil, err
 	}
 	r.watcher, r.plugins = watch(r), watchPlugins(r)
+	r.plugins.start() // which uses r.plugins
 	models.OnChange(r.noticed)
 	if err := models.Adopt(store.Quiet); err != nil {
 		r.Close()

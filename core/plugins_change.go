@@ -195,6 +195,9 @@ func (w *pluginWatcher) change(ctx context.Context, name string) {
 	event := Event{Type: EventPluginChanged, Plugin: name, Note: plugin.Version}
 	switch {
 	case gone:
+		if w.last(name).Digest != "" { // a folder that was put there by hand may be on its way back
+			r.dismiss(name)
+		}
 		w.worked(name, pluginhost.Folder{})
 		event.Error = Reason(err)
 		r.log.Info("plugin is gone", "plugin", name)
@@ -258,6 +261,23 @@ func (r *Runtime) comesUp(ctx context.Context, plugin pluginhost.Plugin, before 
 		}
 	}
 	return nil
+}
+
+// dismiss has nothing run a plugin any more that was removed: what is in flight ends
+// where it is.
+func (r *Runtime) dismiss(plugin string) {
+	r.mu.Lock()
+	quotas := slices.Collect(maps.Values(r.quotas))
+	r.mu.Unlock()
+	for _, q := range quotas {
+		q.force.changing.Lock()
+		if now := q.deployment(); now != nil && now.Plugin == plugin {
+			d := *now
+			d.Err = sdk.Errorf(sdk.CodeUnavailable, "the plugin %s of engine %s was removed; install it again", plugin, q.id)
+			r.enforce(q, d)
+		}
+		q.force.changing.Unlock()
+	}
 }
 
 // pluginUsers are the deployments of a plugin that can be used, importers too.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/enginebay/enginebay/core"
@@ -144,4 +145,39 @@ func TestTwoBadBuildsInARow(t *testing.T) {
 	}
 	h.use("m")
 	h.develop("")
+}
+
+// TestRemovedUnderLoad: what is in flight ends where it is, nothing runs after it, and
+// what is installed again works.
+func TestRemovedUnderLoad(t *testing.T) {
+	for name, file := range map[string]string{"no file": "", "a person's file": `{"description": "mine"}`} {
+		t.Run(name, func(t *testing.T) {
+			h := openWith(t, core.Config{}, map[string]string{"m": `"settings": {"tokens": 20, "tokens_per_second": 100}`})
+			h.install("0.2.0", "")
+			if file != "" {
+				h.write("engines/echo.json", file)
+			}
+			h.installed()
+			lease := h.acquire("m", core.Ask{})
+			stream, old := h.stream(lease), h.pids("echo")[0]
+			s := h.listen(0)
+			defer s.Close()
+			if err := h.beside().Remove(t.Context(), "echo"); err != nil {
+				t.Fatal(err)
+			}
+			for e := come(t, s.C); e.Type != core.EventPluginChanged; e = come(t, s.C) {
+			}
+			if n := stream.tokens(); n != 20 {
+				t.Errorf("%d tokens", n)
+			}
+			lease.Release()
+			if err := h.once("m", core.Ask{}); err == nil {
+				t.Error("it is loaded without a plugin")
+			}
+			h.until("the process has ended", func() bool { return syscall.Kill(old, 0) != nil })
+			h.install("0.3.0", "")
+			h.installed()
+			h.use("m")
+		})
+	}
 }

@@ -186,6 +186,12 @@ func (w *pluginWatcher) change(ctx context.Context, name string) {
 	r := w.runtime
 	plugin, err := r.host.Plugin(name)
 	gone := sdk.CodeOf(err) == sdk.CodeNotFound
+	if err != nil && !gone { // it is broken, or not for this machine
+		all := r.host.Plugins()
+		if i := slices.IndexFunc(all, func(p pluginhost.Plugin) bool { return p.Name == name }); i >= 0 {
+			plugin = all[i]
+		}
+	}
 	if err == nil {
 		err = r.comesUp(ctx, plugin, w.working(name, pluginhost.Folder{}))
 	}

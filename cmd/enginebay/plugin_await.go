@@ -24,21 +24,25 @@ const changeTimeout = time.Minute
 
 // changes are what the running server says of plugins, from before a switch on.
 type changes struct {
-	stream io.ReadCloser // nil where no server runs
+	runs   bool          // a server
+	stream io.ReadCloser // nil where it cannot be listened to
 	cancel context.CancelFunc
 }
 
 // listen begins to listen to the server of this home, where one runs.
 func (w *workshop) listen() changes {
 	ctx, cancel := context.WithCancel(w.cmd.Context())
-	if _, runs := serverOf(w.config.home); !runs {
+	o, runs := serverOf(w.config.home)
+	if !runs {
 		return changes{cancel: cancel}
 	}
-	stream, err := w.config.client().open(ctx)
+	server := w.config.client()
+	server.base = "http://" + o.Addr // that of this home, wherever --addr leads
+	stream, err := server.open(ctx)
 	if err != nil {
-		return changes{cancel: cancel}
+		return changes{runs: true, cancel: cancel}
 	}
-	return changes{stream: stream, cancel: cancel}
+	return changes{runs: true, stream: stream, cancel: cancel}
 }
 
 func (c changes) close() {
@@ -58,8 +62,11 @@ func (w *workshop) heard(c changes, plugin string) (verdict, reason string) {
 
 // wait returns what the server made of the plugin's new version, and why it refused it.
 func (c changes) wait(cmd *cobra.Command, plugin string) (verdict, reason string) {
-	if c.stream == nil {
+	switch {
+	case !c.runs:
 		return serverNone, ""
+	case c.stream == nil:
+		return serverUnknown, ""
 	}
 	late := time.AfterFunc(changeTimeout, c.cancel)
 	defer late.Stop()

@@ -58,6 +58,7 @@ HOME/plugins.lock.json. With --locked exactly what that file says is installed.`
 			return err
 		}
 		return c.withWorkshop(cmd, func(w *workshop) error {
+			w.again = o.Again
 			plans, err := w.plans(args, o, locked)
 			if err != nil {
 				return err
@@ -251,6 +252,9 @@ func (w *workshop) told(done installed) {
 	switch {
 	case done.Error != "":
 		fmt.Fprintf(w.cmd.ErrOrStderr(), "%s %s did not come up in the running server, which went back to %s:\n  %s\n", done.Name, done.Version, cmp.Or(done.Before, "nothing"), done.Error)
+		return
+	case done.Action == install.Nothing && w.again:
+		fmt.Fprintf(out, "%s %s is installed already; its files are new.\n", done.Name, done.Version)
 		return
 	case done.Action == install.Nothing:
 		fmt.Fprintf(out, "%s %s is installed already.\n", done.Name, done.Version)

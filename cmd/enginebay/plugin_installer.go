@@ -22,6 +22,7 @@ type workshop struct {
 	config *config
 	cmd    *cobra.Command
 	host   *pluginhost.Host
+	again  bool // what is there already is fetched all the same
 }
 
 // withWorkshop opens the workshop for f. Who may write in the home may install there,

@@ -176,7 +176,7 @@ func TestOffersOfARefusedFile(t *testing.T) {
 	for name, wrong := range map[string]string{"a setting": `{"engine": "echo", "settings": {"tokens": "many"}}`, "no JSON": `{`} {
 		t.Run(name, func(t *testing.T) {
 			h := open(t, core.Limits{}, nil)
-			h.write("engines/far.json", `{"engine": "echo", "settings": {"offers": ["a", "b", "a"]}}`)
+			h.edit("far", `{"engine": "echo", "settings": {"offers": ["a", "b", "a"]}}`)
 			if err := h.RefreshOffers(t.Context(), "far"); err != nil {
 				t.Fatal(err)
 			}

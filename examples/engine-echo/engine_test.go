@@ -25,6 +25,6 @@ func TestConformance(t *testing.T) {
 	t.Run("noisy program", func(t *testing.T) {
 		c := c
 		c.Settings = json.RawMessage(`{"load_ms": 5, "log_lines": 50, "log_line_bytes": 100000}`)
-		sdktest.Engine(t, sdktest.Subject{Path: binary, Env: []string{"ENGINE_ECHO_START=long-noise"}}, c)
+		sdktest.Engine(t, sdktest.Subject{Path: binary, Env: []string{"ENGINE_ECHO_START=long-noise"}, Rounds: 20}, c)
 	})
 }

@@ -168,7 +168,7 @@ func newPassword(cmd *cobra.Command) (string, error) {
 	if password == "" {
 		return "", errors.New("an empty password protects nothing; --no-password makes a key without one")
 	}
-	if in, ok := cmd.InOrStdin().(*os.File); ok && term.IsTerminal(int(in.Fd())) {
+	if isTerminal(cmd.InOrStdin()) {
 		again, err := askPassword(cmd, "The same again: ")
 		if err != nil {
 			return "", err

@@ -31,11 +31,8 @@ the order in which they count where two have a plugin of the same name.`
 // registries makes a client that calls as downloads do.
 func (c *config) registries() *registry.Client {
 	log := hclog.NewNullLogger()
-	return registry.New(registry.Config{Cache: c.registryCache(), Downloads: c.fetching().Config(log), Log: log})
+	return registry.New(registry.Config{Cache: registry.CacheDir(c.home), Downloads: c.fetching().Config(log), Log: log})
 }
-
-// registryCache is where the last good index of each registry is kept.
-func (c *config) registryCache() string { return filepath.Join(c.home, "cache", "registries") }
 
 // A shownRegistry is a registry for scripts.
 type shownRegistry struct {

@@ -2,7 +2,6 @@ package install
 
 import (
 	"context"
-	"path/filepath"
 	"strings"
 
 	"github.com/enginebay/enginebay/core/registry"
@@ -11,7 +10,7 @@ import (
 
 // client reads registries.
 func (i *Installer) client() *registry.Client {
-	return registry.New(registry.Config{Cache: filepath.Join(i.config.Home, "cache", "registries"), Downloads: i.config.Downloads(),
+	return registry.New(registry.Config{Cache: registry.CacheDir(i.config.Home), Downloads: i.config.Downloads(),
 		Log: i.config.Log, Now: i.config.now})
 }
 

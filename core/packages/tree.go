@@ -25,10 +25,13 @@ var (
 	texts   = []string{"README", "LICENSE", "LICENCE", "NOTICE", "COPYING"}
 )
 
+// HasFolder says whether all of a folder at the top of a plugin's goes into its package.
+func HasFolder(name string) bool { return slices.Contains(folders, name) }
+
 // belongs says whether a name at the top of a plugin's folder goes into its package.
 func belongs(name string) bool {
 	stem, _, _ := strings.Cut(name, ".")
-	return name == ManifestFile || name == SettingsFile || slices.Contains(folders, name) || slices.Contains(texts, stem)
+	return name == ManifestFile || name == SettingsFile || HasFolder(name) || slices.Contains(texts, stem)
 }
 
 // Sum returns the files of the package that a loose folder would be, sorted by path:

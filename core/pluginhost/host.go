@@ -56,7 +56,7 @@ func New(c Config) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{config: c, bounds: usual, run: run, closing: make(chan struct{}), quiet: make(chan struct{}), deployments: map[place]*supervised{}, least: map[string]uint64{}, schemas: map[string]known{}, trees: trees{whole: map[Folder]string{}, programs: map[Folder]string{}}}
+	h := &Host{config: c, bounds: usual, run: run, closing: make(chan struct{}), quiet: make(chan struct{}), deployments: map[place]*supervised{}, least: map[string]uint64{}, schemas: map[string]known{}, trees: trees{whole: map[Folder]tree{}}}
 	return h, nil
 }
 

@@ -264,7 +264,7 @@ func (h *Host) wanted(plugin Plugin, d Deployment) wants {
 func (t *trees) sum(plugin Plugin) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.programs[plugin.Folder]
+	return t.whole[plugin.Folder].program
 }
 
 // programSum is the sum of what a package starts.

@@ -14,9 +14,13 @@ import (
 // then. Reading all of one takes a second where it brings a GPU's libraries along.
 type trees struct {
 	mu    sync.Mutex
-	whole map[Folder]string
+	whole map[Folder]tree
+}
 
-	programs map[Folder]string // sums of what is started
+// A tree is a package that was found whole.
+type tree struct {
+	looks   string
+	program string // sum of what is started
 }
 
 // check reads the package in a folder again, whole, unless no file was touched since
@@ -27,7 +31,7 @@ func (t *trees) check(f Folder, plugin string) error {
 	}
 	before, err := looks(f.Dir)
 	t.mu.Lock()
-	known := err == nil && before != "" && t.whole[f] == before
+	known := err == nil && before != "" && t.whole[f].looks == before
 	t.mu.Unlock()
 	if known {
 		return nil
@@ -46,6 +50,6 @@ func (t *trees) check(f Folder, plugin string) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.whole[f], t.programs[f] = before, programSum(p, runtime.GOOS)
+	t.whole[f] = tree{before, programSum(p, runtime.GOOS)}
 	return nil
 }

@@ -17,6 +17,9 @@ const keptFile = "index.signed"
 // signatureLines is how many lines a signature of minisign has.
 const signatureLines = 4
 
+// CacheDir is where a home keeps the last good index of each of its registries.
+func CacheDir(home string) string { return filepath.Join(home, "cache", "registries") }
+
 func (c *Client) keptPath(name string) string { return filepath.Join(c.Cache, name, keptFile) }
 
 // kept is the last good index of a source; nil where there is none, or where it is not

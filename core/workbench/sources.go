@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"github.com/enginebay/enginebay/core/packages"
 )
 
 const (
@@ -60,7 +62,7 @@ func (s *sources) ignoreOutputs() error {
 		return err
 	}
 	for name := range now {
-		if top, _, _ := strings.Cut(name, "/"); now[name] != s.seen[name] && slices.Contains([]string{"bin", "libs", "licences"}, top) {
+		if top, _, _ := strings.Cut(name, "/"); now[name] != s.seen[name] && packages.HasFolder(top) {
 			s.outputs[name] = true
 			delete(s.seen, name)
 		}

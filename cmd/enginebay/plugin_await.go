@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/enginebay/enginebay/core"
 )
 
 // What a running server made of another version of a plugin.
@@ -72,7 +74,7 @@ func (c changes) wait(cmd *cobra.Command, plugin string) (verdict, reason string
 	defer late.Stop()
 	verdict = serverUnknown
 	eachEvent(c.stream, func(e event) bool {
-		if e.Type != "plugin.changed" || e.Plugin != plugin {
+		if e.Type != core.EventPluginChanged || e.Plugin != plugin {
 			return true
 		}
 		if verdict, reason = serverChanged, e.Error; reason != "" {

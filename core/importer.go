@@ -42,7 +42,7 @@ func (r *Runtime) importers() []importer {
 		}
 		in := importer{id: d.ID, plugin: plugin, Deployment: d}
 		in.Deployment.ID = "importer-" + d.ID
-		in.Secrets, in.Folder = askedFor(plugin, d.Secrets), plugin.Folder
+		in.Secrets, in.Folder = askedFor(plugin, d.Secrets), r.plugins.working(plugin.Name, plugin.Folder)
 		all = append(all, in)
 	}
 	return all

@@ -33,10 +33,11 @@ func ask[T any](ctx context.Context, r *Runtime, in importer, call func(*pluginh
 	r.mu.Unlock()
 	use.begin()
 	defer use.end(func() { r.host.Stop(id) })
-	process, err := r.host.Connect(ctx, in.Deployment.Deployment)
+	process, release, err := r.host.Use(ctx, in.Deployment.Deployment) // another version does not end it under who asks
 	if err != nil {
 		return answer, err
 	}
+	defer release()
 	if !slices.Contains(process.Description.Kinds, sdk.KindImporter) {
 		return answer, sdk.Errorf(sdk.CodeInternal, "plugin %s is no importer, though its %s says so", in.plugin.Name, pluginhost.ManifestFile)
 	}

@@ -35,9 +35,9 @@ type pluginWatcher struct {
 	works map[string]pluginhost.Folder // came up last, or was there from the start
 }
 
-// watchPlugins begins to follow what changes from now on, and what was changed when a
-// server had no time to try it.
-func watchPlugins(r *Runtime) *pluginWatcher {
+// newPluginWatcher knows what is there now. It follows what changes from then on, and
+// what was changed when a server had no time to try it.
+func newPluginWatcher(r *Runtime) *pluginWatcher {
 	w := &pluginWatcher{runtime: r, seen: r.pluginFolders(), asked: make(chan chan struct{}), done: make(chan struct{})}
 	proven, _ := install.Proven(r.home) // what cannot be read is told by whoever changes it
 	for _, f := range proven {
@@ -46,6 +46,12 @@ func watchPlugins(r *Runtime) *pluginWatcher {
 		}
 	}
 	w.works = maps.Clone(w.seen)
+	return w
+}
+
+// start begins to follow. It is to be closed then.
+func (w *pluginWatcher) start() {
+	r := w.runtime
 	dir := filepath.Join(r.home, "plugins")
 	err := os.MkdirAll(dir, 0o700)
 	if err == nil {
@@ -57,10 +63,6 @@ func watchPlugins(r *Runtime) *pluginWatcher {
 	if err != nil {
 		r.log.Warn("plugins folder is not watched; changes are found within a minute", "error", err)
 	}
-	return w
-}
-
-func (w *pluginWatcher) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel = cancel
 	go w.run(ctx)
@@ -209,6 +211,9 @@ func (w *pluginWatcher) change(ctx context.Context, name string) {
 		r.log.Info("plugin is gone", "plugin", name)
 	case err != nil:
 		w.takeBack(ctx, plugin, err)
+		if w.last(name).Dir == "" { // there is nothing else: the next one is compared with it
+			w.worked(name, plugin.Folder)
+		}
 		event.Error = Reason(err)
 		r.log.Warn("plugin's version refused", "plugin", name, "version", plugin.Version, "error", err)
 	default:

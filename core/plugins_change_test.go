@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/enginebay/enginebay/core"
+	"github.com/enginebay/enginebay/sdk"
 )
 
 // build puts a version of the fake engine into a folder of its own; program is empty,
@@ -48,11 +49,16 @@ func (h *house) build(version, program string) (dir string) {
 // develop has a folder be that of the plugin that is being written; empty is none.
 func (h *house) develop(dir string) core.Event {
 	h.t.Helper()
+	return h.developAs("echo", dir)
+}
+
+func (h *house) developAs(plugin, dir string) core.Event {
+	h.t.Helper()
 	s := h.listen(0)
 	defer s.Close()
 	entries := map[string]core.DevPlugin{}
 	if dir != "" {
-		entries["echo"] = core.DevPlugin{Dir: dir, Pid: int32(os.Getpid())}
+		entries[plugin] = core.DevPlugin{Dir: dir, Pid: int32(os.Getpid())}
 	}
 	text, err := json.Marshal(entries)
 	if err != nil {
@@ -126,4 +132,54 @@ func TestPluginTakesOver(t *testing.T) {
 		t.Errorf("after a version that does not come up: %v", now)
 	}
 	h.use("m")
+}
+
+// TestImporterTakesOver: who asks the old version gets its answer, and a bad one is asked
+// by nobody.
+func TestImporterTakesOver(t *testing.T) {
+	c := newCatalogue(t)
+	c.offer("slow", c.plan("slow", 1))
+	c.offer("quick", c.plan("quick", 1))
+	release := c.hold("/plans/slow")
+	defer release()
+	h := c.shop(core.Limits{}, core.Downloads{})
+	version := func(version, program string) string {
+		dir := h.build(version, program)
+		text, err := os.ReadFile(filepath.Join(h.home, "plugins", "fake", "plugin.json"))
+		if err == nil && program != "" {
+			text = []byte(strings.Replace(string(text), `"entry": "importer"`, `"entry": "bin/script"`, 1))
+		} else if err == nil {
+			err = os.Link(filepath.Join(plugins, "importer"), filepath.Join(dir, "importer"))
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, "plugin.json"), text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	resolve := func(ref string) error {
+		_, err := h.Plans(t.Context(), core.PullRequest{Ref: sdk.Ref("fake://" + ref)})
+		return err
+	}
+	slow := make(chan error, 1)
+	go func() { slow <- resolve("slow") }()
+	h.until("the old one asks", func() bool { return len(c.requests("/plans/slow")) == 1 })
+	if e := h.developAs("fake", version("0.2.0", "")); e.Error != "" {
+		t.Fatal(e.Error)
+	}
+	if err := resolve("quick"); err != nil { // by the new one
+		t.Error(err)
+	}
+	release()
+	if err := come(t, slow); err != nil {
+		t.Errorf("what was in flight: %v", err)
+	}
+	if e := h.developAs("fake", version("0.3.0", "#!/bin/sh\nexit 3\n")); e.Error == "" {
+		t.Fatal("a bad version is taken")
+	}
+	if err := resolve("quick"); err != nil {
+		t.Errorf("after a bad version: %v", err)
+	}
 }

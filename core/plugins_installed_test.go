@@ -181,3 +181,17 @@ func TestRemovedUnderLoad(t *testing.T) {
 		})
 	}
 }
+
+// TestBrokenDeploymentHoldsNoUpgradeUp: one that starts with no version says nothing of
+// the next one.
+func TestBrokenDeploymentHoldsNoUpgradeUp(t *testing.T) {
+	h := openWith(t, core.Config{}, map[string]string{"m": ""})
+	h.write("engines/broken.json", `{"engine": "echo", "settings": {"crash_on": "configure"}}`)
+	h.install("0.2.0", "")
+	h.installed()
+	h.install("0.3.0", "")
+	if now := h.installed(); now != "0.3.0" {
+		t.Errorf("%s is in use", now)
+	}
+	h.use("m")
+}

@@ -108,7 +108,7 @@ func Open(c Config) (*Runtime, error) {
 		return nil, err
 	}
 	r.host, r.store = host, models
-	r.transfers = newTransfers(r)
+	r.transfers, r.plugins = newTransfers(r), newPluginWatcher(r)
 	r.downloader, err = download.New(r.downloadConfig(c.Downloads))
 	if err == nil {
 		err = r.SetDownloads(c.Downloads)
@@ -122,8 +122,8 @@ func Open(c Config) (*Runtime, error) {
 		host.Close()
 		return nil, err
 	}
-	r.watcher, r.plugins = watch(r), watchPlugins(r)
-	r.plugins.start() // which uses r.plugins
+	r.watcher = watch(r)
+	r.plugins.start()
 	models.OnChange(r.noticed)
 	if err := models.Adopt(store.Quiet); err != nil {
 		r.Close()

@@ -56,15 +56,13 @@ func (h *house) developAs(plugin, dir string) core.Event {
 	h.t.Helper()
 	s := h.listen(0)
 	defer s.Close()
-	entries := map[string]core.DevPlugin{}
+	err := core.LeaveDev(h.home, int32(os.Getpid()))
 	if dir != "" {
-		entries[plugin] = core.DevPlugin{Dir: dir, Pid: int32(os.Getpid())}
+		err = core.EnterDev(h.home, plugin, core.DevPlugin{Dir: dir, Pid: int32(os.Getpid())})
 	}
-	text, err := json.Marshal(entries)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	h.write("plugins/"+core.DevFile, string(text))
 	for {
 		if e := come(h.t, s.C); e.Type == core.EventPluginChanged {
 			return e

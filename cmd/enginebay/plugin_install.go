@@ -37,6 +37,7 @@ HOME/plugins.lock.json. With --locked exactly what that file says is installed.`
   enginebay plugin install --locked`,
 		ValidArgsFunction: completeOffered(c),
 		Annotations:       withoutServer,
+		PersistentPreRunE: c.strictly, // a misspelt unsigned_plugins is no yes
 	}
 	var o install.Options
 	var locked bool

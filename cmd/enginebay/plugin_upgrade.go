@@ -25,6 +25,7 @@ does not come up there, it goes back to the old one, and the exit status is 1.`,
   enginebay plugin upgrade --dry-run`,
 		ValidArgsFunction: completeMoreInstalled(c),
 		Annotations:       withoutServer,
+		PersistentPreRunE: c.strictly, // as for install
 	}
 	var o install.Options
 	var ask asking

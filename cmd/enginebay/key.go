@@ -91,6 +91,15 @@ func expiry(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
+	d, err := validFor(text)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return now.Add(d).UTC().Truncate(time.Second), nil
+}
+
+// validFor is how long something counts by --expires.
+func validFor(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		var n int
@@ -98,9 +107,9 @@ func expiry(text string, now time.Time) (time.Time, error) {
 		d = time.Duration(min(n, 36500)) * 24 * time.Hour
 	}
 	if err != nil || d <= 0 {
-		return time.Time{}, fmt.Errorf("--expires %s: write days or hours, as in 90d or 12h", text)
+		return 0, fmt.Errorf("--expires %s: write days or hours, as in 90d or 12h", text)
 	}
-	return now.Add(d).UTC().Truncate(time.Second), nil
+	return d, nil
 }
 
 func newKeyList(c *config) *cobra.Command {

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -102,7 +101,7 @@ func (w *workshop) sayHowToUse(dir, name string, done []install.Mirrored) error 
 	fmt.Fprintf(out, "  enginebay plugin install %s\n", done[0].Name)
 	r, err := w.config.registries().Load(w.cmd.Context(), registry.Source{Name: sources[i].Name, URL: folder, Key: sources[i].Key})
 	if err == nil {
-		fmt.Fprintf(out, "Its index is good until %s; mirror it again before that. What HOME/%s names is installed later too, with --locked.\n", r.Expires.Format(time.DateOnly), install.LockFile)
+		fmt.Fprintf(out, "Its index is good until %s; mirror it again before that. What HOME/%s names is installed later too, with --locked.\n", untilText(r.Expires), install.LockFile)
 	}
 	return err
 }

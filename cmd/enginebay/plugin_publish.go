@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -94,11 +93,10 @@ func (p *publish) run(c *config, cmd *cobra.Command, files []string) error {
 // publication reads the keys that the flags name.
 func (p *publish) publication(cmd *cobra.Command, files []string) (registry.Publication, error) {
 	made := registry.Publication{Name: p.name, Serial: p.serial, Archives: files, Publishers: map[string]registry.Publisher{}, Yank: map[string]string{}}
-	until, err := expiry(p.expires, time.Now())
-	if err != nil {
+	var err error
+	if made.Lasts, err = validFor(p.expires); err != nil {
 		return made, err
 	}
-	made.Lasts = time.Until(until).Round(time.Second)
 	for _, text := range p.publishers {
 		name, key, ok := strings.Cut(text, "=")
 		if !ok {
@@ -129,7 +127,7 @@ func (p *publish) tell(w io.Writer, target string, made registry.Published, key 
 	for _, version := range p.yank {
 		fmt.Fprintln(w, "yanked    ", version)
 	}
-	fmt.Fprintf(w, "Registry %s in %s: index %d, good until %s.\n", made.Index.Name, target, made.Index.Serial, made.Index.Expires.Format(time.DateOnly))
+	fmt.Fprintf(w, "Registry %s in %s: index %d, good until %s.\n", made.Index.Name, target, made.Index.Serial, untilText(made.Index.Expires))
 	if made.New {
 		fmt.Fprintf(w, "\nOthers add it with: enginebay plugin registry add %s URL --key %s\n", made.Index.Name, key)
 	}

@@ -138,7 +138,7 @@ func sourceNamed(all []registry.Source, name string) int {
 
 // printRegistry tells what a person wants to see before trusting a registry.
 func printRegistry(w io.Writer, r *registry.Registry) {
-	fmt.Fprintf(w, "Registry %s (it calls itself %s), index %d of %s, good until %s.\n", r.Source.Name, r.Name, r.Serial, r.Created.Format(time.DateOnly), r.Expires.Format(time.DateOnly))
+	fmt.Fprintf(w, "Registry %s (it calls itself %s), index %d of %s, good until %s.\n", r.Source.Name, r.Name, r.Serial, r.Created.Format(time.DateOnly), untilText(r.Expires))
 	plugins := map[string]int{}
 	for name := range r.Plugins {
 		publisher, _, _ := strings.Cut(name, "/")
@@ -208,7 +208,7 @@ func printRegistries(cmd *cobra.Command, all []shownRegistry) {
 	for _, r := range all {
 		serial, until := "-", "-"
 		if r.Serial > 0 {
-			serial, until = strconv.FormatInt(r.Serial, 10), r.Expires.Format(time.DateOnly)
+			serial, until = strconv.FormatInt(r.Serial, 10), untilText(r.Expires)
 		}
 		rows = append(rows, []string{r.Name, r.URL, serial, until, strconv.Itoa(len(r.Plugins))})
 	}
@@ -253,4 +253,12 @@ func newPluginRegistryRemove(c *config) *cobra.Command {
 		return nil
 	}
 	return cmd
+}
+
+// untilText is the day on which an index ends, or the minute of one that ends soon.
+func untilText(t time.Time) string {
+	if time.Until(t) < 48*time.Hour {
+		return t.Local().Format("2006-01-02 15:04")
+	}
+	return t.Format(time.DateOnly)
 }

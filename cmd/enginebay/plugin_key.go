@@ -67,7 +67,11 @@ is the first line of the standard input.`,
 			return err
 		}
 		fmt.Fprintln(cmd.OutOrStdout(), key.Public())
-		fmt.Fprintf(cmd.ErrOrStderr(), "\nThis is the public key %s. The secret one is in %s.key: keep a copy of it, and its password.\n", key.Public().ID(), args[0])
+		keep := "keep a copy of it, and its password"
+		if *plain {
+			keep = "keep a copy of it, where nobody else reads it"
+		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "\nThis is the public key %s. The secret one is in %s.key: %s.\n", key.Public().ID(), args[0], keep)
 		return nil
 	}
 	return cmd
@@ -130,6 +134,9 @@ func readKey(file string) ([]byte, error) {
 // secretKey reads a secret key, and asks its password where it has one.
 func secretKey(cmd *cobra.Command, file string) (minisign.SecretKey, error) {
 	text, err := readKey(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return minisign.SecretKey{}, fmt.Errorf("there is no key %s; to make one: enginebay plugin key new %s", file, strings.TrimSuffix(file, ".key"))
+	}
 	if err != nil {
 		return minisign.SecretKey{}, err
 	}

@@ -125,6 +125,12 @@ func caller(c *fiber.Ctx) string {
 	return "ip:" + c.IP()
 }
 
+// showedKey says whether the caller of a request showed an API key.
+func showedKey(c *fiber.Ctx) bool {
+	_, ok := c.Locals(visitKey{}).(*visit)
+	return ok
+}
+
 // tell sets the headers that OpenAI's clients read of a limit.
 func tell(c *fiber.Ctx, left keys.Allowance) {
 	if left.Limit == 0 {

@@ -74,6 +74,7 @@ type bay struct {
 	runtime *core.Runtime
 	server  *api.Server
 	client  *http.Client
+	secret  string // API key that it is asked with; empty: none
 	close   func() // once; also called at the test's end
 }
 
@@ -158,6 +159,9 @@ func (b *bay) open(method, path, body string) *http.Response {
 		b.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if b.secret != "" {
+		req.Header.Set("Authorization", "Bearer "+b.secret)
+	}
 	resp, err := b.client.Do(req)
 	if err != nil {
 		b.t.Fatalf("%s %s: %v", method, path, err)

@@ -40,6 +40,8 @@ func readInstall(c *fiber.Ctx, upgrade bool) (r installRequest, err error) {
 		return r, err
 	}
 	switch {
+	case r.Key != "" && !showedKey(c): // a plugin that may reach this port would name itself
+		return r, fault(http.StatusForbidden, "Whom to trust is not taken from callers without an API key: run \"enginebay plugin install SOURCE --key KEY\" on the server's machine, or make an API key with \"enginebay key create NAME\" and send it", "key", "key_refused")
 	case r.Source == "" && !upgrade:
 		return r, fault(http.StatusBadRequest, "Name what is to be installed as 'source': NAME or PUBLISHER/NAME of a registry, either with @VERSION, oci://… or https://…", "source", "missing_source")
 	case r.Accept != "" && !packageDigest.MatchString(r.Accept):

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/enginebay/enginebay/core/keys"
 	"github.com/enginebay/enginebay/core/minisign"
 	"github.com/enginebay/enginebay/core/registry"
 )
@@ -16,7 +17,20 @@ import (
 // newPluginBay is a server without plugins, and a registry that it knows.
 func newPluginBay(t testing.TB, parcels ...parcel) (*bay, *depot) {
 	t.Helper()
-	b := newBayWith(t, nil, map[string]string{"m": `{"tokens": 2}`})
+	return stocked(t, newBayWith(t, nil, map[string]string{"m": `{"tokens": 2}`}), parcels)
+}
+
+// newKeyedPluginBay is one that wants an API key, and is asked with it.
+func newKeyedPluginBay(t testing.TB, parcels ...parcel) (*bay, *depot) {
+	t.Helper()
+	secret, _, keyed := withKeys(t, keys.Key{Name: "a"})
+	b := newBayWith(t, nil, map[string]string{"m": `{"tokens": 2}`}, keyed)
+	b.secret = secret
+	return stocked(t, b, parcels)
+}
+
+func stocked(t testing.TB, b *bay, parcels []parcel) (*bay, *depot) {
+	t.Helper()
 	d := newDepot(t, b.home)
 	d.publish(t, parcels...)
 	return b, d
@@ -155,7 +169,7 @@ func replacedIn(t testing.TB, file, old, new string) string {
 
 // TestPluginsRefused: what must not be installed is not, and nothing of it is left.
 func TestPluginsRefused(t *testing.T) {
-	b, d := newPluginBay(t, parcel{version: "0.1.0"}, parcel{version: "0.2.0"}, parcel{version: "0.4.0", program: "0.1.0"},
+	b, d := newKeyedPluginBay(t, parcel{version: "0.1.0"}, parcel{version: "0.2.0"}, parcel{version: "0.4.0", program: "0.1.0"},
 		parcel{version: "0.5.0", program: "0.1.0", os: "plan9"})
 	d.change(t, registry.Publication{Yank: map[string]string{"enginebay/echo@0.2.0": "it loses settings"}})
 	unsigned, _ := d.pack(t, parcel{version: "0.6.0", program: "0.1.0", unsigned: true})
@@ -208,6 +222,16 @@ func TestPluginsRefused(t *testing.T) {
 			t.Errorf("the answer has %q: %s", secret, body)
 		}
 	}
+}
+
+// TestPluginKeyIsNotTakenFromAnybody: a plugin that reaches the port could name itself
+// as the one to trust.
+func TestPluginKeyIsNotTakenFromAnybody(t *testing.T) {
+	b, d := newPluginBay(t, parcel{version: "0.1.0"})
+	b.walk(t, []step{
+		{"install", "POST", "/v1/plugins", `{"source": "echo", ` + keyOf(d.publisher) + `}`, 403, "enginebay plugin install", "key_refused"},
+		{"upgrade", "POST", "/v1/plugins/echo/upgrade", `{` + keyOf(d.publisher) + `}`, 403, "enginebay plugin install", "key_refused"},
+	})
 }
 
 func keyOf(key minisign.SecretKey) string { return `"key": "` + key.Public().String() + `"` }

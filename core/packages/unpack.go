@@ -212,13 +212,17 @@ func (u *unpacking) rest() error {
 
 // counter counts what is read.
 type counter struct {
-	r io.Reader
-	n int64
+	r   io.Reader
+	n   int64
+	err error // of the reading itself
 }
 
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		c.err = err
+	}
 	return n, err
 }
 
@@ -234,6 +238,9 @@ func (b *bounded) Read(p []byte) (int, error) {
 	b.n += int64(n)
 	if b.n > b.in.n*maxRatio+slack || b.n > maxSize+slack {
 		return 0, errors.New("more comes out than a package may hold: no programs compress like that")
+	}
+	if err != nil && !errors.Is(err, io.EOF) && b.in.err == nil {
+		err = fmt.Errorf("it is damaged, or no .tar.zst; fetch or pack it again: %w", err)
 	}
 	return n, err
 }

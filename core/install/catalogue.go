@@ -141,6 +141,9 @@ func (i *Installer) planName(ctx context.Context, r ref, o Options, upgrade bool
 		return nil, err
 	}
 	p.want.elder = from.elder
+	if upgrade {
+		p.beyond = k.beyond(from, found.number)
+	}
 	return i.begin(o, p)
 }
 

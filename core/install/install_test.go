@@ -84,12 +84,13 @@ func TestWhichVersionIsTaken(t *testing.T) {
 		code sdk.Code
 		says []string
 	}{
-		"echo@^4":    {sdk.CodeNotFound, []string{"has no version ^4", "3.0.0"}},
+		"echo@^4":    {sdk.CodeNotFound, []string{"has no version ^4", "there are 3.0.0, 2.0.0, 1.1.0"}},
 		"echo@3.0.0": {sdk.CodeUnsupported, []string{"3.0.0", ">=9", "0.3.0"}},
 		"echo@^2":    {sdk.CodeUnsupported, []string{"it loses words"}},
 		"acme/ecko":  {sdk.CodeNotFound, []string{"did you mean", "echo"}},
 		"echo@~~1":   {sdk.CodeInvalid, []string{"no range of versions"}},
 		"Echo":       {sdk.CodeInvalid, []string{"names no plugin"}},
+		"a/b/echo":   {sdk.CodeInvalid, []string{"as in ./a/b/echo"}},
 	} {
 		_, err := w.installer().Plan(context.Background(), text, install.Options{})
 		refused(t, err, c.code, c.says...)
@@ -190,7 +191,7 @@ func TestUpgrade(t *testing.T) {
 	if err != nil || r.EngineFile != "" || r.Plugin.Previous != "1.0.0" || r.Plugin.Constraint != "^1" {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if _, kept, err := i.Upgrades(ctx, nil, install.Options{}); err != nil || len(kept) != 1 || !strings.Contains(kept[0].Reason, "up to date") {
+	if _, kept, err := i.Upgrades(ctx, nil, install.Options{}); err != nil || len(kept) != 1 || kept[0].Reason != "is up to date with ^1; there is 2.0.0: enginebay plugin install acme/echo" {
 		t.Errorf("%v, %v", kept, err)
 	}
 	back, err := install.Refuse(ctx, w.home, "echo", r.Plugin.Versions[0].Digest, "it does not know tokens")
@@ -212,6 +213,30 @@ func TestUpgrade(t *testing.T) {
 }
 
 // TestOneShortNameOnly: models know no publishers.
+// TestTheVersionInUseIsYanked: whoever has it is told, with what to do.
+func TestTheVersionInUseIsYanked(t *testing.T) {
+	w := newWorld(t)
+	w.publish(w.echo("1.0.0"), w.echo("1.1.0"))
+	w.install("echo", install.Options{})
+	w.yank("acme/echo", "1.1.0", "it loses words")
+	_, kept, err := w.installer().Upgrades(context.Background(), nil, install.Options{})
+	if err != nil || len(kept) != 1 || kept[0].Reason != "is yanked: it loses words; the newest that can be installed is 1.0.0: enginebay plugin install acme/echo@1.0.0" {
+		t.Errorf("%v, %v", kept, err)
+	}
+}
+
+// TestTheSameFilesWithoutTheirSignature: who vouched for them still does.
+func TestTheSameFilesWithoutTheirSignature(t *testing.T) {
+	w := newWorld(t)
+	w.publish(w.echo("1.0.0"))
+	before := w.install("echo@^1", install.Options{}).Plugin.Versions[0]
+	bare := w.echo("1.0.0").with(func(p *parcel) { p.key = nil })
+	r := w.install(bare.file(t), install.Options{})
+	if after := r.Plugin.Versions[0]; r.Action != install.Nothing || after.Key != before.Key || after.Source != "main" || r.Plugin.Constraint != "^1" || w.lock().Plugins["acme/echo"].Source != "main" {
+		t.Errorf("%+v; before %+v", r, before)
+	}
+}
+
 func TestOneShortNameOnly(t *testing.T) {
 	w := newWorld(t)
 	other := newKey(t)

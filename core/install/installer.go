@@ -75,6 +75,7 @@ type Plan struct {
 
 	options    Options
 	constraint string // what was asked for
+	beyond     string // sentence of a newer version that it does not allow
 	want       wanted
 	staging    *staging
 	dir        string // where the package lies, once fetched

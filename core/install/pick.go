@@ -3,6 +3,7 @@ package install
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/Masterminds/semver/v3"
 
@@ -58,6 +59,18 @@ func (k pick) from(name string, p registry.Plugin) (picked, error) {
 	return found, k.none(name, p, found.passed)
 }
 
+// beyond tells of a newer version than the one that is found, where the range that was
+// asked for is why it is not taken.
+func (k pick) beyond(o offer, found string) string {
+	asked := k.constraint
+	k.constraint = ""
+	newest, err := k.from(o.name, o.plugin)
+	if asked == "" || err != nil || packages.CompareVersions(newest.number, found) <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(" with %s; there is %s: enginebay plugin install %s", asked, newest.number, o.name)
+}
+
 // judge says why a version that is asked for is not taken, whatever the machine has;
 // ok is false where it is not asked for.
 func (k pick) judge(asked *semver.Constraints, number string, v registry.Version) (reason string, ok bool) {
@@ -81,7 +94,7 @@ func (k pick) judge(asked *semver.Constraints, number string, v registry.Version
 func (k pick) none(name string, p registry.Plugin, passed []Passed) error {
 	if len(passed) == 0 {
 		versions := p.NewestFirst()
-		return sdk.Errorf(sdk.CodeNotFound, "%s has no version %s; there are %v", name, k.constraint, versions[:min(len(versions), 10)])
+		return sdk.Errorf(sdk.CodeNotFound, "%s has no version %s; there are %s", name, k.constraint, strings.Join(versions[:min(len(versions), 10)], ", "))
 	}
 	const most = 5
 	text := ""

@@ -64,7 +64,7 @@ func readRef(text string) (ref, error) {
 		}
 		r.kind, r.path = byPath, path
 	default:
-		return r, sdk.Errorf(sdk.CodeInvalid, "%.200q names no plugin: give NAME, PUBLISHER/NAME or either with @VERSION, oci://…, https://…, or the path of a file or folder as in ./%s", text, filepath.Base(text))
+		return r, sdk.Errorf(sdk.CodeInvalid, "%.200q names no plugin: give NAME, PUBLISHER/NAME or either with @VERSION, oci://…, https://…, or the path of a file or folder as in ./%s", text, filepath.Clean(text))
 	}
 	return r, nil
 }

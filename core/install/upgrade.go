@@ -73,8 +73,13 @@ func (i *Installer) upgrade(ctx context.Context, name string, t *title, o Option
 func (p *Plan) useless() string {
 	switch p.Action {
 	case Nothing:
-		return "is up to date" + p.newer()
+		return "is up to date" + p.newer() + p.beyond
 	case Downgrade:
+		for _, passed := range p.Passed {
+			if passed.Version == p.Before { // taken back since
+				return fmt.Sprintf("%s; the newest that can be installed is %s: enginebay plugin install %s@%s", passed.Reason, p.Version, p.Name, p.Version)
+			}
+		}
 		return fmt.Sprintf("is newer than %s, the newest in %s", p.Version, p.Source)
 	}
 	return ""

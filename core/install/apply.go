@@ -136,8 +136,8 @@ func (p *Plan) record(s *state) {
 	installed := time.Now().UTC()
 	if earlier := t.Editions[p.Digest]; earlier != nil {
 		installed = earlier.Installed
-		if p.Signer.Key == "" && p.staging == nil { // the same files, beside which the signature is that they came with
-			p.Signer.Key, p.locked = earlier.Key, earlier.Locked
+		if p.Source == sourceFile && p.staging == nil { // the same files: upgrades come from where they do, and who vouched still does
+			p.Signer.Key, p.locked = cmp.Or(p.Signer.Key, earlier.Key), earlier.Locked
 		}
 	}
 	t.Editions[p.Digest] = &edition{Version: p.Version, Variant: p.Manifest.Variant, Wanted: p.options.Variant != "", Kinds: p.Manifest.Kinds, Key: p.Signer.Key,

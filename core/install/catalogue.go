@@ -59,7 +59,7 @@ func (i *Installer) offer(ctx context.Context, name string) (offer, []string, er
 	found := offers(all, name, b.sources())
 	switch {
 	case len(found) == 0:
-		return offer{}, nil, nowhere(all, name)
+		return offer{}, nil, withWarnings(nowhere(all, name), warnings)
 	case len(found) > 1:
 		var names []string
 		for _, o := range found {
@@ -110,6 +110,14 @@ func nowhere(all []*registry.Registry, name string) error {
 		message += "; see what there is with \"enginebay plugin search\""
 	}
 	return sdk.Errorf(sdk.CodeNotFound, "%s", message)
+}
+
+// withWarnings is an error with why not all registries were looked into.
+func withWarnings(err error, warnings []string) error {
+	if len(warnings) == 0 {
+		return err
+	}
+	return sdk.Errorf(sdk.CodeOf(err), "%v. Not all registries were looked into: %s", err, strings.Join(warnings, "; "))
 }
 
 // planName plans the install of a plugin by its name, or with upgrade set its upgrade.

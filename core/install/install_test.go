@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/enginebay/enginebay/core/install"
+	"github.com/enginebay/enginebay/core/minisign"
 	"github.com/enginebay/enginebay/core/registry"
 	"github.com/enginebay/enginebay/sdk"
 )
@@ -225,15 +227,38 @@ func TestTheVersionInUseIsYanked(t *testing.T) {
 	}
 }
 
-// TestTheSameFilesWithoutTheirSignature: who vouched for them still does.
-func TestTheSameFilesWithoutTheirSignature(t *testing.T) {
+// TestTheSameFilesFromAFile: who vouched for them still does, and upgrades still come
+// from the registry.
+func TestTheSameFilesFromAFile(t *testing.T) {
 	w := newWorld(t)
 	w.publish(w.echo("1.0.0"))
 	before := w.install("echo@^1", install.Options{}).Plugin.Versions[0]
-	bare := w.echo("1.0.0").with(func(p *parcel) { p.key = nil })
-	r := w.install(bare.file(t), install.Options{})
-	if after := r.Plugin.Versions[0]; r.Action != install.Nothing || after.Key != before.Key || after.Source != "main" || r.Plugin.Constraint != "^1" || w.lock().Plugins["acme/echo"].Source != "main" {
-		t.Errorf("%+v; before %+v", r, before)
+	for name, key := range map[string]*minisign.SecretKey{"signed": &w.acme, "unsigned": nil} {
+		r := w.install(w.echo("1.0.0").with(func(p *parcel) { p.key = key }).file(t), install.Options{})
+		after := r.Plugin.Versions[0]
+		if r.Action != install.Nothing || after.Key != before.Key || after.Source != "main" || r.Plugin.Constraint != "^1" || w.lock().Plugins["acme/echo"].Source != "main" {
+			t.Errorf("%s: %+v; before %+v", name, r, before)
+		}
+	}
+}
+
+// TestARegistryThatHasExpired says so where its plugins are asked for.
+func TestARegistryThatHasExpired(t *testing.T) {
+	w := newWorld(t)
+	w.publish(w.echo("1.0.0"))
+	w.install("echo", install.Options{})
+	w.index.Expires = time.Now().Add(-time.Minute).UTC()
+	w.sign()
+	sources, err := registry.ReadSources(w.home)
+	must(t, err)
+	other := newWorld(t)
+	other.publish(other.echo("1.0.0").with(func(p *parcel) { p.name = "acme/other" }))
+	must(t, registry.WriteSources(w.home, append(sources, registry.Source{Name: "other", URL: other.url, Key: other.key.Public().String()})))
+	_, err = w.installer().Plan(context.Background(), "echo", install.Options{})
+	refused(t, err, sdk.CodeNotFound, "No plugin acme/echo in other", "Not all registries were looked into: ", "main has expired")
+	_, kept, err := w.installer().Upgrades(context.Background(), nil, install.Options{})
+	if err != nil || len(kept) != 1 || !strings.HasPrefix(kept[0].Reason, "cannot be upgraded: ") {
+		t.Errorf("%v, %v", kept, err)
 	}
 }
 

@@ -64,7 +64,7 @@ func (i *Installer) upgrade(ctx context.Context, name string, t *title, o Option
 		return nil, "came from " + source + ", which knows of no other versions; install the new one by its own address or file"
 	}
 	if err != nil {
-		return nil, err.Error()
+		return nil, "cannot be upgraded: " + err.Error()
 	}
 	return p, p.useless()
 }

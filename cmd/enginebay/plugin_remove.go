@@ -164,7 +164,7 @@ func (w *workshop) modelsOn(engines []string) (models []string) {
 		var list modelList
 		if _, err := w.config.fetch(w.cmd, "/v1/models", false, &list); err == nil {
 			for _, m := range list.Data {
-				if slices.Contains(engines, m.Engine) {
+				if m.Offer == nil && slices.Contains(engines, m.Engine) { // what the engine itself lists goes with it
 					models = append(models, "model "+m.ID)
 				}
 			}

@@ -75,6 +75,7 @@ func (e *examination) engine(host *pluginhost.Host, d core.Deployment) {
 	if d.Err != nil || refused != nil {
 		return
 	}
+	e.unconfined(name, d)
 	ctx, cancel := context.WithTimeout(e.cmd.Context(), engineTimeout)
 	defer cancel()
 	process, err := host.Connect(ctx, d.Deployment)

@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 
+	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/sandbox"
 )
 
@@ -31,4 +32,11 @@ func sockets(s sandbox.Support) string {
 		return ""
 	}
 	return "; to sockets in the file system, such as Docker's, they connect where your user may"
+}
+
+// unconfined says of an engine that its own file lets it out.
+func (e *examination) unconfined(name string, d core.Deployment) {
+	if d.Sandbox.Mode == sandbox.Off && e.config.PluginSandbox != sandbox.Off {
+		e.warn(name, `take "sandbox" out of `+d.File+`, or name in it what is missing: "folders", "network"`, `is not confined ("mode": "off" in its file): it can do what you can`)
+	}
 }

@@ -145,6 +145,8 @@ func (a *assignment) path(key string, unset bool) ([]string, error) {
 		return nil, errors.New("name the plugin with --engine, as in: --engine llamacpp")
 	case slices.Contains(fileKeys, key), slices.Contains(fileParts, key) && unset:
 		return []string{key}, nil
+	case part == "sandbox" && !unset && (a.schema == nil || !a.schema.Knows("", part)):
+		return nil, errors.New(`what a plugin may do is widened by hand: write "sandbox": {"mode": "off"}, or its "folders" and "network", into the engine's file`)
 	case slices.Contains(fileParts, key):
 		return nil, fmt.Errorf("%s holds more values: name one, as in %s.NAME=VALUE", key, key)
 	case part == "settings" && dotted:

@@ -92,7 +92,7 @@ func printEngine(w io.Writer, e engine, running []model) {
 	if e.Pid == 0 && len(e.Pids) > 0 {
 		add("ending", strings.Trim(fmt.Sprint(e.Pids), "[]")+", when their answers are over")
 	}
-	for _, name := range []string{"devices", "isolation", "models"} {
+	for _, name := range []string{"devices", "isolation", "models", "sandbox"} {
 		if value, there := e.File[name]; there {
 			add(name, strings.Trim(plainJSON(value), `"`))
 		}

@@ -48,13 +48,13 @@ func (i *Installer) Apply(ctx context.Context, p *Plan, progress func(Progress))
 }
 
 // yield drops the staging where the store has the same tree, whole: what runs may be
-// running from that.
+// running from that. One that came without the signature that there is now gives way.
 func (i *Installer) yield(p *Plan) {
 	if p.staging == nil {
 		return
 	}
 	tree := treeDir(i.config.Home, p.Digest)
-	if pkg, err := packages.Open(tree); err == nil && pkg.Digest == p.Digest {
+	if pkg, err := packages.Open(tree); err == nil && vouched(pkg, p.Digest, p.Signer.Key, nil) == nil {
 		p.Close()
 		p.dir = tree
 	}

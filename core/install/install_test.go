@@ -242,6 +242,17 @@ func TestTheSameFilesFromAFile(t *testing.T) {
 	}
 }
 
+// TestTheSameFilesSignedLater are those with the signature.
+func TestTheSameFilesSignedLater(t *testing.T) {
+	w := newWorld(t)
+	w.install(w.echo("1.0.0").with(func(p *parcel) { p.key = nil }).file(t), install.Options{})
+	w.install(w.echo("1.0.0").file(t), install.Options{Key: w.acme.Public().String()})
+	all, err := w.installer().Verify(context.Background(), "echo")
+	if err != nil || len(all) != 1 || all[0].Fault != "" || all[0].Signed != w.acme.Public().String() {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
 // TestARegistryThatHasExpired says so where its plugins are asked for.
 func TestARegistryThatHasExpired(t *testing.T) {
 	w := newWorld(t)

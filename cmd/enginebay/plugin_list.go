@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"github.com/enginebay/enginebay/core/install"
@@ -182,7 +182,7 @@ func (w *workshop) outdated(asJSON bool) error {
 	if len(rows) > 0 {
 		table(out, []string{"PLUGIN", "VERSION", "NEWEST", "SOURCE"}, rows)
 	} else {
-		fmt.Fprintf(out, "Of %s nothing newer can be installed.\n", strconv.Itoa(len(kept))+" installed plugins")
+		fmt.Fprintf(out, "Of %s nothing newer can be installed.\n", english.Plural(len(kept), "installed plugin", ""))
 	}
 	for _, k := range kept {
 		if !strings.HasSuffix(k.Reason, "is up to date") {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"github.com/enginebay/enginebay/core/install"
@@ -78,7 +79,7 @@ func (w *workshop) mirror(dir string, m install.Mirroring, asJSON bool) error {
 	}
 	out := w.cmd.OutOrStdout()
 	table(out, []string{"PLUGIN", "VERSION", "FOR", "SIZE"}, rows)
-	fmt.Fprintf(out, "\n%d packages, %s, are in %s.\n", len(done), humanize.Bytes(total), dir)
+	fmt.Fprintf(out, "\nIn %s: %s, %s.\n", dir, english.Plural(len(done), "package", ""), humanize.Bytes(total))
 	return w.sayHowToUse(dir, m.Registry, done)
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -104,6 +105,9 @@ that docker has).`,
 	return cmd
 }
 
+// registryName is what the schema of registries.json takes, told before the file is named.
+var registryName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
+
 // newSource is a registry as a person names it.
 func newSource(name, address, key string) (registry.Source, error) {
 	if key == "" {
@@ -117,6 +121,9 @@ func newSource(name, address, key string) (registry.Source, error) {
 		return registry.Source{}, err
 	}
 	s := registry.Source{Name: name, URL: address, Key: public.String()}
+	if !registryName.MatchString(name) {
+		return s, fmt.Errorf("%.100q cannot be a registry's name: take small letters, digits and '-'", name)
+	}
 	return s, s.Check()
 }
 

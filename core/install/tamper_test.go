@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -287,6 +288,16 @@ func TestFilesAndFolders(t *testing.T) {
 				t.Errorf("%+v; pinned are %v", r, w.lock().Publishers)
 			}
 		})
+	}
+}
+
+// TestUnsignedOfAKnownPublisher: it may come in signed plugins' place, and that is said.
+func TestUnsignedOfAKnownPublisher(t *testing.T) {
+	w := newWorld(t)
+	w.install(w.echo("1.0.0").file(t), install.Options{Key: w.acme.Public().String()})
+	r := w.install(w.echo("1.1.0").with(func(p *parcel) { p.key = nil }).file(t), install.Options{})
+	if len(r.Warnings) < 2 || !strings.Contains(strings.Join(r.Warnings, "\n"), "known here by its key") {
+		t.Errorf("the warnings are %q", r.Warnings)
 	}
 }
 

@@ -23,14 +23,14 @@ import (
 // once is written into the lock file; another key is refused from then on.
 func (i *Installer) judge(p *Plan, pkg packages.Package) error {
 	p.Signer = Signer{Publisher: pkg.Publisher()}
-	if pkg.Signature == nil {
-		return i.unsigned(p)
-	}
 	lock, err := ReadLock(i.config.Home)
 	if err != nil {
 		return err
 	}
 	pinned := lock.Publishers[pkg.Publisher()]
+	if pkg.Signature == nil {
+		return i.unsigned(p, pinned)
+	}
 	signature, err := minisign.ParseSignature(pkg.Signature)
 	if err != nil {
 		return &sdk.Error{Code: sdk.CodeInvalid, Message: "The signature of " + pkg.Name + " cannot be read; fetch the package again", Cause: err}
@@ -63,7 +63,7 @@ func (p *Plan) trust(pinned []string) error {
 }
 
 // unsigned decides about a package that nobody signed.
-func (i *Installer) unsigned(p *Plan) error {
+func (i *Installer) unsigned(p *Plan, pinned []string) error {
 	switch {
 	case p.Source != sourceFile || p.options.Remote:
 		return sdk.Errorf(sdk.CodeInvalid, "%s is not signed, and only files and folders of this machine may be so; ask %s for a signed package", p.Name, p.Signer.Publisher)
@@ -71,6 +71,9 @@ func (i *Installer) unsigned(p *Plan) error {
 		return sdk.Errorf(sdk.CodeInvalid, "%s is not signed, and enginebay.yaml says \"unsigned_plugins: refuse\"; have it signed with \"enginebay plugin sign\"", p.Name)
 	}
 	p.warn("%s is not signed: nobody vouches for what it does", p.Name)
+	if len(pinned) > 0 {
+		p.warn("What %s signs is known here by its key %s, and this is not signed with it: it may be somebody else's", p.Signer.Publisher, pinned[0])
+	}
 	return nil
 }
 

@@ -135,6 +135,12 @@ func (s *Schema) Description(name string) string {
 	return text
 }
 
+// Secret tells whether the values of a top level property must not be shown.
+func (s *Schema) Secret(name string) bool {
+	property, _ := s.root.property(name)
+	return property.secret()
+}
+
 // Validate returns what is wrong in value, at most ten problems in the order of
 // their pointers. It never blocks for long: what is out of bounds is a problem
 // by itself.

@@ -3,9 +3,11 @@ package main
 import (
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/enginebay/enginebay/schemas"
@@ -75,6 +77,18 @@ func (f *settingFlag) Type() string {
 		return "int"
 	}
 	return "string"
+}
+
+// hideSecret is an error about a flag, without the value of one that holds a secret:
+// it goes to logs.
+func hideSecret(_ *cobra.Command, err error) error {
+	var wrong *pflag.InvalidValueError
+	if errors.As(err, &wrong) {
+		if f, ok := wrong.GetFlag().Value.(*settingFlag); ok && schemas.Config().Secret(f.key) {
+			return fmt.Errorf("invalid argument for %q flag: %w", "--"+wrong.GetFlag().Name, wrong.Unwrap())
+		}
+	}
+	return err
 }
 
 // fromText reads the value of a setting from a flag or the environment: a list is

@@ -41,6 +41,7 @@ type settings struct {
 	MaxBody             size                 `json:"max_body"`
 	ModelDirs           []string             `json:"model_dirs" restart:"true"`
 	Catalogue           bool                 `json:"catalogue" restart:"true"`
+	Database            string               `json:"database" restart:"true"`
 	Downloads           int                  `json:"downloads"`
 	DownloadConnections int                  `json:"download_connections"`
 	DownloadRate        budget               `json:"download_rate"`

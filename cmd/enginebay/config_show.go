@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -39,9 +40,9 @@ of "enginebay serve", to show what they would do.`,
 	c.addFlags(show.Flags(), serverKeys()...)
 	show.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *asJSON {
-			return printJSON(cmd.OutOrStdout(), c.values)
+			return printJSON(cmd.OutOrStdout(), c.values.redacted())
 		}
-		return printSettings(cmd.OutOrStdout(), c.values)
+		return printSettings(cmd.OutOrStdout(), c.values.redacted())
 	}
 	example := &cobra.Command{
 		Use:   "example",
@@ -63,6 +64,18 @@ func withoutSettings(*cobra.Command, []string) error { return nil }
 // serverKeys are the settings that are flags of serve; addr is one of every command.
 func serverKeys() []string {
 	return slices.DeleteFunc(settingKeys(), func(key string) bool { return key == "addr" })
+}
+
+// redacted are the values as they may be shown: addresses without their passwords.
+func (v values) redacted() values {
+	all := maps.Clone(v)
+	for key, value := range v {
+		if text, ok := value.Value.(string); ok && schemas.Config().Secret(key) {
+			value.Value = redacted(text)
+			all[key] = value
+		}
+	}
+	return all
 }
 
 func printSettings(w io.Writer, all values) error {

@@ -70,6 +70,7 @@ func (e *examination) run() {
 	e.folders()
 	e.keys()
 	e.machine()
+	e.database()
 	e.proxy()
 	e.sandbox()
 	e.plugins()

@@ -12,10 +12,10 @@ import (
 type Bridge interface {
 	// Chat sends a chat completion that streams, and blocks until a model has begun to
 	// answer: in the queue for a slot, and while the model is loaded, too. It ends
-	// early with ctx, which bounds the answer as well. Errors are those of a request:
-	// [sdk.CodeNotFound] where there is no such model, [sdk.CodeExhausted] where the
-	// queue is full or a quota is used up, [sdk.CodeUnavailable], [sdk.CodeInvalid] with
-	// what the engine said.
+	// early with ctx, which bounds the answer as well. An error is an [openai.Error],
+	// which is what a client would have been answered, with its status: 404 where there
+	// is no such model, 429 where the queue is full or a quota is used up, 400 with what
+	// the engine said (code context_length_exceeded where it was too long), 503.
 	Chat(ctx context.Context, c Chat) (*Answer, error)
 
 	// Model describes a model or a route, without loading it. [sdk.CodeNotFound]: there
@@ -40,20 +40,6 @@ type Answer struct {
 	Model  string        // that answers: not always the one that was asked for, see routes
 	Stream io.ReadCloser // server-sent chunks, as POST /v1/chat/completions gives them; Close ends the lease, and counts
 }
-
-// A Refusal is an answer of an engine that is no chat: how Chat says that a model
-// refused a request, for whoever can do something about it.
-type Refusal struct {
-	Status int    // HTTP's
-	Body   []byte // an error in OpenAI's form, or whatever the engine sent; the beginning of it
-	Err    error  // what is said to users
-}
-
-// Error returns the sentence for users.
-func (r *Refusal) Error() string { return r.Err.Error() }
-
-// Unwrap returns the coded error.
-func (r *Refusal) Unwrap() error { return r.Err }
 
 // A Model is what a run must know of one.
 type Model struct {

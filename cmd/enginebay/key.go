@@ -35,7 +35,11 @@ func newKeyCreate(c *config) *cobra.Command {
 		Short: "Make an API key and print it, this once",
 		Long: `Make an API key and print it on standard output. It cannot be shown again.
 
-The limits count requests to models, not lists and other management.`,
+The limits count requests to models, not lists and other management.
+
+What one key makes of threads, assistants, files and stored responses, another does
+not see. A key with --admin sees what all have made, and what was made before
+there were keys.`,
 		Example: `  enginebay key create laptop
   enginebay key create ci --expires 90d --rpm 60 --concurrency 2
   export ENGINEBAY_API_KEY=$(enginebay key create shell)`,
@@ -44,6 +48,7 @@ The limits count requests to models, not lists and other management.`,
 	cmd.Flags().IntVar(&key.RPM, "rpm", 0, "requests a minute (default no limit)")
 	cmd.Flags().IntVar(&key.Concurrency, "concurrency", 0, "requests at once (default no limit)")
 	cmd.Flags().StringVar(&expires, "expires", "", "how long it is good for: 90d, 12h (default for ever)")
+	cmd.Flags().BoolVar(&key.Admin, "admin", false, "it sees the conversations and files of all keys")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		key.Name = args[0]
@@ -139,9 +144,9 @@ func newKeyList(c *config) *cobra.Command {
 		}
 		var rows [][]string
 		for _, k := range all {
-			rows = append(rows, []string{k.Name, k.ID, "…" + k.Last4, day(k.Created), ends(k), day(k.LastUsed), limits(k)})
+			rows = append(rows, []string{k.Name, k.ID, "…" + k.Last4, day(k.Created), ends(k), day(k.LastUsed), limits(k), sees(k)})
 		}
-		table(cmd.OutOrStdout(), []string{"NAME", "ID", "KEY", "CREATED", "EXPIRES", "LAST USED", "LIMITS"}, rows)
+		table(cmd.OutOrStdout(), []string{"NAME", "ID", "KEY", "CREATED", "EXPIRES", "LAST USED", "LIMITS", "SEES"}, rows)
 		return nil
 	}
 	return cmd
@@ -159,6 +164,14 @@ func ends(k keys.Key) string {
 		return "expired"
 	}
 	return day(k.Expires)
+}
+
+// sees is whose conversations a key opens.
+func sees(k keys.Key) string {
+	if k.Admin {
+		return "all"
+	}
+	return "its own"
 }
 
 func limits(k keys.Key) string {

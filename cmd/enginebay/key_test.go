@@ -39,7 +39,7 @@ func TestKeysOfARunningServer(t *testing.T) {
 			t.Errorf("%v with the key: %s%s", words, out, errs)
 		}
 	}
-	if out, _, _ := command("", "key", "list"); !regexp.MustCompile(`laptop .* 20\S+ \S+ +- +20\S+ \S+ +-\n`).MatchString(out) {
+	if out, _, _ := command("", "key", "list"); !regexp.MustCompile(`laptop .* 20\S+ \S+ +- +20\S+ \S+ +- +its own\n`).MatchString(out) {
 		t.Errorf("it was used, and the list says:\n%s", out)
 	}
 	if _, errs, ok := command("", "key", "revoke", "laptop"); !ok {

@@ -28,6 +28,7 @@ type Key struct {
 	Expires     time.Time `json:"expires,omitzero"`
 	RPM         int       `json:"rpm,omitempty"`         // requests a minute; 0 is no limit
 	Concurrency int       `json:"concurrency,omitempty"` // requests at once; 0 is no limit
+	Admin       bool      `json:"admin,omitempty"`       // sees the conversations of all keys
 	LastUsed    time.Time `json:"last_used,omitzero"`    // up to a minute late
 }
 
@@ -36,7 +37,7 @@ func (k Key) Expired(now time.Time) bool { return !k.Expires.IsZero() && !now.Be
 
 var name = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// Create makes a key of k's name, expiry and limits, and writes down all but the
+// Create makes a key of k's name, expiry, limits and Admin, and writes down all but the
 // secret, which is told this once. The name must be new.
 func Create(file string, k Key) (made Key, secret string, err error) {
 	if !name.MatchString(k.Name) || strings.HasPrefix(k.Name, idPrefix) {

@@ -38,6 +38,18 @@ func open(t testing.TB, file string) *keys.Ring {
 	return ring
 }
 
+// TestAdmin: what a key may see is written down, and the ring knows it.
+func TestAdmin(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "keys.json")
+	ring := open(t, file)
+	for name, admin := range map[string]bool{"boss": true, "laptop": false} {
+		_, secret := create(t, file, keys.Key{Name: name, Admin: admin})
+		if e, err := ring.Find(secret, time.Now()); err != nil || e.Admin != admin {
+			t.Errorf("%s: %+v, %v", name, e, err)
+		}
+	}
+}
+
 func TestWhatIsWrittenDown(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "home", "keys.json")
 	made, secret := create(t, file, keys.Key{Name: "laptop", RPM: 60, Expires: time.Now().Add(time.Hour)})

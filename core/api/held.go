@@ -14,9 +14,22 @@ import (
 // header says that there is no body, and the handler takes over the connection,
 // which is closed after it in any case.
 
+// The routes whose forms are held back.
+const (
+	modelsPath = "/v1/models"
+	filesPath  = "/v1/files"
+)
+
 // holds says whether the body of a request is left on the connection.
 func holds(h *fasthttp.RequestHeader) bool {
-	return h.IsPost() && string(pathOf(h.RequestURI())) == uploadPath && isForm(h)
+	if !h.IsPost() {
+		return false
+	}
+	switch string(pathOf(h.RequestURI())) {
+	case modelsPath, filesPath:
+		return isForm(h)
+	}
+	return false
 }
 
 // hold leaves the body on the connection.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"mime/multipart"
 	"net"
@@ -19,13 +20,15 @@ import (
 const (
 	stallTimeout = time.Minute // without a byte of an upload: it is given up
 	maxParts     = 1000        // of a form
+	formOverhead = 64 << 10    // of a form with one file, beside its content
 )
 
 // incoming is a body that is read while it arrives.
 type incoming struct {
 	socket net.Conn
 	body   io.Reader
-	whole  *io.LimitedReader // nil where the length is not known before
+	size   int64             // 0 where it is not known before
+	whole  *io.LimitedReader // nil where the size is not known before
 	stall  time.Duration
 	err    error // why nothing more comes
 }
@@ -37,7 +40,7 @@ func newIncoming(conn io.Reader, socket net.Conn, length int64, stall time.Durat
 		in.body = httputil.NewChunkedReader(conn)
 		return in
 	}
-	in.whole = &io.LimitedReader{R: conn, N: length}
+	in.size, in.whole = length, &io.LimitedReader{R: conn, N: length}
 	in.body = in.whole
 	return in
 }
@@ -80,11 +83,10 @@ func isNet(err error) bool {
 // something unread in it takes the answer back from the client.
 func (in *incoming) rest() { _, _ = io.CopyN(io.Discard, in, strangersBody) }
 
-// uploadForm is a multipart body: first its fields, then its files.
+// uploadForm is a multipart body that is read while it arrives.
 type uploadForm struct {
 	body  *incoming
 	parts *multipart.Reader
-	part  *multipart.Part // the file that is next
 	count int
 	err   error // what is wrong with it
 }
@@ -93,60 +95,30 @@ func newUploadForm(in *incoming, boundary string) *uploadForm {
 	return &uploadForm{body: in, parts: multipart.NewReader(bufio.NewReaderSize(in, 256<<10), boundary)}
 }
 
-// fields reads what stands before the first file.
-func (f *uploadForm) fields() (id string, err error) {
-	for {
-		part, err := f.next()
-		switch {
-		case err == io.EOF:
-			return "", badForm("There is no file in the form", "file")
-		case err != nil:
-			return "", err
-		case isFile(part):
-			f.part = part
-			return id, nil
-		case part.FormName() != "id":
-			return "", badForm("A form has the field 'id' and files, and nothing else; PATCH /v1/models/{id} changes the model afterwards", part.FormName())
-		case id != "":
-			return "", fault(http.StatusBadRequest, "The field 'id' stands twice in the form", "id", "duplicate_field")
-		}
-		value, err := io.ReadAll(io.LimitReader(part, maxFormValue))
-		if err != nil {
-			return "", f.broken()
-		}
-		id = string(value)
+// value reads a field.
+func (f *uploadForm) value(part *multipart.Part) (string, error) {
+	value, err := io.ReadAll(io.LimitReader(part, maxFormValue+1))
+	switch {
+	case err != nil:
+		return "", f.broken()
+	case len(value) > maxFormValue:
+		return "", badForm("A field of the form is too long", part.FormName())
 	}
+	return string(value), nil
 }
 
-// file returns the next file, with the last part of the name that it has at the
-// client; io.EOF after the last one.
-func (f *uploadForm) file() (name string, r io.Reader, err error) {
-	if name, r, err = f.nextFile(); err != nil && err != io.EOF {
-		f.err = err
-	}
-	return name, r, err
-}
-
-func (f *uploadForm) nextFile() (name string, r io.Reader, err error) {
-	part := f.part
-	if f.part = nil; part == nil {
-		if part, err = f.next(); err != nil {
-			return "", nil, err
-		}
-	}
-	if !isFile(part) {
-		return "", nil, badForm("The fields of the form must stand before its files", part.FormName())
-	}
-	name = part.FileName()
-	name = name[strings.LastIndexAny(name, `/\`)+1:]
-	if name == "" {
-		return "", nil, badForm("A file of the form has no filename", part.FormName())
-	}
-	return name, &formFile{part, f}, nil
-}
-
+// isFile says whether a part is a file, and not a field.
 func isFile(part *multipart.Part) bool {
 	return part.FileName() != "" || part.FormName() == "file"
+}
+
+// fileName is the last part of the name that a file has at the client.
+func fileName(part *multipart.Part) (string, error) {
+	name := part.FileName()
+	if name = name[strings.LastIndexAny(name, `/\`)+1:]; name == "" {
+		return "", badForm("A file of the form has no filename", part.FormName())
+	}
+	return name, nil
 }
 
 func (f *uploadForm) next() (*multipart.Part, error) {
@@ -183,4 +155,9 @@ func (f *formFile) Read(p []byte) (int, error) {
 
 func badForm(message, param string) error {
 	return fault(http.StatusBadRequest, message, param, "invalid_form")
+}
+
+// fileTooLarge refuses a form whose file may have most bytes.
+func fileTooLarge(most int64) error {
+	return fault(http.StatusRequestEntityTooLarge, fmt.Sprintf("The file is too large; %d MB is the limit", most>>20), "file", "file_too_large")
 }

@@ -11,14 +11,9 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
-
-	"github.com/enginebay/enginebay/core"
 )
 
-// uploadPath is the route whose forms are held back; see [hold].
-const uploadPath = "/v1/models"
-
-// uploads are the connections that bring a model. They may do so for hours: a
+// uploads are the connections that bring files. They may do so for hours: a
 // server that shuts down cuts them.
 type uploads struct {
 	mu    sync.Mutex
@@ -62,25 +57,25 @@ func (u *uploads) end() {
 	u.alive.Wait()
 }
 
-// postModel answers POST /v1/models: a model in JSON, or a form with its files.
-func (s *Server) postModel(c *fiber.Ctx) error {
-	if isForm(&c.Request().Header) {
-		return s.upload(c)
-	}
-	return s.createModel(c)
-}
+// A receiver reads a form while it comes. What it returns answers the request.
+type receiver func(ctx context.Context, form *uploadForm, o *observation) (answer fiber.Handler, err error)
 
 // upload takes over the connection, for fasthttp has no other way to what it did
 // not read. When the handler has returned, the form is read on a goroutine of its
-// own, from the connection to the disk.
-func (s *Server) upload(c *fiber.Ctx) error {
+// own, from the connection to the disk. A body that says that it is larger than
+// most bytes is refused before it comes; 0 bounds nothing. needs is said to who
+// sends an empty one.
+func (s *Server) upload(c *fiber.Ctx, most int64, needs string, receive receiver) error {
 	_, params, err := mime.ParseMediaType(c.Get(fiber.HeaderContentType))
 	if err != nil || params["boundary"] == "" {
 		return badForm("The Content-Type names no boundary between the parts of the form", "")
 	}
 	length, waits := announced(&c.Request().Header)
 	if length == 0 || c.Request().Header.ContentLength() != 0 { // or it was read: the key came into force between
-		return badForm("The form is empty; send the field 'id' and after it the model's files", "")
+		return badForm("The form is empty; send "+needs, "")
+	}
+	if most > 0 && length > most+formOverhead {
+		return fileTooLarge(most)
 	}
 	ctx, o := c.Context(), observed(c)
 	ctx.HijackSetNoResponse(true)
@@ -96,37 +91,32 @@ func (s *Server) upload(c *fiber.Ctx) error {
 		}
 		defer s.caught(o, new(error))
 		form := newUploadForm(newIncoming(conn, socket, length, s.stall), params["boundary"])
-		m, err := s.receive(life, form, max(0, length), o)
-		s.answerUpload(ctx, socket, o, m, err)
+		answer, err := s.receive(life, form, o, receive)
+		s.answerUpload(ctx, socket, o, answer, err)
 	})
 	o.goesOn()
 	return nil
 }
 
-// receive reads a form: its fields, then its files.
-func (s *Server) receive(ctx context.Context, form *uploadForm, size int64, o *observation) (m core.Model, err error) {
+// receive reads a form to its end.
+func (s *Server) receive(ctx context.Context, form *uploadForm, o *observation, receive receiver) (answer fiber.Handler, err error) {
 	defer s.caught(o, &err)
-	id, err := form.fields()
-	if err != nil {
-		return m, err
-	}
-	m, err = s.runtime.Upload(ctx, core.UploadRequest{ID: id, Size: size}, form.file)
+	answer, err = receive(ctx, form, o)
 	if err != nil && form.err != nil { // it is why, whatever came of it
-		return m, form.err
+		return nil, form.err
 	}
 	if err == nil {
 		form.body.rest()
 	}
-	return m, err
+	return answer, err
 }
 
 // answerUpload answers on a connection that was taken over, which is closed then.
-func (s *Server) answerUpload(ctx *fasthttp.RequestCtx, socket net.Conn, o *observation, m core.Model, err error) {
+func (s *Server) answerUpload(ctx *fasthttp.RequestCtx, socket net.Conn, o *observation, answer fiber.Handler, err error) {
 	c := s.app.AcquireCtx(ctx)
 	defer s.app.ReleaseCtx(c)
 	if err == nil {
-		o.model = m.ID
-		err = s.sendCreated(c, m, nil)
+		err = answer(c)
 	}
 	o.stream = false // the answer is none
 	o.answer(c, err)

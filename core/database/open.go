@@ -1,0 +1,145 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/enginebay/enginebay/sdk"
+)
+
+// errClosed is what callers get after Close.
+var errClosed = sdk.Errorf(sdk.CodeUnavailable, "The server's database is closed: the server is shutting down")
+
+// have returns the connections of the database. Where there are none it tries to open
+// it, one caller at a time; the others wait for what comes of it.
+func (d *DB) have(ctx context.Context) (*pools, error) {
+	if p, err := d.known(); p != nil || err != nil {
+		return p, err
+	}
+	select {
+	case d.turn <- struct{}{}:
+		defer func() { <-d.turn }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if p, err := d.known(); p != nil || err != nil {
+		return p, err
+	}
+	// What was begun, such as a migration, is not left half done when its caller leaves.
+	p, err := d.open(d.life, &d.config)
+	if d.life.Err() != nil && err != nil {
+		return nil, errClosed
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil {
+		return nil, d.note(err)
+	}
+	d.pools = p
+	d.back()
+	return p, nil
+}
+
+// known returns what is known without asking: connections, or why there are none.
+// Neither: it is to be tried.
+func (d *DB) known() (*pools, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.life.Err() != nil {
+		return nil, errClosed
+	}
+	if d.failed != nil && time.Since(d.asked) < pause {
+		return nil, d.failed
+	}
+	return d.pools, nil
+}
+
+// note keeps why the database cannot be had, and says so once in the log; mu is held.
+func (d *DB) note(err error) error {
+	v := d.judge(err)
+	if v.code == "" {
+		v.code, v.text = sdk.CodeUnavailable, "The server's database cannot be opened; 'enginebay db status' says why"
+	}
+	var ready *sdk.Error
+	if !errors.As(err, &ready) {
+		ready = &sdk.Error{Code: v.code, Message: v.text, Cause: err}
+	}
+	if d.failed == nil {
+		d.config.Log.Warn("the database cannot be had; it is tried again when it is needed", "database", d.where(), "error", ready)
+	}
+	d.failed, d.asked = ready, time.Now()
+	return ready
+}
+
+// back forgets why the database could not be had; mu is held.
+func (d *DB) back() {
+	if d.failed != nil {
+		d.config.Log.Info("the database is back", "database", d.where())
+	}
+	d.failed = nil
+}
+
+// answered notes that a transaction went through.
+func (d *DB) answered(p *pools) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.pools == p {
+		d.back()
+	}
+}
+
+// fell notes that the database was lost. A damaged file is closed, so that it can be
+// replaced while the server runs.
+func (d *DB) fell(p *pools, v verdict, err error) {
+	d.mu.Lock()
+	mine := d.pools == p
+	if mine {
+		d.note(err)
+	}
+	if v.torn && mine {
+		d.pools = nil
+	}
+	d.mu.Unlock()
+	if v.torn && mine {
+		_ = p.close() // what is in use ends first, such as the transaction that found it
+	}
+}
+
+// Close closes the connections once the transactions that run have ended; those that
+// come later get [sdk.CodeUnavailable]. It may be called more than once.
+func (d *DB) Close() error {
+	d.end()
+	d.turn <- struct{}{} // who opens it sees that its life has ended
+	defer func() { <-d.turn }()
+	d.mu.Lock()
+	p := d.pools
+	d.pools = nil
+	d.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	return p.close()
+}
+
+// Status is how a database is.
+type Status struct {
+	Driver string // sqlite or postgres
+	Where  string // the file, or the URL without its password
+	Schema int64  // number of the newest migration that it has
+	Size   int64  // in bytes
+	Err    error  // why it cannot be used; nil when it can
+}
+
+// Status asks the database how it is.
+func (d *DB) Status(ctx context.Context) Status {
+	s := Status{Driver: d.driver(), Where: d.where()}
+	s.Err = d.Read(ctx, func(tx *sql.Tx) (err error) {
+		if s.Schema, err = schemaOf(ctx, tx); err == nil {
+			s.Size, err = d.size(ctx, tx)
+		}
+		return err
+	})
+	return s
+}

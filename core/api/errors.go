@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -106,6 +107,9 @@ func translate(err error) *apiError {
 	if errors.As(err, &ours) {
 		return ours
 	}
+	if answer := kept(err); answer != nil {
+		return answer
+	}
 	var coded *sdk.Error
 	if errors.As(err, &coded) {
 		to := statuses[coded.Code]
@@ -129,6 +133,9 @@ func translate(err error) *apiError {
 	var web *fiber.Error
 	if errors.As(err, &web) {
 		return fromFiber(web)
+	}
+	if errors.Is(err, context.DeadlineExceeded) { // see storeTimeout
+		return fault(http.StatusServiceUnavailable, "The database did not answer in time; try again", "", "unavailable")
 	}
 	return fault(http.StatusInternalServerError, "The server met a fault of its own; its log has the details", "", "internal_error")
 }

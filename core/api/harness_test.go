@@ -20,6 +20,7 @@ import (
 
 	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/api"
+	"github.com/enginebay/enginebay/core/conversation"
 	"github.com/enginebay/enginebay/core/store"
 )
 
@@ -101,7 +102,7 @@ func newBayWith(t testing.TB, pluginDirs []string, models map[string]string, cha
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := api.Config{Runtime: b.runtime, Version: "test", Log: log}
+	config := api.Config{Runtime: b.runtime, Version: "test", Conversations: b.openStore(log), Log: log}
 	for _, c := range change {
 		c(&config)
 	}
@@ -124,6 +125,9 @@ func newBayWith(t testing.TB, pluginDirs []string, models map[string]string, cha
 	t.Cleanup(b.close)
 	return b
 }
+
+// openStore opens the database in the home; a test has that of its own.
+func (b *bay) openStore(hclog.Logger) *conversation.Store { return &conversation.Store{} }
 
 func (b *bay) write(name, content string) {
 	b.t.Helper()

@@ -16,6 +16,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/tidwall/gjson"
 
 	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/sdk"
@@ -102,7 +103,9 @@ func TestDescribedRoutesAnswer(t *testing.T) {
 		for method, op := range item.Operations() {
 			t.Run(method+" "+path, func(t *testing.T) {
 				body, kind := exampleOf(op, files.URL+"/my-model.Q4_K_M.gguf")
-				path := strings.NewReplacer("{model}", "m", "{engine}", "spare", "{plugin}", "echo").Replace(path) + queryOf(op, files.URL+"/my-model.Q4_K_M.gguf")
+				path := strings.NewReplacer("{model}", "m", "{engine}", "spare", "{plugin}", "echo").Replace(path)
+				b.write("models/m/model.json", model) // another route may have removed it
+				path = b.filled(t, path) + queryOf(op, files.URL+"/my-model.Q4_K_M.gguf")
 				if op.OperationID == "deletePlugin" {
 					b.do("DELETE", "/v1/engines/spare", "")
 				}
@@ -112,7 +115,6 @@ func TestDescribedRoutesAnswer(t *testing.T) {
 					b.install(t, "echo@0.1.0")
 					b.install(t, "echo@0.2.0")
 				}
-				b.write("models/m/model.json", model) // another route may have removed them
 				if op.OperationID != "deletePlugin" {
 					b.write("engines/spare.json", `{"engine": "echo", "settings": {"offers": ["far"]}}`)
 				}
@@ -122,6 +124,51 @@ func TestDescribedRoutesAnswer(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// makers make an object for a variable in a path; collection is what stands before it.
+var makers = map[string]func(b *bay, collection string) (id string){
+	"assistant": func(b *bay, collection string) string {
+		own := b.made("/v1/assistants", `{"model": "m", "name": "Guide"}`)
+		if collection != "/v1/assistants" { // of a thread
+			b.made(collection, fmt.Sprintf(`{"assistant_id": %q}`, own))
+		}
+		return own
+	},
+	"thread": func(b *bay, collection string) string {
+		return b.made(collection, `{"messages": [{"role": "user", "content": "What is Engine Bay?"}]}`)
+	},
+	"message": func(b *bay, collection string) string {
+		return b.made(collection, `{"role": "user", "content": "What is Engine Bay?"}`)
+	},
+}
+
+// made posts an object, and returns its id.
+func (b *bay) made(path, body string) string {
+	b.t.Helper()
+	status, answer := b.do("POST", path, body)
+	id := gjson.Get(answer, "id").String()
+	if status != http.StatusOK || id == "" && !strings.HasSuffix(path, "/assistants") {
+		b.t.Fatalf("POST %s: status %d: %s", path, status, answer)
+	}
+	return id
+}
+
+// filled puts objects that there are in the place of a path's variables.
+func (b *bay) filled(t *testing.T, path string) string {
+	t.Helper()
+	for {
+		collection, rest, found := strings.Cut(path, "/{")
+		if !found {
+			return path
+		}
+		variable, after, _ := strings.Cut(rest, "}")
+		maker := makers[variable]
+		if maker == nil {
+			t.Fatalf("nothing is made for {%s}: add it to makers", variable)
+		}
+		path = collection + "/" + maker(b, collection) + after
 	}
 }
 

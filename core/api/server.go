@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/enginebay/enginebay/core"
+	"github.com/enginebay/enginebay/core/conversation"
 	"github.com/enginebay/enginebay/core/keys"
 	"github.com/enginebay/enginebay/core/metrics"
 	"github.com/enginebay/enginebay/sdk"
@@ -42,6 +43,9 @@ type Config struct {
 	Runtime *core.Runtime
 	Version string     // of the program
 	Keys    *keys.Ring // nil: there are none
+	// Conversations are where threads, stored responses and files are kept; nil: nowhere,
+	// and their routes are not there.
+	Conversations *conversation.Store
 	Policy
 	Tracer trace.Tracer // nil: no traces
 	Log    hclog.Logger
@@ -125,6 +129,7 @@ func (s *Server) routes() []route {
 		{"POST", "/v1/plugins/:id/verify", keyed, s.verifyPlugin},
 		{"GET", "/v1/system", keyed, s.showSystem},
 	}
+	all = append(all, s.conversationRoutes()...)
 	all = append(all, s.aliases()...)
 	all = append(all, // after those that are no id of a model
 		route{"GET", "/v1/models/*", keyed, s.showModel},     // and …/export

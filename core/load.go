@@ -102,7 +102,7 @@ func (r *Runtime) tryLoad(ctx context.Context, res *resident, m *store.Model, l 
 		return nil, p, err
 	}
 	in = &loaded{inst: inst, caller: newCaller(inst.Endpoint()), plan: p, settings: l.settings, since: time.Now(), took: time.Since(began),
-		from: m, claim: claim, quota: p.quota, gate: gate{slots: inst.Endpoint().Parallel, waits: &res.waits}}
+		from: m, claim: claim, context: n.context, quota: p.quota, gate: gate{slots: inst.Endpoint().Parallel, waits: &res.waits}}
 	in.open, in.shut = context.WithCancel(in.caller.ctx)
 	if keep, err := ParseKeepAlive(m.Manifest.KeepAlive); err == nil {
 		in.keep = &keep
@@ -224,8 +224,8 @@ func unknownSetting(schema *schemas.Schema, model, name string) error {
 	return sdk.Errorf(sdk.CodeInvalid, "The engine of the model '%s' has no setting %.60q; %s", model, name, hint)
 }
 
-// inspect asks the engine whether it can run the model, and how much memory it
-// will take; one that cannot tell is believed to need none.
+// inspect asks the engine whether it can run the model, how much memory it will
+// take, and how long its context is; one that cannot tell is believed to need none.
 func (p plan) inspect(ctx context.Context, res *resident, req sdk.LoadRequest) (need, error) {
 	n := need{resident: res, quota: p.quota}
 	if !slices.Contains(p.process.Description.Capabilities, sdk.CapabilityInspect) {
@@ -238,7 +238,7 @@ func (p plan) inspect(ctx context.Context, res *resident, req sdk.LoadRequest) (
 	if len(inspection.Reasons) > 0 {
 		return n, sdk.Errorf(sdk.CodeUnsupported, "engine %s cannot run the model '%s': %s", p.deployment.ID, req.Model.ID, strings.Join(inspection.Reasons, "; "))
 	}
-	n.memory, n.remote = inspection.Memory, inspection.Remote
+	n.memory, n.remote, n.context = inspection.Memory, inspection.Remote, inspection.ContextLength
 	return n, nil
 }
 

@@ -57,6 +57,7 @@ type loaded struct {
 	since     time.Time
 	took      time.Duration // of the load
 	claim     *claim
+	context   int // tokens of a request with its answer; 0 where unknown
 	gate      gate
 	quota     *quota // of the deployment
 	leases    int

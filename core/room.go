@@ -28,6 +28,7 @@ type need struct {
 	quota    *quota // of the deployment
 	memory   uint64 // bytes, by the engine's estimate; 0 where unknown
 	remote   bool   // it takes nothing of this machine
+	context  int    // tokens, see [sdk.Inspection]; 0 where unknown
 }
 
 // A claim is a model's place in memory, from before its load until its memory is free.

@@ -144,7 +144,7 @@ func (op Operation) Path() string {
 type Inspection struct {
 	Operations    []Operation // what the model can be asked
 	Vision        bool        // images are read in chat messages
-	ContextLength int         // tokens that it would be loaded with; 0 where unknown
+	ContextLength int         // tokens of a request with its answer, as it would be loaded; 0 where unknown
 	Memory        uint64      // bytes that loading it would take, an estimate; 0 where unknown
 	Remote        bool        // it runs elsewhere and takes nothing of this machine: no limit on what is loaded counts it
 	Reasons       []string    // why it cannot run here, one sentence each; none when it can

@@ -86,6 +86,16 @@ func contextLength(h *gguf.Header, s settings) int {
 	return min(s.CtxLen, h.ContextLength*s.NParallel)
 }
 
+// requestLength is how many tokens one request may have, with those of its answer:
+// the cache is one for all slots (--kv-unified), and llama-server bounds a slot by
+// what the model was trained for (measured on b11669: -c 1024 -np 4 is 1024 for each).
+func requestLength(h *gguf.Header, s settings) int {
+	if h.ContextLength == 0 {
+		return s.CtxLen
+	}
+	return min(s.CtxLen, h.ContextLength)
+}
+
 func vision(m sdk.Model, s settings) bool {
 	return m.MMProj != "" && (s.VisionModel == nil || *s.VisionModel)
 }

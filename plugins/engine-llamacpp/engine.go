@@ -50,7 +50,7 @@ func (e *engine) Inspect(_ context.Context, req sdk.LoadRequest) (sdk.Inspection
 	if err != nil {
 		return sdk.Inspection{}, err
 	}
-	inspection := sdk.Inspection{Operations: operations(h, s), Vision: vision(req.Model, s), ContextLength: s.CtxLen,
+	inspection := sdk.Inspection{Operations: operations(h, s), Vision: vision(req.Model, s), ContextLength: requestLength(h, s),
 		Memory: estimate(h, s).Total()}
 	if _, err := find(s.LlamaServer); err != nil {
 		inspection.Reasons = append(inspection.Reasons, err.Error())

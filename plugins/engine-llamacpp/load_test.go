@@ -160,6 +160,7 @@ func TestInspect(t *testing.T) {
 	}{
 		"fits":       {guide, `{"ctx_len": 512}`, "", 512},
 		"default":    {guide, `{}`, "", 2048},
+		"too long":   {guide, `{"ctx_len": 8000}`, "", 2048},
 		"no program": {guide, `{"llama_server": "/nowhere/llama-server"}`, "/nowhere/llama-server", 2048},
 		"no weights": {sdk.Model{ID: "none"}, `{}`, "no weights", 0},
 	}

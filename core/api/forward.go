@@ -24,10 +24,7 @@ const (
 func (s *Server) forward(op operation) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		seen := observed(c)
-		req, err := op.parse(c.Request())
-		if err == nil {
-			err = forms[op.Operation].check(req)
-		}
+		req, err := op.read(c.Request())
 		if err != nil {
 			return err
 		}
@@ -36,7 +33,6 @@ func (s *Server) forward(op operation) fiber.Handler {
 				return err
 			}
 		}
-		seen.asked = req.model
 		ctx, done := clientContext(c.Context().Conn())
 		ctx = seen.within(ctx)
 		streams := false
@@ -45,11 +41,10 @@ func (s *Server) forward(op operation) fiber.Handler {
 				done()
 			}
 		}()
-		lease, resp, err := s.send(ctx, seen, op, req)
+		lease, resp, err := s.answer(ctx, seen, op, req)
 		if err != nil {
-			return named(err)
+			return err
 		}
-		seen.model, seen.lease = lease.Model(), lease
 		upstreamID(c, resp)
 		if lease.Routed() {
 			c.Set(targetHeader, lease.Model())
@@ -62,12 +57,24 @@ func (s *Server) forward(op operation) fiber.Handler {
 			c.Response().ImmediateHeaderFlush = waits(resp.Body) // else it goes with the first token
 			seen.goesOn()
 			c.Response().SetBodyStream(&stream{ctx: ctx, conn: c.Context().Conn(), lease: lease, op: op, body: resp.Body, log: s.log, seen: seen,
-				end: func(status int) { done(); lease.Release(); leave(); seen.end(status) }}, -1)
+				done: func() { done(); leave() }}, -1)
 			return nil
 		}
 		defer lease.Release()
 		return s.whole(ctx, c, lease, resp)
 	}
+}
+
+// answer asks the model that a request names, for whoever made the request, and notes
+// who answers. With an error there is no lease to release.
+func (s *Server) answer(ctx context.Context, seen *observation, op operation, req request) (*core.Lease, *http.Response, error) {
+	seen.asked = req.model
+	lease, resp, err := s.send(ctx, seen, op, req)
+	if err != nil {
+		return nil, nil, named(err)
+	}
+	seen.model, seen.lease = lease.Model(), lease
+	return lease, resp, nil
 }
 
 // send sends a request to the model that it names, or to the targets of a routed

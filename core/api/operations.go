@@ -44,12 +44,21 @@ var operations = []operation{
 // none are the defaults of an operation for which those of a chat would be wrong.
 var none = map[string]string{}
 
-// parse reads what is decided upon in a request.
-func (op operation) parse(r *fasthttp.Request) (request, error) {
+// read reads what is decided upon in a client's request, and says what is wrong with it.
+func (op operation) read(r *fasthttp.Request) (request, error) {
 	if op.form {
 		return parseForm(string(r.Header.ContentType()), r.Body())
 	}
-	return parse(r.Body())
+	return op.parse(r.Body())
+}
+
+// parse is read for a body of JSON, which must not change while the request lasts.
+func (op operation) parse(body []byte) (request, error) {
+	req, err := parse(body)
+	if err == nil {
+		err = forms[op.Operation].check(req)
+	}
+	return req, err
 }
 
 // defaults are those of the model's parameters that a request takes.

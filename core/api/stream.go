@@ -17,22 +17,22 @@ import (
 	"github.com/enginebay/enginebay/core"
 )
 
-// stream passes a server-sent stream from the engine to the client. fasthttp
-// reads it on the connection's own goroutine and flushes what each Read
-// returns, so a token waits for nothing.
+// stream passes a server-sent stream from the engine to a client, or to a run. Of a
+// client fasthttp reads it on the connection's own goroutine and flushes what each
+// Read returns, so a token waits for nothing.
 //
 // When the engine breaks off, the client gets an event that says so, and no
 // [DONE]. When the client leaves, fasthttp's write fails, it closes the stream,
 // and the engine's connection is closed in turn.
 type stream struct {
 	ctx   context.Context // ends when the client has left
-	conn  net.Conn
-	lease *core.Lease
+	conn  net.Conn        // of the client; nil for a run
+	lease *core.Lease     // is released at the end
 	op    operation
 	body  io.ReadCloser
 	log   hclog.Logger
 	seen  *observation
-	end   func(status int)
+	done  func() // is called at the end
 	once  sync.Once
 
 	status int    // as it turned out; 0 until the end has come
@@ -86,7 +86,7 @@ func (s *stream) Read(p []byte) (n int, err error) {
 // extend gives the client time to take what comes now. Within a few seconds it
 // has been given already: to do it at each token costs more than the token.
 func (s *stream) extend(now time.Time) {
-	if now.Sub(s.extended) > chunkTimeout/8 {
+	if s.conn != nil && now.Sub(s.extended) > chunkTimeout/8 {
 		s.extended = now
 		_ = s.conn.SetWriteDeadline(now.Add(chunkTimeout))
 	}
@@ -96,8 +96,12 @@ func (s *stream) extend(now time.Time) {
 func (s *stream) Close() error {
 	s.once.Do(func() {
 		s.body.Close() // before the engine's slot goes to another
-		s.end(cmp.Or(s.status, s.seen.left()))
-		_ = s.conn.SetWriteDeadline(time.Time{})
+		s.lease.Release()
+		s.done()
+		s.seen.end(cmp.Or(s.status, s.seen.left()))
+		if s.conn != nil {
+			_ = s.conn.SetWriteDeadline(time.Time{})
+		}
 	})
 	return nil
 }

@@ -8,11 +8,12 @@ ADDR     ?= 127.0.0.1:1337
 PLUGINS  := $(notdir $(patsubst %/plugin.json,%,$(wildcard plugins/*/plugin.json)))
 EXAMPLES := engine-echo importer-directory
 LLAMACPP := build/plugins/engine-llamacpp/libs/llamacpp
+POSTGRES := build/postgres
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 export GOFLAGS := -buildvcs=false
 
 .DEFAULT_GOAL := help
-.PHONY: help build packages registry run test test-gpu check bench generate llamacpp man clean
+.PHONY: help build packages registry run test test-gpu check bench generate llamacpp postgres man clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +32,9 @@ build: ## the program, build/enginebay, and the plugins beside it
 llamacpp: ## a real llama-server for the llamacpp plugin, where none is installed (VULKAN=1: one for GPUs, with their drivers)
 	@old=build/plugins/engine-llamacpp/llamacpp; test -e $(LLAMACPP) || ! test -d $$old || { mkdir -p $(dir $(LLAMACPP)) && mv $$old $(LLAMACPP); }
 	@sh plugins/engine-llamacpp/llamacpp.sh $(if $(filter-out 0,$(VULKAN)),--vulkan )$(LLAMACPP)
+
+postgres: ## PostgreSQL for the tests, where none is installed
+	@sh core/database/postgres.sh $(POSTGRES)
 
 packages: build llamacpp ## the plugins of this repository, packed, in build/packages
 	@rm -rf build/packages && mkdir -p build/packages
@@ -58,7 +62,7 @@ run: build llamacpp ## build all, and start the server with a tiny real model
 	@echo
 	@exec build/enginebay serve --home $(HOME_DIR) --addr $(ADDR)
 
-test: build llamacpp ## every check and every test, real llama-server and official clients included
+test: build llamacpp postgres ## every check and every test, real llama-server, PostgreSQL and official clients included
 	@$(MAKE) --no-print-directory check # after them, also with -j
 
 test-gpu: build llamacpp ## the real engines on a GPU, where there is one; says what was not there (VULKAN=1: on the processor as one)

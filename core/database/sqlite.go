@@ -169,7 +169,9 @@ func (s *sqliteFile) judge(err error) verdict {
 			return verdict{code: sdk.CodeExhausted, text: full}
 		}
 		return verdict{code: sdk.CodeUnavailable, text: unusable, torn: true}
-	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_NOLFS, sqlite3.SQLITE_PROTOCOL:
+	case sqlite3.SQLITE_READONLY: // the file's mode, or who writes in a transaction that reads
+		return verdict{code: sdk.CodeUnavailable, text: unusable, torn: code != sqlite3.SQLITE_READONLY}
+	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOLFS, sqlite3.SQLITE_PROTOCOL:
 		return verdict{code: sdk.CodeUnavailable, text: unusable, torn: true}
 	case sqlite3.SQLITE_INTERRUPT:
 		return verdict{code: sdk.CodeUnavailable, text: "The server's database did not answer in time; try again in a moment"}

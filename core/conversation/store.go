@@ -2,161 +2,138 @@ package conversation
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/rand"
+	"database/sql"
+	"embed"
 	"errors"
-	"io"
+	"io/fs"
+	"math"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/enginebay/enginebay/core/database"
 )
 
-// TODO(H2): all of this is replaced.
-var errNotYet = errors.New("not yet")
+//go:embed migrations/*.sql
+var migrations embed.FS
 
-type Store struct{}
+// Migrations make the tables of a [Store].
+var Migrations = func() fs.FS {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // the folder is compiled in
+	}
+	return files
+}()
 
-func (s *Store) CreateAssistant(ctx context.Context, o Owner, a *Assistant) error { return errNotYet }
-func (s *Store) Assistant(ctx context.Context, o Owner, id string) (*Assistant, error) {
-	return nil, errNotYet
-}
-func (s *Store) Assistants(ctx context.Context, o Owner, p Page) (List[*Assistant], error) {
-	return List[*Assistant]{}, errNotYet
-}
-func (s *Store) UpdateAssistant(ctx context.Context, o Owner, id string, change func(*Assistant) error) (*Assistant, error) {
-	return nil, errNotYet
-}
-func (s *Store) DeleteAssistant(ctx context.Context, o Owner, id string) error { return errNotYet }
-
-// CreateThread makes a thread with its first messages, all or nothing.
-func (s *Store) CreateThread(ctx context.Context, o Owner, t *Thread, messages ...*Message) error {
-	return errNotYet
-}
-func (s *Store) Thread(ctx context.Context, o Owner, id string) (*Thread, error) {
-	return nil, errNotYet
-}
-func (s *Store) Threads(ctx context.Context, o Owner, p Page) (List[*Thread], error) {
-	return List[*Thread]{}, errNotYet
-}
-func (s *Store) UpdateThread(ctx context.Context, o Owner, id string, change func(*Thread) error) (*Thread, error) {
-	return nil, errNotYet
-}
-func (s *Store) DeleteThread(ctx context.Context, o Owner, id string) error { return errNotYet }
-
-// ImportThread keeps a thread with the ids and times that it has; sdk.CodeInvalid with ErrExists where one of that id is there.
-func (s *Store) ImportThread(ctx context.Context, o Owner, t *Thread, messages []*Message) error {
-	return errNotYet
-}
-func (s *Store) ImportAssistant(ctx context.Context, o Owner, a *Assistant) error { return errNotYet }
-
-// CreateMessage adds a message; a thread with an unfinished run refuses it (ErrBusy) unless m.RunID is that run.
-func (s *Store) CreateMessage(ctx context.Context, o Owner, threadID string, m *Message) error {
-	return errNotYet
-}
-func (s *Store) Message(ctx context.Context, o Owner, threadID, id string) (*Message, error) {
-	return nil, errNotYet
+// A Store keeps the objects of this package in a database. What a method returned
+// without an error is there after a crash. All methods may be called concurrently.
+//
+// An object of another owner is as one that does not exist. Errors, where a method
+// does not name others: [Missing], [FieldError] for a cursor that does not exist, a
+// limit out of bounds and an id that cannot be one, and those of [database.DB.Read]:
+// CodeUnavailable, CodeExhausted, and that of ctx.
+//
+// A method that creates an object fills in its ID where it is empty (see [NewID]), its
+// Object, and CreatedAt where it is zero. Lists are in the order in which objects were
+// made. What is not UTF-8 is replaced by U+FFFD, as encoding/json does.
+type Store struct {
+	db   *database.DB
+	log  hclog.Logger
+	made atomic.Int64 // when the last object was made, in microseconds
 }
 
-// Messages lists those of a thread; runID may be empty.
-func (s *Store) Messages(ctx context.Context, o Owner, threadID, runID string, p Page) (List[*Message], error) {
-	return List[*Message]{}, errNotYet
+// Open returns the store in a database that was opened with [Migrations]. It sweeps
+// what an earlier server left of files (see [Store.Sweep]); a database that cannot be
+// had now, or is open for reading only, is no error. log may be nil.
+func Open(ctx context.Context, db *database.DB, log hclog.Logger) (*Store, error) {
+	if log == nil {
+		log = hclog.NewNullLogger()
+	}
+	s := &Store{db: db, log: log}
+	if err := s.sweepStart(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		log.Warn("unfinished uploads were not swept", "error", err)
+	}
+	return s, nil
 }
 
-// AllMessages are those of a thread, oldest first.
-func (s *Store) AllMessages(ctx context.Context, o Owner, threadID string) ([]*Message, error) {
-	return nil, errNotYet
-}
-func (s *Store) UpdateMessage(ctx context.Context, o Owner, threadID, id string, change func(*Message) error) (*Message, error) {
-	return nil, errNotYet
-}
-func (s *Store) DeleteMessage(ctx context.Context, o Owner, threadID, id string) error {
-	return errNotYet
+// NewID returns an id that nobody has: a prefix, such as "msg_", and 24 random letters
+// and digits.
+func NewID(prefix string) string { return prefix + strings.ToLower(rand.Text()[:24]) }
+
+// now is the time of an object that is made now, in microseconds, later than that of
+// any made before.
+func (s *Store) now() int64 {
+	for {
+		last := s.made.Load()
+		now := max(time.Now().UnixMicro(), last+1)
+		if s.made.CompareAndSwap(last, now) {
+			return now
+		}
+	}
 }
 
-// CreateRun adds a run and the messages that come with it; ErrBusy where the thread has an unfinished one.
-func (s *Store) CreateRun(ctx context.Context, o Owner, r *Run, messages ...*Message) error {
-	return errNotYet
-}
-func (s *Store) Run(ctx context.Context, o Owner, threadID, id string) (*Run, error) {
-	return nil, errNotYet
-}
-func (s *Store) Runs(ctx context.Context, o Owner, threadID string, p Page) (List[*Run], error) {
-	return List[*Run]{}, errNotYet
+// forever is a time that does not come.
+const forever = math.MaxInt64
+
+// newest is the last second that times are taken for: the end of the year 9999.
+const newest = 253402300799
+
+// birth fills in what a new object has: an id and the time. It returns made.
+func (s *Store) birth(id *string, createdAt *int64, prefix string) (int64, error) {
+	made := s.now()
+	if *id == "" {
+		*id = NewID(prefix)
+	}
+	if *createdAt == 0 {
+		*createdAt = made / 1e6
+	}
+	return made, errors.Join(checkID("id", *id), checkTime(*createdAt))
 }
 
-// UpdateRun changes a run, and what else changes with it, in one transaction.
-func (s *Store) UpdateRun(ctx context.Context, id string, change func(*Run) error, with ...Written) (*Run, error) {
-	return nil, errNotYet
+// rebirth is [Store.birth] for an object that is imported: it was made when it says so.
+func (s *Store) rebirth(id *string, createdAt *int64, prefix string) (int64, error) {
+	if _, err := s.birth(id, createdAt, prefix); err != nil {
+		return 0, err
+	}
+	return *createdAt * 1e6, nil
 }
 
-// Written is a *Message or a *Step to be put in its place: made where there is none of its id.
-type Written any
-
-// EndAbandoned fails the unfinished runs whose holder has not said that it lives since a time (Unix seconds).
-func (s *Store) EndAbandoned(ctx context.Context, since int64) (int, error) { return 0, errNotYet }
-
-func (s *Store) Step(ctx context.Context, o Owner, threadID, runID, id string) (*Step, error) {
-	return nil, errNotYet
-}
-func (s *Store) Steps(ctx context.Context, o Owner, threadID, runID string, p Page) (List[*Step], error) {
-	return List[*Step]{}, errNotYet
+func checkTime(seconds int64) error {
+	if seconds < 0 || seconds > newest {
+		return &FieldError{"created_at", "created_at is Unix seconds, from 0 to the year 9999."}
+	}
+	return nil
 }
 
-// CreateFile reads a file to its end and keeps it; before that it does not exist. f.Bytes and f.ID are filled in.
-func (s *Store) CreateFile(ctx context.Context, o Owner, f *File, content io.Reader) error {
-	return errNotYet
-}
-func (s *Store) File(ctx context.Context, o Owner, id string) (*File, error) { return nil, errNotYet }
-
-// Files lists files; purpose may be empty.
-func (s *Store) Files(ctx context.Context, o Owner, purpose string, p Page) (List[*File], error) {
-	return List[*File]{}, errNotYet
+// reading runs f in a transaction that reads.
+func reading[T any](ctx context.Context, s *Store, f func(*sql.Tx) (T, error)) (found T, err error) {
+	err = s.db.Read(ctx, func(tx *sql.Tx) (err error) {
+		found, err = f(tx)
+		return err
+	})
+	return found, err
 }
 
-// FileContent reads a file's content, a chunk at a time.
-func (s *Store) FileContent(ctx context.Context, o Owner, id string) (*File, io.Reader, error) {
-	return nil, nil, errNotYet
-}
-func (s *Store) DeleteFile(ctx context.Context, o Owner, id string) error { return errNotYet }
-
-// CreateResponse keeps a response with its items, and adds them to its conversation where it has one.
-func (s *Store) CreateResponse(ctx context.Context, o Owner, r *Response) error { return errNotYet }
-func (s *Store) Response(ctx context.Context, o Owner, id string) (*Response, error) {
-	return nil, errNotYet
-}
-func (s *Store) DeleteResponse(ctx context.Context, o Owner, id string) error { return errNotYet }
-
-// InputItems lists all that the model was given for a response: of those before it too.
-func (s *Store) InputItems(ctx context.Context, o Owner, id string, p Page) (List[json.RawMessage], error) {
-	return List[json.RawMessage]{}, errNotYet
+// writing runs f in a transaction that writes; f may run again.
+func writing[T any](ctx context.Context, s *Store, f func(*sql.Tx) (T, error)) (made T, err error) {
+	err = s.db.Write(ctx, func(tx *sql.Tx) (err error) {
+		made, err = f(tx)
+		return err
+	})
+	return made, err
 }
 
-// History is what went before a request that goes on from a response: input and output of each in the chain, oldest first.
-func (s *Store) History(ctx context.Context, o Owner, id string) ([]Item, error) {
-	return nil, errNotYet
-}
-
-// ForgetResponses deletes those made before a time (Unix seconds) that are in no conversation.
-func (s *Store) ForgetResponses(ctx context.Context, before int64) (int, error) { return 0, errNotYet }
-
-func (s *Store) CreateConversation(ctx context.Context, o Owner, c *Conversation, items []Item) error {
-	return errNotYet
-}
-func (s *Store) Conversation(ctx context.Context, o Owner, id string) (*Conversation, error) {
-	return nil, errNotYet
-}
-func (s *Store) UpdateConversation(ctx context.Context, o Owner, id string, change func(*Conversation) error) (*Conversation, error) {
-	return nil, errNotYet
-}
-func (s *Store) DeleteConversation(ctx context.Context, o Owner, id string) error { return errNotYet }
-func (s *Store) AddItems(ctx context.Context, o Owner, conversationID string, items []Item) error {
-	return errNotYet
-}
-func (s *Store) Items(ctx context.Context, o Owner, conversationID string, p Page) (List[json.RawMessage], error) {
-	return List[json.RawMessage]{}, errNotYet
-}
-func (s *Store) AllItems(ctx context.Context, o Owner, conversationID string) ([]Item, error) {
-	return nil, errNotYet
-}
-func (s *Store) Item(ctx context.Context, o Owner, conversationID, id string) (json.RawMessage, error) {
-	return nil, errNotYet
-}
-func (s *Store) DeleteItem(ctx context.Context, o Owner, conversationID, id string) error {
-	return errNotYet
+// exists makes a row that is there already to [ErrExists].
+func exists(err error) error {
+	if database.IsUnique(err) {
+		return ErrExists
+	}
+	return err
 }

@@ -1,0 +1,137 @@
+package conversation
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"slices"
+)
+
+// chain is a query for a response and those that it goes on from, with depth 0 first.
+const chain = `WITH RECURSIVE chain (id, previous, conversation, place, depth) AS (
+	SELECT id, previous, conversation, place, 0 FROM responses WHERE id = $1
+	UNION ALL
+	SELECT r.id, r.previous, r.conversation, r.place, chain.depth + 1 FROM chain JOIN responses r ON r.id = chain.previous
+) `
+
+// What a chain stands on: what was in the conversation of its first response before
+// that came, and the items of its responses. Only a first response is in a conversation.
+const (
+	fromConversation = " FROM chain JOIN conversation_items i ON i.conversation = chain.conversation AND i.made < chain.place WHERE chain.previous = '' ORDER BY i.made"
+	fromResponses    = " FROM chain JOIN response_items i ON i.response = chain.id"
+	inOrder          = " ORDER BY chain.depth DESC, i.seq"
+)
+
+// History is what went before a request that goes on from a response: input and output
+// of each in the chain, oldest first, after what was in its conversation.
+func (s *Store) History(ctx context.Context, o Owner, id string) ([]Item, error) {
+	return reading(ctx, s, func(tx *sql.Tx) ([]Item, error) {
+		if err := responses.has(ctx, tx, o.of(), id); err != nil {
+			return nil, err
+		}
+		first, err := collect(ctx, tx, chain+"SELECT i.id, i.body"+fromConversation, []any{id}, scanItem)
+		if err != nil {
+			return nil, err
+		}
+		rest, err := collect(ctx, tx, chain+"SELECT i.id, i.body"+fromResponses+inOrder, []any{id}, scanItem)
+		return objects(append(first, rest...)), err
+	})
+}
+
+// InputItems lists all that the model was given for a response: of those before it too.
+func (s *Store) InputItems(ctx context.Context, o Owner, id string, p Page) (List[json.RawMessage], error) {
+	return reading(ctx, s, func(tx *sql.Tx) (List[json.RawMessage], error) {
+		var none List[json.RawMessage]
+		if err := responses.has(ctx, tx, o.of(), id); err != nil {
+			return none, err
+		}
+		places, err := inputPlaces(ctx, tx, id)
+		if err != nil {
+			return none, err
+		}
+		places, more, err := cut(places, p)
+		if err != nil {
+			return none, err
+		}
+		found := []listed[json.RawMessage]{}
+		for _, at := range places {
+			body, err := at.object.read(ctx, tx, at.id)
+			if err != nil {
+				return none, err
+			}
+			found = append(found, listed[json.RawMessage]{at.id, body})
+		}
+		return listOf(found, more), nil
+	})
+}
+
+// A place is where an item lies: in a response, or in a conversation.
+type place struct {
+	response     string
+	seq          int64
+	conversation string
+}
+
+// inputPlaces are those of what the model was given, oldest first.
+func inputPlaces(ctx context.Context, tx *sql.Tx, id string) ([]listed[place], error) {
+	scan := func(r row) (id string, p place, err error) {
+		err = r.Scan(&id, &p.response, &p.seq, &p.conversation)
+		return id, p, err
+	}
+	first, err := collect(ctx, tx, chain+"SELECT i.id, '', i.made, i.conversation"+fromConversation, []any{id}, scan)
+	if err != nil {
+		return nil, err
+	}
+	rest, err := collect(ctx, tx, chain+"SELECT i.id, i.response, i.seq, ''"+fromResponses+" WHERE chain.depth > 0 OR i.output = 0"+inOrder, []any{id}, scan)
+	return append(first, rest...), err
+}
+
+func (p place) read(ctx context.Context, tx *sql.Tx, id string) (body []byte, err error) {
+	if p.response != "" {
+		err = tx.QueryRowContext(ctx, "SELECT body FROM response_items WHERE response = $1 AND seq = $2", p.response, p.seq).Scan(&body)
+	} else {
+		err = tx.QueryRowContext(ctx, "SELECT body FROM conversation_items WHERE conversation = $1 AND id = $2", p.conversation, id).Scan(&body)
+	}
+	return body, err
+}
+
+// cut returns a page of what was given oldest first, as [source.page] does.
+func cut[T any](all []listed[T], p Page) (found []listed[T], more bool, err error) {
+	limit, err := p.check()
+	if err != nil {
+		return nil, false, err
+	}
+	if !p.Ascending {
+		slices.Reverse(all)
+	}
+	from, to := 0, len(all)
+	if p.After != "" {
+		if from = 1 + indexOf(all, p.After); from == 0 {
+			return nil, false, &FieldError{"after", (&Missing{"item", p.After}).Error()}
+		}
+	}
+	if p.Before != "" {
+		if to = indexOf(all, p.Before); to < 0 {
+			return nil, false, &FieldError{"before", (&Missing{"item", p.Before}).Error()}
+		}
+	}
+	all = all[min(from, to):to]
+	if len(all) <= limit {
+		return all, false, nil
+	}
+	if p.After == "" && p.Before != "" {
+		return all[len(all)-limit:], true, nil
+	}
+	return all[:limit], true, nil
+}
+
+// indexOf finds the last of an id: a client may have sent an item twice, and who asks
+// for page after page gets to the end even so.
+func indexOf[T any](all []listed[T], id string) int {
+	for i, l := range slices.Backward(all) {
+		if l.id == id {
+			return i
+		}
+	}
+	return -1
+}

@@ -1,0 +1,273 @@
+package conversation
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"unicode/utf8"
+)
+
+// A reader takes the fields of an object that a client sent, one after the other, and
+// keeps the first fault. Names are exact, unlike the standard library's; fields that
+// nobody takes are ignored. A field that is not there changes nothing, one that is null
+// clears. What is taken is a copy.
+type reader struct {
+	at     string // where the object stands in the body, as in "messages[0]."
+	fields map[string]json.RawMessage
+	err    *FieldError
+}
+
+// read begins with an object; an empty body is one without fields.
+func read(body []byte, at string) *reader {
+	r := &reader{at: at, fields: map[string]json.RawMessage{}}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return r
+	}
+	name := "The body"
+	if at != "" {
+		name = at[:len(at)-1]
+	}
+	if !utf8.Valid(body) { // PostgreSQL takes no such text
+		r.err = &FieldError{Param: at, Message: name + " is not UTF-8."}
+		return r
+	}
+	if wrong := r.split(body); wrong != "" {
+		r.err = &FieldError{Param: at, Message: name + " " + wrong + "."}
+		if at != "" {
+			r.err.Param = name
+		}
+	}
+	return r
+}
+
+// split finds the fields. The decoder bounds the depth of what it reads.
+func (r *reader) split(body []byte) (wrong string) {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if start, err := dec.Token(); err != nil {
+		return "is not valid JSON"
+	} else if start != json.Delim('{') {
+		return "must be a JSON object"
+	}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return "is not valid JSON"
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return "is not valid JSON"
+		}
+		key, _ := name.(string) // the decoder takes nothing else here
+		if r.fields[key] != nil {
+			return fmt.Sprintf("has the field %.60q twice", key)
+		}
+		r.fields[key] = value
+	}
+	if _, err := dec.Token(); err != nil || len(bytes.TrimSpace(body[dec.InputOffset():])) > 0 {
+		return "is not valid JSON"
+	}
+	return ""
+}
+
+// done is the first fault, or nil.
+func (r *reader) done() error {
+	if r.err == nil {
+		return nil
+	}
+	return r.err
+}
+
+// fail keeps a fault of a field; what is wrong goes on from its name.
+func (r *reader) fail(name, wrong string, args ...any) {
+	if r.err == nil {
+		r.err = &FieldError{Param: r.at + name, Message: r.at + name + " " + fmt.Sprintf(wrong, args...) + "."}
+	}
+}
+
+// refuse keeps a fault that has a sentence of its own.
+func (r *reader) refuse(name, sentence string) {
+	if r.err == nil {
+		r.err = &FieldError{Param: r.at + name, Message: sentence}
+	}
+}
+
+// within reads an object in a field, or in a list of one; fault brings its fault here.
+func (r *reader) within(raw json.RawMessage, name string) *reader { return read(raw, r.at+name+".") }
+
+func (r *reader) adopt(inner *reader) {
+	if r.err == nil {
+		r.err = inner.err
+	}
+}
+
+// take returns a field. ok is false where it is not there, or where a fault came before
+// it; null is true where it is null.
+func (r *reader) take(name string) (raw json.RawMessage, null, ok bool) {
+	raw, ok = r.fields[name]
+	return raw, string(raw) == "null", ok && r.err == nil
+}
+
+// into decodes a field's value, which must be what is said.
+func (r *reader) into(name string, raw json.RawMessage, value any, what string, args ...any) bool {
+	if err := json.Unmarshal(raw, value); err != nil {
+		r.fail(name, "must be "+what, args...)
+		return false
+	}
+	return true
+}
+
+// text takes a text of at most so many characters; null is the empty one.
+func (r *reader) text(name string, most int, to *string) {
+	var found *string
+	if r.optional(name, most, &found); r.err != nil || r.fields[name] == nil {
+		return
+	}
+	*to = ""
+	if found != nil {
+		*to = *found
+	}
+}
+
+// optional takes a text of at most so many characters, or null.
+func (r *reader) optional(name string, most int, to **string) {
+	raw, null, ok := r.take(name)
+	if !ok {
+		return
+	}
+	if null {
+		*to = nil
+		return
+	}
+	var found string
+	if !r.into(name, raw, &found, "a text") {
+		return
+	}
+	if n := utf8.RuneCountInString(found); n > most {
+		r.fail(name, "is too long: %d characters, and %d are the most", n, most)
+		return
+	}
+	*to = &found
+}
+
+// oneOf takes a text out of a few; where it is not there, it stays as it is.
+func (r *reader) oneOf(name string, to *string, known ...string) {
+	found := *to
+	r.text(name, 64, &found)
+	if _, _, ok := r.take(name); ok && !slices.Contains(known, found) {
+		r.fail(name, "must be one of %q", known)
+		return
+	}
+	*to = found
+}
+
+// number takes a number between two, or null.
+func (r *reader) number(name string, least, most float64, to **float64) {
+	raw, null, ok := r.take(name)
+	if !ok {
+		return
+	}
+	if null {
+		*to = nil
+		return
+	}
+	var found float64
+	if r.into(name, raw, &found, "a number from %g to %g", least, most) && (found < least || found > most) {
+		r.fail(name, "must be a number from %g to %g", least, most)
+	}
+	*to = &found
+}
+
+// time takes Unix seconds, or null.
+func (r *reader) time(name string, to **int64) {
+	const year9999 = 253402300799
+	raw, null, ok := r.take(name)
+	if !ok {
+		return
+	}
+	if null {
+		*to = nil
+		return
+	}
+	var found int64
+	if r.into(name, raw, &found, "a time in Unix seconds") && (found < 0 || found > year9999) {
+		r.fail(name, "must be a time in Unix seconds")
+	}
+	*to = &found
+}
+
+// any takes whatever JSON there is, as it stands; null is nil.
+func (r *reader) any(name string, to *json.RawMessage) {
+	raw, null, ok := r.take(name)
+	switch {
+	case ok && null:
+		*to = nil
+	case ok:
+		*to = raw
+	}
+}
+
+// object takes a JSON object; null is nil.
+func (r *reader) object(name string, to *map[string]any) {
+	if raw, _, ok := r.take(name); ok {
+		*to = nil
+		r.into(name, raw, to, "a JSON object")
+	}
+}
+
+// list takes the elements of a list of at most so many; null is the empty one. ok is
+// false where there is none.
+func (r *reader) list(name string, most int) (all []json.RawMessage, ok bool) {
+	raw, _, ok := r.take(name)
+	if !ok || !r.into(name, raw, &all, "a list") {
+		return nil, false
+	}
+	if len(all) > most {
+		r.fail(name, "is too long: %d, and %d are the most", len(all), most)
+		return nil, false
+	}
+	return all, true
+}
+
+// The limits of OpenAI.
+const (
+	metadataPairs = 16
+	metadataKey   = 64
+	metadataValue = 512
+)
+
+// metadata takes what a client keeps with an object. Values that are no text are the
+// older API's, and bounded all the same.
+func (r *reader) metadata(to *Metadata) {
+	const name = "metadata"
+	found := map[string]any{}
+	raw, null, ok := r.take(name)
+	if !ok {
+		return
+	}
+	if !null && !r.into(name, raw, &found, "a JSON object") {
+		return
+	}
+	if len(found) > metadataPairs {
+		r.fail(name, "has too many pairs: %d, and %d are the most", len(found), metadataPairs)
+	}
+	for _, key := range slices.Sorted(maps.Keys(found)) {
+		if utf8.RuneCountInString(key) > metadataKey {
+			r.fail(name, "has a key that is too long: %.80q; %d characters are the most", key, metadataKey)
+		}
+		if sizeOf(found[key]) > metadataValue {
+			r.fail(name, "has a value that is too long: that of %.80q; %d characters are the most", key, metadataValue)
+		}
+	}
+	*to = found
+}
+
+// sizeOf is a text's length in characters, and any other value's as JSON in bytes.
+func sizeOf(value any) int {
+	if text, ok := value.(string); ok {
+		return utf8.RuneCountInString(text)
+	}
+	data, _ := json.Marshal(value) // of what came from JSON: it cannot fail
+	return len(data)
+}

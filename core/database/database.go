@@ -72,6 +72,8 @@ type backend interface {
 	begin(write bool) *sql.TxOptions
 	judge(err error) verdict
 	size(ctx context.Context, tx *sql.Tx) (int64, error) // in bytes
+	dump(ctx context.Context, p *pools, c *Config, temp string) error
+	restore(ctx context.Context, c *Config, file string) error
 }
 
 // A verdict is what an error of a database means.
@@ -185,16 +187,22 @@ func rest(ctx context.Context, try int) bool {
 // coded is the error of a transaction for its caller.
 func (d *DB) coded(ctx, limited context.Context, err error) error {
 	v := d.judge(err)
+	if v.code == "" {
+		v = judgeSQLite(err) // of a file that PostgreSQL is copied to or from
+	}
 	var ready *sdk.Error
+	done := func(ctx context.Context) bool { // and the transaction was ended for it
+		return ctx.Err() != nil && (v.code != "" || errors.Is(err, ctx.Err()) || errors.Is(err, sql.ErrTxDone))
+	}
 	switch {
-	case ctx.Err() != nil && (v.code != "" || errors.Is(err, ctx.Err())):
+	case done(ctx):
 		return ctx.Err()
 	case errors.As(err, &ready):
 		return err
+	case done(limited):
+		return &sdk.Error{Code: sdk.CodeUnavailable, Message: late, Cause: err}
 	case v.code != "":
 		return &sdk.Error{Code: v.code, Message: v.text, Cause: err}
-	case limited.Err() != nil && errors.Is(err, limited.Err()):
-		return &sdk.Error{Code: sdk.CodeUnavailable, Message: "The server's database did not answer in time; try again in a moment", Cause: err}
 	}
 	return err
 }

@@ -32,7 +32,7 @@ func migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, migrations 
 }
 
 // newer is the error for a database that a newer program has changed.
-func newer(has, knows int64) error {
+func newer(has, knows int64) *sdk.Error {
 	return sdk.Errorf(sdk.CodeUnavailable, "The database has schema %d, and this program knows none after %d: use the Engine Bay that made it, or a newer one", has, knows)
 }
 
@@ -70,6 +70,8 @@ func current(ctx context.Context, db *sql.DB, migrations fs.FS) error {
 
 // schemaOf returns the number of the newest migration that a database has.
 func schemaOf(ctx context.Context, tx *sql.Tx) (has int64, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(version_id), 0) FROM `+goose.DefaultTablename).Scan(&has)
+	err = tx.QueryRowContext(ctx, schemaQuery).Scan(&has)
 	return has, err
 }
+
+const schemaQuery = `SELECT COALESCE(MAX(version_id), 0) FROM ` + goose.DefaultTablename

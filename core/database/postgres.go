@@ -135,7 +135,7 @@ func judgeState(state string, refused bool) verdict {
 	case "53100": // disk full
 		return verdict{code: sdk.CodeExhausted, text: full}
 	case "57014", "55P03": // a statement took too long, or waited too long for a lock
-		return verdict{code: sdk.CodeUnavailable, text: "The server's PostgreSQL did not answer in time; try again in a moment"}
+		return verdict{code: sdk.CodeUnavailable, text: late}
 	case "25006": // a standby, or the one that was primary
 		return verdict{code: sdk.CodeUnavailable, text: "The server's PostgreSQL takes no changes now; try again in a moment"}
 	case "53300": // too many connections

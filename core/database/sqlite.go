@@ -4,12 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"syscall"
 	"time"
 
@@ -105,7 +103,19 @@ func touch(file string) error {
 	if err != nil {
 		return err
 	}
-	return f.Close()
+	return errors.Join(f.Close(), flushFolder(filepath.Dir(file)))
+}
+
+// flushFolder waits until the names in a folder are on the disk, where folders can be asked.
+func flushFolder(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // pool are up to n connections to the file, which has to be there.
@@ -122,15 +132,21 @@ func (s *sqliteFile) pool(n int, options string) *sql.DB {
 	return db
 }
 
-// uri names a file to SQLite. FULL: a commit is on the disk when it returns. busy_timeout
-// is for other processes; those of this one wait in Go. A log that grew is cut at 64 MiB.
+// uri is how the file is opened. FULL: a commit is on the disk when it returns.
+// busy_timeout is for other processes; those of this one wait in Go. A log that grew is
+// cut at 64 MiB.
 func uri(file string) string {
+	return at(file) + "&_txlock=immediate&_error_rc=1&_dqs=0&_busy_timeout=10000" +
+		"&_journal_mode=WAL&_synchronous=FULL&_foreign_keys=1&_pragma=journal_size_limit(67108864)"
+}
+
+// at names a file that is there to SQLite.
+func at(file string) string {
 	path := filepath.ToSlash(file)
-	if runtime.GOOS == "windows" && !strings.HasPrefix(path, "/") {
+	if runtime.GOOS == "windows" {
 		path = "/" + path
 	}
-	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?mode=rw&_txlock=immediate&_error_rc=1&_dqs=0&_busy_timeout=10000" +
-		"&_journal_mode=WAL&_synchronous=FULL&_foreign_keys=1&_pragma=journal_size_limit(67108864)"
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?mode=rw"
 }
 
 func (s *sqliteFile) size(ctx context.Context, tx *sql.Tx) (int64, error) {
@@ -148,8 +164,10 @@ func (s *sqliteFile) size(ctx context.Context, tx *sql.Tx) (int64, error) {
 	return total, nil
 }
 
-// judge tells SQLite's errors apart: https://www.sqlite.org/rescode.html.
-func (s *sqliteFile) judge(err error) verdict {
+func (s *sqliteFile) judge(err error) verdict { return judgeSQLite(err) }
+
+// judgeSQLite tells SQLite's errors apart: https://www.sqlite.org/rescode.html.
+func judgeSQLite(err error) verdict {
 	var fault *sqlite.Error
 	switch {
 	case errors.Is(err, syscall.ENOSPC):
@@ -163,7 +181,7 @@ func (s *sqliteFile) judge(err error) verdict {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return verdict{code: sdk.CodeUnavailable, text: "The server's database is held by another process; try again in a moment", again: true}
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		return verdict{code: sdk.CodeUnavailable, text: fmt.Sprintf("The server's database is damaged: restore a backup with 'enginebay db restore', or move %s away", filepath.Base(s.file)), torn: true}
+		return verdict{code: sdk.CodeUnavailable, text: damaged, torn: true}
 	case sqlite3.SQLITE_IOERR:
 		if code == sqlite3.SQLITE_IOERR_SHMSIZE { // the index of the log cannot grow
 			return verdict{code: sdk.CodeExhausted, text: full}
@@ -174,13 +192,15 @@ func (s *sqliteFile) judge(err error) verdict {
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_NOLFS, sqlite3.SQLITE_PROTOCOL:
 		return verdict{code: sdk.CodeUnavailable, text: unusable, torn: true}
 	case sqlite3.SQLITE_INTERRUPT:
-		return verdict{code: sdk.CodeUnavailable, text: "The server's database did not answer in time; try again in a moment"}
+		return verdict{code: sdk.CodeUnavailable, text: late}
 	}
 	return verdict{}
 }
 
 const (
 	full     = "The disk of the server's database is full: nothing more can be kept until there is room"
+	damaged  = "The server's database is damaged: restore a backup of it with 'enginebay db restore'"
+	late     = "The server's database did not answer in time; try again in a moment"
 	unusable = "The server's database cannot be read or written; 'enginebay db status' says why"
 )
 

@@ -1,21 +1,166 @@
 package runs
 
+import (
+	"encoding/json"
+	"sync"
+
+	"github.com/enginebay/enginebay/sdk/openai"
+)
+
 // An Event is one of a run's life.
 type Event struct {
 	Name string // as OpenAI calls it: thread.run.created …, error
-	Data any    // its JSON: a *conversation.Run, …
+	Data any    // its JSON: a *conversation.Thread, *conversation.Run, *conversation.Step, *conversation.Message, a delta of the two, or an *openai.Error under "error"
 }
+
+// backlog is how many events may wait for a listener before the model's answer is
+// read no further: the engine is then slowed as by any client that reads slowly.
+const backlog = 256
 
 // Events are those of a run as it is worked on: to its end, or to where it waits for
 // the outputs of functions. The "done" that ends a stream of OpenAI's is not among
-// them.
-type Events struct{}
+// them. Next is for one goroutine; Close may be called from any.
+type Events struct {
+	leave func() // nobody listens any more
+
+	mu     sync.Mutex
+	queue  []Event
+	over   bool          // no more will come
+	closed bool          // nobody listens
+	more   chan struct{} // something above has changed, for Next
+	less   chan struct{} // the same for room
+}
+
+func newEvents(leave func()) *Events {
+	return &Events{leave: leave, more: make(chan struct{}, 1), less: make(chan struct{}, 1)}
+}
 
 // Next blocks until the next event; false is the end.
-func (e *Events) Next() (Event, bool) { return Event{}, false }
+func (e *Events) Next() (Event, bool) {
+	for {
+		event, ok, wait := e.take()
+		if !wait {
+			return event, ok
+		}
+		<-e.more
+	}
+}
+
+func (e *Events) take() (event Event, ok, wait bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.closed:
+		return Event{}, false, false
+	case len(e.queue) > 0:
+		event, e.queue = e.queue[0], e.queue[1:]
+		wake(e.less)
+		return event, true, false
+	}
+	return Event{}, false, !e.over
+}
 
 // Close says that nobody listens any more. A run that has not got to the end of its
 // events is cancelled, as with any chat whose client leaves; what the model wrote so
-// far is kept, as an incomplete message. May be called more than once, and from any
-// goroutine.
-func (e *Events) Close() {}
+// far is kept, as an incomplete message. May be called more than once.
+func (e *Events) Close() {
+	e.mu.Lock()
+	left := !e.over && !e.closed
+	e.closed, e.queue = true, nil
+	e.mu.Unlock()
+	wake(e.more)
+	wake(e.less)
+	if left {
+		e.leave()
+	}
+}
+
+// put adds an event, and never blocks. On a nil Events it does nothing, as all below.
+func (e *Events) put(name string, data any) {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.closed {
+		e.queue = append(e.queue, Event{name, data})
+		wake(e.more)
+	}
+}
+
+// room blocks until the listener has caught up, or has left, or done ends.
+func (e *Events) room(done <-chan struct{}) {
+	for e != nil && e.full() {
+		select {
+		case <-e.less:
+		case <-done:
+			return
+		}
+	}
+}
+
+func (e *Events) full() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.queue) >= backlog && !e.closed
+}
+
+// finish says that no more will come.
+func (e *Events) finish() {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.over = true
+	wake(e.more)
+}
+
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// A delta is what a message or a step gained.
+type delta struct {
+	ID     string `json:"id"`
+	Object string `json:"object"`
+	Delta  any    `json:"delta"`
+}
+
+type messageDelta struct {
+	Content   []textDelta `json:"content,omitempty"`
+	Reasoning string      `json:"reasoning_content,omitempty"` // ours: what the model thinks before it answers
+}
+
+type textDelta struct {
+	Index int    `json:"index"`
+	Type  string `json:"type"`
+	Text  struct {
+		Value       string          `json:"value"`
+		Annotations json.RawMessage `json:"annotations,omitempty"` // [] in the first: the clients' objects are made of it
+	} `json:"text"`
+}
+
+type stepDelta struct {
+	Details struct {
+		Type  string      `json:"type"`
+		Calls []callDelta `json:"tool_calls"`
+	} `json:"step_details"`
+}
+
+// callDelta is what a call gained: its id and name come once, its arguments in pieces.
+type callDelta struct {
+	Index    int            `json:"index"`
+	ID       string         `json:"id,omitempty"`
+	Type     string         `json:"type"`
+	Function map[string]any `json:"function"`
+}
+
+// errorData is the data of the event "error", in the form that each of OpenAI's
+// libraries reads.
+type errorData struct {
+	Error *openai.Error `json:"error"`
+}

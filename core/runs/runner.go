@@ -1,16 +1,16 @@
 package runs
 
 import (
+	"cmp"
 	"context"
-	"errors"
+	"sync"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/enginebay/enginebay/core/conversation"
+	"github.com/enginebay/enginebay/sdk"
 )
-
-// TODO: replaced by the next commits.
-var errNotYet = errors.New("not yet")
 
 // Config is what a [Runner] works with.
 type Config struct {
@@ -18,51 +18,103 @@ type Config struct {
 	Bridge Bridge
 	Log    hclog.Logger // nil: nothing is logged
 	Sole   bool         // no other server uses the store (SQLite): what is unfinished when it starts, nobody works on
+
+	Patience time.Duration // how long a run waits for the outputs of functions; 0: 10 minutes, as at OpenAI
+	Beat     time.Duration // how often the server says that it lives; 0: 15 s
 }
 
-// A Runner works on runs.
-type Runner struct{}
+// A Runner works on runs. Its methods may be called concurrently.
+type Runner struct {
+	c    Config
+	log  hclog.Logger
+	id   string // of this server, as the holder of its runs
+	ctx  context.Context
+	stop context.CancelCauseFunc
+	wg   sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	live   map[string]*work // what is worked on, by the run's id
+}
 
 // New starts a Runner. Runs that an earlier server left unfinished end as failed: at
 // once where this one is Sole, else when their server has not been heard of for a
-// minute.
-func New(c Config) *Runner { return &Runner{} }
-
-// Close ends the unfinished runs of this server as failed, and returns when nothing of
-// them runs any more.
-func (r *Runner) Close() {}
-
-// Create makes a run, and begins to work on it. Events is nil unless the request is
-// one to stream; a run without it goes on when ctx has ended.
-//
-// Errors: [conversation.Missing] where there is no such thread or assistant,
-// [conversation.ErrBusy] where the thread has an unfinished run, [sdk.CodeNotFound]
-// where there is no such model, [sdk.CodeUnavailable] where the server stops. Leave is
-// called in each case.
-func (r *Runner) Create(ctx context.Context, req Request) (*conversation.Run, *Events, error) {
-	return nil, nil, errNotYet
+// minute. Those that wait for outputs of functions go on waiting: any server may be
+// given them.
+func New(c Config) *Runner {
+	c.Patience, c.Beat = cmp.Or(c.Patience, 10*time.Minute), cmp.Or(c.Beat, 15*time.Second)
+	r := &Runner{c: c, log: c.Log, id: conversation.NewID("server_"), live: map[string]*work{}}
+	if r.log == nil {
+		r.log = hclog.NewNullLogger()
+	}
+	r.ctx, r.stop = context.WithCancelCause(context.Background())
+	if c.Sole {
+		r.sweep(time.Now().Unix() + 1) // before there are runs of its own
+	}
+	r.wg.Go(r.beats)
+	return r
 }
 
-// Submit gives a run the outputs of the functions that it waits for, all of them at
-// once, and goes on with it. The result is as that of [Runner.Create].
-func (r *Runner) Submit(ctx context.Context, s Submission) (*conversation.Run, *Events, error) {
-	return nil, nil, errNotYet
+// Close ends what this server works on as failed, and returns when nothing of it runs
+// any more. Runs that wait for the outputs of functions go on waiting. May be called
+// more than once.
+func (r *Runner) Close() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.stop(errStopped)
+	r.wg.Wait()
 }
 
-// Cancel ends a run, and keeps what the model wrote so far. The run that it returns is
-// cancelling, or cancelled where nobody was at work on it. One that has ended is a
-// [conversation.FieldError].
-func (r *Runner) Cancel(ctx context.Context, o conversation.Owner, threadID, runID string) (*conversation.Run, error) {
-	return nil, errNotYet
+// start works on a run that is in the store, for whoever has entered. first are told
+// before all else.
+func (r *Runner) start(w *work, stream bool, first ...Event) *Events {
+	ctx, cancel := context.WithCancelCause(r.ctx)
+	w.runner, w.cancel, w.id, w.thread = r, cancel, w.run.ID, w.run.ThreadID
+	if stream {
+		w.events = newEvents(func() { cancel(errLeft) })
+	}
+	for _, event := range first {
+		w.events.put(event.Name, event.Data)
+	}
+	events := w.events
+	r.mu.Lock()
+	r.live[w.id] = w
+	r.mu.Unlock()
+	go func() {
+		defer r.wg.Done()
+		defer cancel(nil)
+		w.do(ctx)
+	}()
+	return events
 }
 
-// DeleteThread deletes a thread, and ends its run.
-func (r *Runner) DeleteThread(ctx context.Context, o conversation.Owner, threadID string) error {
-	return errNotYet
+// enter counts somebody in who is about to start work; he must leave by r.wg.Done.
+func (r *Runner) enter() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return sdk.Errorf(sdk.CodeUnavailable, "The server is being stopped")
+	}
+	r.wg.Add(1)
+	return nil
 }
 
-// Effective is what a run of a thread would use if it began now: its model,
-// instructions and parameters, with their layers.
-func (r *Runner) Effective(ctx context.Context, o conversation.Owner, threadID string) (map[string]conversation.Effective, error) {
-	return nil, errNotYet
+// leave says that a run is not worked on any more.
+func (r *Runner) leave(w *work) {
+	r.mu.Lock()
+	if r.live[w.id] == w {
+		delete(r.live, w.id)
+	}
+	r.mu.Unlock()
+	if w.left != nil {
+		w.left()
+	}
+}
+
+// at is the work on a run of this server; nil where there is none.
+func (r *Runner) at(runID string) *work {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.live[runID]
 }

@@ -1,0 +1,197 @@
+package runs
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"github.com/tidwall/gjson"
+
+	"github.com/enginebay/enginebay/core/conversation"
+)
+
+// A prompt is a thread as a model is asked with it.
+type prompt struct {
+	head  []entry // instructions: they are never cut
+	turns []turn  // oldest first; the last is the one that is answered
+}
+
+// A turn is what a user said, with what came of it. It is cut as a whole: an answer
+// without its question misleads a model.
+type turn []entry
+
+// An entry is one message of a chat completion.
+type entry struct {
+	id      string // of the message of the thread
+	message map[string]any
+	tokens  int // 0: not counted yet
+}
+
+// prompt reads the thread of a run.
+func (w *work) prompt(ctx context.Context) (*prompt, error) {
+	messages, err := w.store().AllMessages(ctx, w.owner, w.run.ThreadID)
+	if err != nil {
+		return nil, err
+	}
+	p := &prompt{}
+	if w.run.Instructions != "" {
+		p.head = append(p.head, entry{message: map[string]any{"role": "system", "content": w.run.Instructions}})
+	}
+	own := map[string]*conversation.Message{}
+	for _, m := range w.last(messages) {
+		if m.RunID != nil && *m.RunID == w.run.ID {
+			own[m.ID] = m
+		} else if err := w.add(ctx, p, m); err != nil {
+			return nil, err
+		}
+	}
+	w.addSteps(p, own)
+	return p, nil
+}
+
+// last are the messages that the strategy last_messages leaves, and what the run itself
+// wrote.
+func (w *work) last(messages []*conversation.Message) []*conversation.Message {
+	t := w.run.TruncationStrategy
+	if t.Type != truncateLast {
+		return messages
+	}
+	others := 0
+	for i := len(messages) - 1; i >= 0; i-- {
+		if m := messages[i]; m.RunID != nil && *m.RunID == w.run.ID {
+			continue
+		}
+		if others++; others > *t.LastMessages {
+			w.cut(i + 1)
+			return messages[i+1:]
+		}
+	}
+	return messages
+}
+
+// add puts a message of the thread into the prompt.
+func (w *work) add(ctx context.Context, p *prompt, m *conversation.Message) error {
+	content, ignored, err := w.runner.parts(ctx, w.owner, m)
+	if err != nil {
+		return err
+	}
+	w.run.Ignored = append(w.run.Ignored, ignored...)
+	if content == "" || content == nil {
+		return nil // of a run that broke off before its first word, say
+	}
+	p.put(entry{id: m.ID, message: map[string]any{"role": m.Role, "content": content}})
+	return nil
+}
+
+// put adds an entry where its role belongs.
+func (p *prompt) put(e entry) {
+	role := e.message["role"]
+	switch {
+	case role == "system" && len(p.turns) == 0:
+		p.head = append(p.head, e)
+	case role == "user" || len(p.turns) == 0:
+		p.turns = append(p.turns, turn{e})
+	default:
+		last := &p.turns[len(p.turns)-1]
+		*last = append(*last, e)
+	}
+}
+
+// addSteps puts in what the run itself did: it said something, it called functions, and
+// was given their outputs.
+func (w *work) addSteps(p *prompt, own map[string]*conversation.Message) {
+	said := ""
+	for _, step := range w.past {
+		details := gjson.ParseBytes(step.StepDetails)
+		if m := own[details.Get("message_creation.message_id").Str]; m != nil {
+			said = textOf(m)
+		}
+		if calls := details.Get("tool_calls").Array(); len(calls) > 0 {
+			p.putCalls(said, calls)
+			said = ""
+		}
+	}
+}
+
+// putCalls adds a message that calls functions, and what they gave.
+func (p *prompt) putCalls(said string, calls []gjson.Result) {
+	message := map[string]any{"role": "assistant", "content": nil}
+	if said != "" {
+		message["content"] = said
+	}
+	var asked []any
+	var answers []entry
+	for _, call := range calls {
+		function := map[string]string{"name": call.Get("function.name").Str, "arguments": call.Get("function.arguments").Str}
+		asked = append(asked, map[string]any{"id": call.Get("id").Str, "type": "function", "function": function})
+		answers = append(answers, entry{message: map[string]any{"role": "tool", "tool_call_id": call.Get("id").Str, "content": call.Get("function.output").Str}})
+	}
+	message["tool_calls"] = asked
+	for _, e := range append([]entry{{message: message}}, answers...) {
+		p.put(e)
+	}
+}
+
+// textOf is what a message of an assistant says.
+func textOf(m *conversation.Message) string {
+	var text strings.Builder
+	for _, part := range m.Content {
+		if part.Text != nil {
+			text.WriteString(part.Text.Value)
+		}
+	}
+	return text.String()
+}
+
+// allSteps are those of a run, oldest first.
+func allSteps(ctx context.Context, s *conversation.Store, o conversation.Owner, run *conversation.Run) ([]*conversation.Step, error) {
+	var steps []*conversation.Step
+	for page := (conversation.Page{Limit: 100, Ascending: true}); ; {
+		list, err := s.Steps(ctx, o, run.ThreadID, run.ID, page)
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, list.Data...)
+		if !list.HasMore || list.LastID == nil {
+			return steps, nil
+		}
+		page.After = *list.LastID
+	}
+}
+
+// body is the chat completion that asks a model to answer the prompt.
+func (w *work) body(p *prompt) ([]byte, error) {
+	messages := make([]map[string]any, 0, len(p.head)+2*len(p.turns))
+	for _, t := range append([]turn{p.head}, p.turns...) {
+		for _, e := range t {
+			messages = append(messages, e.message)
+		}
+	}
+	body := parameters(w.run)
+	body["model"], body["messages"] = w.run.Model, messages
+	body["stream"], body["stream_options"] = true, map[string]bool{"include_usage": true}
+	if w.run.MaxCompletionTokens != nil {
+		body["max_completion_tokens"] = max(1, *w.run.MaxCompletionTokens-w.used.CompletionTokens) // of the whole run
+	}
+	if tools := functions(w.run.Tools); len(tools) > 0 {
+		body["tools"] = tools
+		if gjson.GetBytes(w.run.ToolChoice, "type").Str != "file_search" {
+			body["tool_choice"] = w.run.ToolChoice
+		}
+		if !w.run.ParallelToolCalls {
+			body["parallel_tool_calls"] = false
+		}
+	}
+	return json.Marshal(body)
+}
+
+// functions are the tools that a model is told of: files are put before it anyway.
+func functions(tools []json.RawMessage) []json.RawMessage {
+	var told []json.RawMessage
+	for _, tool := range tools {
+		if gjson.GetBytes(tool, "type").Str == "function" {
+			told = append(told, tool)
+		}
+	}
+	return told
+}

@@ -24,7 +24,9 @@ func (s *Server) conversationRoutes() []route {
 	if s.config.Conversations == nil {
 		return nil
 	}
-	return slices.Concat[[]route]() // one for each group
+	return slices.Concat(
+		s.runRoutes(),
+	)
 }
 
 // owner is on whose behalf a request asks the store: its key's. An administrator's key

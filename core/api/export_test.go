@@ -59,3 +59,6 @@ func EngineFailed(op sdk.Operation, events string) (at int, e *apiError) {
 
 // SetStall sets how long an upload may send nothing.
 func (s *Server) SetStall(d time.Duration) { s.stall = d }
+
+// SetHeartbeat sets how long a stream of a run's events is silent at most.
+func (s *Server) SetHeartbeat(d time.Duration) { s.beat = d }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/metrics"
+	"github.com/enginebay/enginebay/sdk"
 )
 
 // An observation follows one request from its arrival to the last byte of its
@@ -73,6 +75,18 @@ func (s *Server) begin(c *fiber.Ctx, method string) *observation {
 	o.beginSpan(c)
 	return o
 }
+
+// beginRun is begin for what a run asks a model.
+func (s *Server) beginRun(ctx context.Context, id, caller string) *observation {
+	o := &observation{server: s, id: id, method: runMethod, path: sdk.OpChat.Path(), route: sdk.OpChat.Path(), caller: caller, began: time.Now()}
+	s.metrics.Began()
+	o.beginInnerSpan(ctx)
+	return o
+}
+
+// runMethod stands where others have their HTTP method, so that what runs ask is told
+// from what clients do, and is counted as that is.
+const runMethod = "RUN"
 
 // answer completes the head of the answer, which is an error's where err is one;
 // what is no stream ends here.

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/enginebay/enginebay/core/conversation"
 	"github.com/enginebay/enginebay/core/keys"
 	"github.com/enginebay/enginebay/core/metrics"
+	"github.com/enginebay/enginebay/core/runs"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -46,6 +48,7 @@ type Config struct {
 	// Conversations are where threads, stored responses and files are kept; nil: nowhere,
 	// and their routes are not there.
 	Conversations *conversation.Store
+	Sole          bool // no other server uses that store
 	Policy
 	Tracer trace.Tracer // nil: no traces
 	Log    hclog.Logger
@@ -61,17 +64,22 @@ type Server struct {
 	policy  atomic.Pointer[policy]
 	local   atomic.Bool // only this machine reaches the listener
 
+	runs     *runs.Runner // nil where nothing is kept
 	listing  atomic.Pointer[listing]
 	uploads  uploads
 	changing changing
 	life     context.Context // ends when Shutdown begins
 	end      context.CancelFunc
 	stall    time.Duration // see stallTimeout
+	beat     time.Duration // heartbeat, of the events of runs
 }
 
 // New makes a server with all its routes.
 func New(c Config) *Server {
-	s := &Server{runtime: c.Runtime, metrics: metrics.New(c.Runtime, c.Version), config: c, log: c.Log, stall: stallTimeout}
+	s := &Server{runtime: c.Runtime, metrics: metrics.New(c.Runtime, c.Version), config: c, log: c.Log, stall: stallTimeout, beat: heartbeat}
+	if c.Conversations != nil {
+		s.runs = runs.New(runs.Config{Store: c.Conversations, Bridge: bridge{s}, Log: c.Log.Named("runs"), Sole: c.Sole})
+	}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.Apply(c.Policy)
 	s.app = fiber.New(fiber.Config{
@@ -160,10 +168,16 @@ func (s *Server) Serve(l net.Listener) error {
 
 // Shutdown takes no new connections and waits up to timeout for those that work.
 // Streams end only when their models do: close the Runtime first, or at the same time.
-// Uploads and changes of plugins are cut at once.
+// Uploads, changes of plugins and runs are cut at once.
 func (s *Server) Shutdown(timeout time.Duration) error {
 	s.end()
 	defer s.uploads.end()
+	if s.runs == nil {
+		return s.app.ShutdownWithTimeout(timeout)
+	}
+	var wait sync.WaitGroup
+	wait.Go(s.runs.Close) // and the streams of their events end
+	defer wait.Wait()
 	return s.app.ShutdownWithTimeout(timeout)
 }
 

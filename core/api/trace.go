@@ -36,6 +36,15 @@ func (o *observation) beginSpan(c *fiber.Ctx) {
 			attribute.String("enginebay.request_id", o.id)))
 }
 
+// beginInnerSpan begins the span of a request that the server makes itself, within the
+// span of ctx.
+func (o *observation) beginInnerSpan(ctx context.Context) {
+	if o.server.config.Tracer != nil {
+		_, o.span = o.server.config.Tracer.Start(ctx, o.method+" "+o.route, trace.WithTimestamp(o.began),
+			trace.WithAttributes(attribute.String("enginebay.request_id", o.id)))
+	}
+}
+
 // within returns ctx as a part of the request's trace.
 func (o *observation) within(ctx context.Context) context.Context {
 	if o.span == nil {

@@ -23,12 +23,15 @@ const (
 	sweepChunks = 16
 )
 
-// ready is the condition that a file was uploaded, and is the owner's.
-func ready(o Owner) where { return o.of().and("ready = 1") }
+// ready is the condition that a file was uploaded, that its time is not over, and that
+// it is the owner's.
+func ready(o Owner) where { return o.of().and("ready = 1").and("kept > ?", time.Now().Unix()) }
 
 // CreateFile reads a file to its end and keeps it; before that it does not exist. It
-// fills in f.ID, f.CreatedAt, f.Bytes and f.Status. An error of content is returned as
-// it is. A file whose ExpiresAt is over is deleted by [Store.Sweep].
+// fills in f.ID, f.CreatedAt, f.Bytes and f.Status. Filename, Purpose and ExpiresAt count
+// as they are when content has ended: a form may have them behind the file. An error of
+// content is returned as it is. A file whose ExpiresAt is over is not there any more, and
+// is deleted by [Store.Sweep].
 func (s *Store) CreateFile(ctx context.Context, o Owner, f *File, content io.Reader) error {
 	made, err := s.birth(&f.ID, &f.CreatedAt, "file-")
 	if err != nil {
@@ -49,14 +52,9 @@ func (s *Store) CreateFile(ctx context.Context, o Owner, f *File, content io.Rea
 }
 
 func (s *Store) beginFile(ctx context.Context, o Owner, f *File, made int64) error {
-	if f.Purpose != "" {
-		if err := checkID("purpose", f.Purpose); err != nil {
-			return err
-		}
-	}
 	return s.db.Write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO files (id, owner, made, purpose, ready, kept, body) VALUES ($1, $2, $3, $4, 0, $5, '')",
-			f.ID, o.ID, made, f.Purpose, soon())
+		_, err := tx.ExecContext(ctx, "INSERT INTO files (id, owner, made, purpose, ready, kept, body) VALUES ($1, $2, $3, '', 0, $4, '')",
+			f.ID, o.ID, made, soon())
 		return err
 	})
 }
@@ -68,8 +66,8 @@ func soon() int64 { return time.Now().Add(uploadPause).Unix() }
 func (s *Store) keepChunks(ctx context.Context, id string, content io.Reader) (size int64, err error) {
 	chunk := make([]byte, chunkSize)
 	for seq := 0; ; seq++ {
-		n, err := io.ReadFull(content, chunk)
-		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		n, err := fill(content, chunk)
+		if err != nil && err != io.EOF {
 			return size, err
 		}
 		last := err != nil
@@ -85,6 +83,17 @@ func (s *Store) keepChunks(ctx context.Context, id string, content io.Reader) (s
 	}
 }
 
+// fill reads until p is full. io.EOF is the end; unlike [io.ReadFull] it tells that from
+// a content that broke off.
+func fill(content io.Reader, p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var more int
+		more, err = content.Read(p[n:])
+		n += more
+	}
+	return n, err
+}
+
 func (s *Store) keepChunk(ctx context.Context, id string, seq int, data []byte) error {
 	return s.db.Write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "INSERT INTO chunks (file, seq, data) VALUES ($1, $2, $3)", id, seq, data); err != nil {
@@ -97,6 +106,11 @@ func (s *Store) keepChunk(ctx context.Context, id string, seq int, data []byte) 
 
 // showFile makes a file that was uploaded visible.
 func (s *Store) showFile(ctx context.Context, f *File) error {
+	if f.Purpose != "" {
+		if err := checkID("purpose", f.Purpose); err != nil {
+			return err
+		}
+	}
 	kept := int64(forever)
 	if f.ExpiresAt != nil {
 		kept = *f.ExpiresAt
@@ -106,7 +120,7 @@ func (s *Store) showFile(ctx context.Context, f *File) error {
 		return err
 	}
 	return s.db.Write(ctx, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, "UPDATE files SET ready = 1, kept = $1, body = $2 WHERE id = $3 AND ready = 0", kept, body, f.ID)
+		result, err := tx.ExecContext(ctx, "UPDATE files SET ready = 1, kept = $1, purpose = $2, body = $3 WHERE id = $4 AND ready = 0", kept, f.Purpose, body, f.ID)
 		if err != nil {
 			return err
 		}
@@ -146,7 +160,7 @@ func (s *Store) Files(ctx context.Context, o Owner, purpose string, p Page) (Lis
 
 // FileContent reads a file's content, a chunk at a time, each when it is asked for. A
 // file that is deleted meanwhile ends with a [Missing] error.
-func (s *Store) FileContent(ctx context.Context, o Owner, id string) (*File, io.Reader, error) {
+func (s *Store) FileContent(ctx context.Context, o Owner, id string) (*File, io.ReadSeeker, error) {
 	f, err := s.File(ctx, o, id)
 	if err != nil {
 		return nil, nil, err
@@ -159,13 +173,15 @@ type content struct {
 	ctx  context.Context // of the request that reads it: a Reader takes none
 	s    *Store
 	file *File
-	seq  int
-	read int64
+	seq  int   // of the next chunk
+	read int64 // up to that
+	skip int64 // bytes of it
 	rest []byte
 }
 
+// Read implements io.Reader.
 func (c *content) Read(p []byte) (int, error) {
-	if len(c.rest) == 0 {
+	for len(c.rest) == 0 {
 		if c.read == c.file.Bytes {
 			return 0, io.EOF
 		}
@@ -194,8 +210,24 @@ func (c *content) next() error {
 	}
 	c.seq++
 	c.read += int64(len(chunk))
-	c.rest = chunk
+	c.rest, c.skip = chunk[min(c.skip, int64(len(chunk))):], 0
 	return nil
+}
+
+// Seek implements io.Seeker; it reads nothing.
+func (c *content) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += c.read + c.skip - int64(len(c.rest))
+	case io.SeekEnd:
+		offset += c.file.Bytes
+	}
+	if offset < 0 || offset > c.file.Bytes {
+		return 0, fmt.Errorf("the file %s has %d bytes: it has none at %d", c.file.ID, c.file.Bytes, offset)
+	}
+	c.seq = int(offset / chunkSize)
+	c.read, c.skip, c.rest = int64(c.seq)*chunkSize, offset%chunkSize, nil
+	return offset, nil
 }
 
 // DeleteFile deletes a file. Messages that name it stay.

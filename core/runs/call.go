@@ -32,6 +32,7 @@ func (w *work) takeCall(piece gjson.Result) {
 	}
 	if a.step == nil || a.step.Type != "tool_calls" {
 		w.closeText(end{status: conversation.RunCompleted})
+		w.tellEnds()
 		w.openStep("tool_calls", map[string]any{"type": "tool_calls", "tool_calls": []any{}})
 	}
 	arguments := piece.Get("function.arguments").Str

@@ -11,8 +11,8 @@ import (
 	"github.com/enginebay/enginebay/sdk/openai"
 )
 
-// closeText ends the message and its step. They are written, and told, with what comes
-// after them: words before calls of functions are at once followed by these.
+// closeText ends the message and its step. They are written with what comes after them:
+// words before calls of functions are at once followed by these.
 func (w *work) closeText(to end) {
 	a := &w.answer
 	if a.message == nil {
@@ -24,6 +24,7 @@ func (w *work) closeText(to end) {
 		m.Content = []conversation.Part{{Type: "text", Text: &conversation.Text{Value: text, Annotations: []json.RawMessage{}}}}
 	}
 	closeMessage(m, to)
+	a.step.Usage = a.usage
 	closeStep(a.step, to)
 	a.closed = append(a.closed, m, a.step)
 	a.ends = append(a.ends, Event{"thread.message." + m.Status, m}, Event{"thread.run.step." + a.step.Status, a.step})
@@ -71,9 +72,7 @@ func (w *work) end(ctx context.Context, to end) {
 		w.lost(err)
 	} else {
 		w.run = run
-		for _, event := range w.answer.ends {
-			w.events.put(event.Name, event.Data)
-		}
+		w.tellEnds()
 		w.tell()
 	}
 	w.events.finish()
@@ -123,3 +122,11 @@ func (w *work) lost(err error) {
 
 // tell tells what the run is now.
 func (w *work) tell() { w.events.put("thread.run."+w.run.Status, copied(w.run)) }
+
+// tellEnds tells what of the answer has ended.
+func (w *work) tellEnds() {
+	for _, event := range w.answer.ends {
+		w.events.put(event.Name, event.Data)
+	}
+	w.answer.ends = nil
+}

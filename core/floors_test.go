@@ -20,7 +20,7 @@ var floors = []struct {
 	{"schemas", 0}, {"sdk/proto/generate", 11}, {"sdk/proto", 0}, {"sdk/gguf", 0}, {"core/catalogue", 0}, {"core/portable", 0}, {"core/minisign", 0}, {"core/durable", 0},
 	{"sdk", 1},
 	{"sdk/process", 2}, {"sdk/web", 2}, {"sdk/openai", 2}, {"core/packages", 2}, {"core/scaffold", 2}, {"core/sandbox", 2}, {"core/system", 2},
-	{"core/database", 3}, {"core/database/databasetest", 4}, {"core/conversation", 4}, {"core/conversation/jan", 5},
+	{"core/database", 3}, {"core/database/databasetest", 4}, {"core/conversation", 4}, {"core/conversation/jan", 5}, {"core/responses", 5},
 	{"sdk/host", 3}, {"core/traces", 3}, {"core/store", 3}, {"core/keys", 3}, {"core/download", 3}, {"core/wire", 3}, {"core/egress", 3},
 	{"sdk/sdktest", 4}, {"core/archive", 4}, {"core/secret", 4}, {"core/pluginhost", 4}, {"core/registry", 4},
 	{"core/local", 5}, {"core/install", 5},

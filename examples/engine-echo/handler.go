@@ -27,6 +27,7 @@ func newHandler(model string, s settings, log hclog.Logger) http.Handler {
 	mux.HandleFunc("POST /v1/chat/completions", h.chat)
 	mux.HandleFunc("POST /v1/completions", h.chat)
 	mux.HandleFunc("POST /v1/embeddings", h.embed)
+	mux.HandleFunc("POST /v1/responses", h.respond)
 	mux.HandleFunc("POST /", h.other)
 	return mux
 }
@@ -48,21 +49,7 @@ func (h *handler) chat(w http.ResponseWriter, r *http.Request) {
 		openai.Errorf("", "", "%v", err).Write(w)
 		return
 	}
-	for name, value := range h.settings.Headers {
-		w.Header().Set(name, value)
-	}
-	h.log.Debug("asked", "request_id", r.Header.Get("X-Request-Id"), "traceparent", r.Header.Get("Traceparent"))
-	crashIf(h.settings.CrashOn == "request")
-	if h.settings.PanicOn == "request" {
-		panic("as asked")
-	}
-	if h.settings.HangOn == "request" {
-		<-r.Context().Done()
-		h.left()
-		return
-	}
-	if h.settings.Status != 0 {
-		(&openai.Error{Status: h.settings.Status, Message: "no, as asked"}).Write(w)
+	if h.misbehaves(w, r) {
 		return
 	}
 	words := h.answer(req)
@@ -77,6 +64,28 @@ func (h *handler) chat(w http.ResponseWriter, r *http.Request) {
 	if send(r.Context(), w, r.URL.Path, words) != nil {
 		h.left()
 	}
+}
+
+// misbehaves does what the knobs ask for before an answer; true says that there is none.
+func (h *handler) misbehaves(w http.ResponseWriter, r *http.Request) bool {
+	for name, value := range h.settings.Headers {
+		w.Header().Set(name, value)
+	}
+	h.log.Debug("asked", "request_id", r.Header.Get("X-Request-Id"), "traceparent", r.Header.Get("Traceparent"))
+	crashIf(h.settings.CrashOn == "request")
+	if h.settings.PanicOn == "request" {
+		panic("as asked")
+	}
+	if h.settings.HangOn == "request" {
+		<-r.Context().Done()
+		h.left()
+		return true
+	}
+	if h.settings.Status != 0 {
+		(&openai.Error{Status: h.settings.Status, Message: "no, as asked"}).Write(w)
+		return true
+	}
+	return false
 }
 
 // answer is the last message's words, or as many as the knob says.

@@ -92,6 +92,7 @@ CREATE TABLE conversation_items (
     PRIMARY KEY (conversation, id)
 );
 CREATE INDEX conversation_items_made ON conversation_items (conversation, made, id);
+CREATE INDEX conversation_items_id ON conversation_items (id); -- that a request refers to
 
 -- A tree is a response that goes on from none, with all those that go on from it.
 CREATE TABLE trees (
@@ -122,3 +123,4 @@ CREATE TABLE response_items (
     body     TEXT   NOT NULL,
     PRIMARY KEY (response, seq)
 );
+CREATE INDEX response_items_id ON response_items (id); -- that a request refers to

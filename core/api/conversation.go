@@ -26,6 +26,7 @@ func (s *Server) conversationRoutes() []route {
 	}
 	return slices.Concat(
 		s.runRoutes(),
+		s.responseRoutes(),
 	)
 }
 

@@ -33,6 +33,10 @@ func (s *Server) forward(op operation) fiber.Handler {
 				return err
 			}
 		}
+		ex, err := s.remember(c, op, &req)
+		if err != nil {
+			return err
+		}
 		ctx, done := clientContext(c.Context().Conn())
 		ctx = seen.within(ctx)
 		streams := false
@@ -41,11 +45,16 @@ func (s *Server) forward(op operation) fiber.Handler {
 				done()
 			}
 		}()
-		lease, resp, err := s.answer(ctx, seen, op, req)
+		send := s.answer
+		if ex != nil {
+			send = ex.send
+		}
+		lease, resp, err := send(ctx, seen, op, req)
 		if err != nil {
 			return err
 		}
 		upstreamID(c, resp)
+		ex.tell(c)
 		if lease.Routed() {
 			c.Set(targetHeader, lease.Model())
 		}
@@ -56,12 +65,12 @@ func (s *Server) forward(op operation) fiber.Handler {
 			c.Set(fiber.HeaderCacheControl, "no-cache")
 			c.Response().ImmediateHeaderFlush = waits(resp.Body) // else it goes with the first token
 			seen.goesOn()
-			c.Response().SetBodyStream(&stream{ctx: ctx, conn: c.Context().Conn(), lease: lease, op: op, body: resp.Body, log: s.log, seen: seen,
+			c.Response().SetBodyStream(&stream{ctx: ctx, conn: c.Context().Conn(), lease: lease, op: op, body: ex.stream(ctx, resp.Body), log: s.log, seen: seen,
 				done: func() { done(); leave() }}, -1)
 			return nil
 		}
 		defer lease.Release()
-		return s.whole(ctx, c, lease, resp)
+		return s.whole(ctx, c, lease, resp, ex)
 	}
 }
 
@@ -141,7 +150,7 @@ func detours(lease *core.Lease, op operation, req request) bool {
 
 // whole passes on an answer that is no stream. It is read first: when the engine
 // dies on the way, the client gets an error and not half an answer.
-func (s *Server) whole(ctx context.Context, c *fiber.Ctx, lease *core.Lease, resp *http.Response) error {
+func (s *Server) whole(ctx context.Context, c *fiber.Ctx, lease *core.Lease, resp *http.Response, ex *exchange) error {
 	defer resp.Body.Close()
 	if resp.StatusCode >= 400 {
 		return engineFault(lease, resp)
@@ -155,6 +164,7 @@ func (s *Server) whole(ctx context.Context, c *fiber.Ctx, lease *core.Lease, res
 	}
 	c.Set(fiber.HeaderContentType, contentType(resp.Header.Get("Content-Type")))
 	observed(c).tokens.Whole(body)
+	body = ex.whole(resp.StatusCode, body)
 	c.Status(resp.StatusCode).Response().SetBodyRaw(body)
 	return nil
 }

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ import (
 	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/api"
 	"github.com/enginebay/enginebay/core/conversation"
+	"github.com/enginebay/enginebay/core/database"
 	"github.com/enginebay/enginebay/core/store"
 )
 
@@ -127,7 +129,19 @@ func newBayWith(t testing.TB, pluginDirs []string, models map[string]string, cha
 }
 
 // openStore opens the database in the home; a test has that of its own.
-func (b *bay) openStore(hclog.Logger) *conversation.Store { return &conversation.Store{} }
+func (b *bay) openStore(log hclog.Logger) *conversation.Store {
+	b.t.Helper()
+	db, err := database.Open(context.Background(), database.Config{File: filepath.Join(b.home, "test.db"), Migrations: conversation.Migrations, Log: log})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { db.Close() })
+	s, err := conversation.Open(context.Background(), db, log)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return s
+}
 
 func (b *bay) write(name, content string) {
 	b.t.Helper()

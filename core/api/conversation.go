@@ -24,9 +24,10 @@ func (s *Server) conversationRoutes() []route {
 	if s.config.Conversations == nil {
 		return nil
 	}
-	return slices.Concat(
+	return slices.Concat( // one for each group
 		s.runRoutes(),
 		s.responseRoutes(),
+		s.fileRoutes(),
 	)
 }
 

@@ -62,3 +62,6 @@ func (s *Server) SetStall(d time.Duration) { s.stall = d }
 
 // SetHeartbeat sets how long a stream of a run's events is silent at most.
 func (s *Server) SetHeartbeat(d time.Duration) { s.beat = d }
+
+// SetMaxFile sets how large an uploaded file may be.
+func (s *Server) SetMaxFile(n int64) { s.maxFile = n }

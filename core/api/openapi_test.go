@@ -68,6 +68,9 @@ func exampleOf(op *openapi3.Operation, source string) (body, contentType string)
 		return "", ""
 	}
 	content := op.RequestBody.Value.Content
+	if op.OperationID == "createFile" {
+		return "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x.txt\"\r\n\r\nx\r\n--x\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nassistants\r\n--x--\r\n", "multipart/form-data; boundary=x"
+	}
 	if content["application/json"] == nil {
 		return "--x\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nm\r\n--x--\r\n", "multipart/form-data; boundary=x"
 	}
@@ -129,6 +132,7 @@ func TestDescribedRoutesAnswer(t *testing.T) {
 
 // makers make an object for a variable in a path; collection is what stands before it.
 var makers = map[string]func(b *bay, collection string) (id string){
+	"file": func(b *bay, _ string) string { return b.uploaded(b.t, "notes.txt", "some notes") },
 	"assistant": func(b *bay, collection string) string {
 		own := b.made("/v1/assistants", `{"model": "m", "name": "Guide"}`)
 		if collection != "/v1/assistants" { // of a thread
@@ -208,7 +212,7 @@ func (b *bay) conforms(t *testing.T, router routers.Router, method, path, body, 
 	}
 	defer resp.Body.Close()
 	kind, well := resp.Header.Get("Content-Type"), route.Operation.Responses.Status(200)
-	binary := well != nil && (well.Value.Content["audio/*"] != nil || well.Value.Content["application/zip"] != nil)
+	binary := well != nil && slices.ContainsFunc([]string{"audio/*", "application/zip", "application/octet-stream"}, func(kind string) bool { return well.Value.Content[kind] != nil })
 	if strings.HasPrefix(kind, "text/event-stream") || binary && resp.StatusCode == 200 {
 		return resp.StatusCode, "" // the one need not end, and the others are no JSON
 	}

@@ -72,11 +72,12 @@ type Server struct {
 	end      context.CancelFunc
 	stall    time.Duration // see stallTimeout
 	beat     time.Duration // heartbeat, of the events of runs
+	maxFile  int64         // see maxFile
 }
 
 // New makes a server with all its routes.
 func New(c Config) *Server {
-	s := &Server{runtime: c.Runtime, metrics: metrics.New(c.Runtime, c.Version), config: c, log: c.Log, stall: stallTimeout, beat: heartbeat}
+	s := &Server{runtime: c.Runtime, metrics: metrics.New(c.Runtime, c.Version), config: c, log: c.Log, stall: stallTimeout, beat: heartbeat, maxFile: maxFile}
 	if c.Conversations != nil {
 		s.runs = runs.New(runs.Config{Store: c.Conversations, Bridge: bridge{s}, Log: c.Log.Named("runs"), Sole: c.Sole})
 	}

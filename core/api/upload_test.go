@@ -190,8 +190,13 @@ func (w *watermark) look() {
 	w.peak = max(w.peak, m.HeapAlloc)
 }
 
-// begun opens an upload, of which the first part is sent.
+// begun opens an upload of a model, of which the first part is sent.
 func (b *bay) begun(t *testing.T, headers ...string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	return b.begunAt(t, "/v1/models", headers...)
+}
+
+func (b *bay) begunAt(t *testing.T, path string, headers ...string) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
 	if err != nil {
@@ -199,7 +204,7 @@ func (b *bay) begun(t *testing.T, headers ...string) (net.Conn, *bufio.Reader) {
 	}
 	t.Cleanup(func() { conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
-	fmt.Fprintf(conn, "POST /v1/models HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n%s\r\n\r\n", strings.Join(headers, "\r\n"))
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n%s\r\n\r\n", path, strings.Join(headers, "\r\n"))
 	return conn, bufio.NewReader(conn)
 }
 
@@ -250,17 +255,7 @@ func TestUploadThatEndsEarly(t *testing.T) {
 				b.nothingLeft(t)
 				return
 			}
-			resp, err := http.ReadResponse(answers, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			body, _ := io.ReadAll(resp.Body)
-			if e := openAIError(t, string(body)); resp.StatusCode != test.status || !strings.Contains(e.Error.Message, test.says) || !resp.Close {
-				t.Errorf("%d %s, want %d and %q; closes: %v", resp.StatusCode, body, test.status, test.says, resp.Close)
-			}
-			if _, err := answers.ReadByte(); err == nil {
-				t.Error("the connection goes on")
-			}
+			refused(t, answers, test.status, test.says)
 			b.nothingLeft(t)
 		})
 	}

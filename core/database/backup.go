@@ -11,6 +11,7 @@ import (
 
 	"github.com/pressly/goose/v3"
 
+	"github.com/enginebay/enginebay/core/system"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -56,7 +57,7 @@ func deposit(file string, fill func(temp string) error) error {
 	case err != nil: // a file system without links
 		err = os.Rename(temp, file)
 	}
-	return errors.Join(err, flushFolder(filepath.Dir(file)))
+	return errors.Join(err, system.SyncFolder(filepath.Dir(file)))
 }
 
 // temporary makes an empty file for this user alone.

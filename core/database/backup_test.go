@@ -196,7 +196,7 @@ func TestRestoreRefuses(t *testing.T) {
 		db := open(t, database.Config{File: filepath.Join(t.TempDir(), "x.db"), Migrations: migrations})
 		stock(t, db, 0, 200)
 		for _, s := range statements {
-			if err := exec(t.Context(), db, s); err != nil {
+			if err := write(t.Context(), db, s); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -19,7 +19,21 @@ import (
 	"github.com/enginebay/enginebay/sdk"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// children are what this program does in place of the tests, for tests that need another process.
+var children = map[string]func() error{}
+
+const childVariable = "ENGINEBAY_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if child := children[os.Getenv(childVariable)]; child != nil {
+		if err := child(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // shelf is a schema for the tests.
 var shelf = fstest.MapFS{
@@ -45,7 +59,7 @@ func open(t *testing.T, c database.Config) *database.DB {
 	return db
 }
 
-func exec(ctx context.Context, db *database.DB, query string, args ...any) error {
+func write(ctx context.Context, db *database.DB, query string, args ...any) error {
 	return db.Write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, query, args...)
 		return err
@@ -68,7 +82,7 @@ func TestFile(t *testing.T) {
 	c := inFile(t)
 	c.File = filepath.Join(filepath.Dir(c.File), "100% of it? #1.db") // signs that mean something in SQLite's names
 	db := open(t, c)
-	if err := exec(t.Context(), db, `INSERT INTO shelves VALUES ($1, $2)`, "one", 1); err != nil {
+	if err := write(t.Context(), db, `INSERT INTO shelves VALUES ($1, $2)`, "one", 1); err != nil {
 		t.Fatal(err)
 	}
 	for path, mode := range map[string]os.FileMode{filepath.Dir(c.File): 0o700, c.File: 0o600, c.File + "-wal": 0o600, c.File + ".lock": 0o600} {
@@ -111,10 +125,10 @@ func TestBoth(t *testing.T) {
 // types: what was written is read.
 func types(t *testing.T, db *database.DB) {
 	body, cover := `{"name":"Ä\u0000 €"}`, []byte{0, 255, 7}
-	if err := exec(t.Context(), db, `INSERT INTO shelves VALUES ($1, $2)`, "types", int64(1)<<60); err != nil {
+	if err := write(t.Context(), db, `INSERT INTO shelves VALUES ($1, $2)`, "types", int64(1)<<60); err != nil {
 		t.Fatal(err)
 	}
-	if err := exec(t.Context(), db, `INSERT INTO books (id, shelf, body, cover) VALUES ($2, $1, $3, $4)`, "types", "book", body, cover); err != nil {
+	if err := write(t.Context(), db, `INSERT INTO books (id, shelf, body, cover) VALUES ($2, $1, $3, $4)`, "types", "book", body, cover); err != nil {
 		t.Fatal(err)
 	}
 	var made int64
@@ -129,21 +143,21 @@ func types(t *testing.T, db *database.DB) {
 	if err != nil || made != int64(1)<<60 || pages.Valid || gotBody != body || !bytes.Equal(gotCover, cover) {
 		t.Errorf("read %d, %v, %q, %v, %v", made, pages, gotBody, gotCover, err)
 	}
-	if err := exec(t.Context(), db, `DELETE FROM shelves`); err != nil || count(t, db, "books") != 0 {
+	if err := write(t.Context(), db, `DELETE FROM shelves`); err != nil || count(t, db, "books") != 0 {
 		t.Errorf("the books went not with their shelf: %d, %v", count(t, db, "books"), err)
 	}
-	if err := exec(t.Context(), db, `INSERT INTO books (id, shelf, body) VALUES ('a', 'none', '')`); err == nil {
+	if err := write(t.Context(), db, `INSERT INTO books (id, shelf, body) VALUES ('a', 'none', '')`); err == nil {
 		t.Error("a book is on a shelf that is not there")
 	}
 }
 
 func unique(t *testing.T, db *database.DB) {
 	for i, want := range []bool{false, true} {
-		if err := exec(t.Context(), db, `INSERT INTO shelves VALUES ('unique', $1)`, i); database.IsUnique(err) != want {
+		if err := write(t.Context(), db, `INSERT INTO shelves VALUES ('unique', $1)`, i); database.IsUnique(err) != want {
 			t.Errorf("insert %d: %v", i, err)
 		}
 	}
-	if err := exec(t.Context(), db, `INSERT INTO shelves VALUES ('other', NULL)`); err == nil || database.IsUnique(err) {
+	if err := write(t.Context(), db, `INSERT INTO shelves VALUES ('other', NULL)`); err == nil || database.IsUnique(err) {
 		t.Errorf("without its time: %v", err)
 	}
 }
@@ -171,7 +185,7 @@ func passes(t *testing.T, db *database.DB) {
 	}
 	gone, leave := context.WithCancel(t.Context())
 	leave()
-	if err := exec(gone, db, `DELETE FROM shelves`); !errors.Is(err, context.Canceled) {
+	if err := write(gone, db, `DELETE FROM shelves`); !errors.Is(err, context.Canceled) {
 		t.Errorf("a caller that left: %v", err)
 	}
 }
@@ -184,7 +198,7 @@ func snapshot(t *testing.T, db *database.DB) {
 			if err := tx.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM shelves`).Scan(&seen[i]); err != nil {
 				return err
 			}
-			if err := exec(t.Context(), db, `INSERT INTO shelves VALUES ($1, 1)`, fmt.Sprint("snapshot", i)); err != nil {
+			if err := write(t.Context(), db, `INSERT INTO shelves VALUES ($1, 1)`, fmt.Sprint("snapshot", i)); err != nil {
 				return err
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 
+	"github.com/enginebay/enginebay/core/system"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -60,7 +61,7 @@ func (s *sqliteFile) restore(ctx context.Context, c *Config, file string) error 
 	if kept != "" && c.Log != nil {
 		c.Log.Info("what was there is kept", "file", kept)
 	}
-	return errors.Join(os.Rename(temp, s.file), flushFolder(dir))
+	return errors.Join(os.Rename(temp, s.file), system.SyncFolder(dir))
 }
 
 // keep gives the file that is there a second name, which is returned; empty where there

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -16,6 +15,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/enginebay/enginebay/core/system"
 	"github.com/enginebay/enginebay/sdk"
 )
 
@@ -103,19 +103,7 @@ func touch(file string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Close(), flushFolder(filepath.Dir(file)))
-}
-
-// flushFolder waits until the names in a folder are on the disk, where folders can be asked.
-func flushFolder(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return errors.Join(f.Close(), system.SyncFolder(filepath.Dir(file)))
 }
 
 // pool are up to n connections to the file, which has to be there.
@@ -170,7 +158,7 @@ func (s *sqliteFile) judge(err error) verdict { return judgeSQLite(err) }
 func judgeSQLite(err error) verdict {
 	var fault *sqlite.Error
 	switch {
-	case errors.Is(err, syscall.ENOSPC):
+	case system.Full(err):
 		return verdict{code: sdk.CodeExhausted, text: full}
 	case !errors.As(err, &fault):
 		return verdict{}

@@ -27,7 +27,7 @@ func (w *work) closeText(to end) {
 	a.step.Usage = a.usage
 	closeStep(a.step, to)
 	a.closed = append(a.closed, m, a.step)
-	a.ends = append(a.ends, Event{"thread.message." + m.Status, m}, Event{"thread.run.step." + a.step.Status, a.step})
+	a.ends = append(a.ends, Event{"thread.message." + m.Status, copied(m)}, Event{"thread.run.step." + a.step.Status, copied(a.step)})
 	a.message, a.step = nil, nil
 }
 
@@ -45,7 +45,7 @@ func (w *work) closeCalls(to end) {
 	}
 	if to.status != conversation.RunRequiresAction {
 		closeStep(step, to)
-		a.ends = append(a.ends, Event{"thread.run.step." + step.Status, step})
+		a.ends = append(a.ends, Event{"thread.run.step." + step.Status, copied(step)})
 	}
 	a.closed = append(a.closed, step)
 }
@@ -83,6 +83,9 @@ func (w *work) write(to end) (*conversation.Run, error) {
 	closed, ends := w.answer.closed, w.answer.ends
 	w.closeCalls(to)
 	run, err := w.runner.keep(w.run.ID, func(stored *conversation.Run) error {
+		if stored.Status == to.status {
+			return nil // written by an attempt whose connection broke then
+		}
 		if err := move(stored, to); err != nil {
 			return err
 		}

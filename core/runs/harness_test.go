@@ -50,10 +50,9 @@ type engine struct {
 	said    string        // of a refusal for length, with what there is room for and what was sent
 	gate    chan struct{} // where it is not nil, each word takes one; when it is closed all may go
 
-	mu      sync.Mutex
-	asked   []gjson.Result // the requests
-	working int
-	left    chan struct{} // a client has left, or was answered
+	mu    sync.Mutex
+	asked []gjson.Result // the requests
+	left  chan struct{}  // a client has left, or was answered
 }
 
 func (e *engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -92,14 +92,14 @@ func (l layers) apply(run *conversation.Run) {
 	if a := l.assistant; a != nil {
 		lay(run, originAssistant, canonical(a.Parameters))
 		lay(run, originAssistant, v2(a.Temperature, a.TopP, a.ResponseFormat, a.Reasoning))
-		ignoreSettings(run, originAssistant, a.Settings)
+		l.ignoreSettings(run, originAssistant, a.Settings)
 		if run.Tools == nil {
 			run.Tools = a.Tools
 		}
 	}
 	if in := l.inThread(); in != nil && in.Model != nil {
 		lay(run, originThread, canonical(in.Model.Parameters))
-		ignoreSettings(run, originThread, in.Model.Settings)
+		l.ignoreSettings(run, originThread, in.Model.Settings)
 	}
 	lay(run, originRequest, canonical(l.request.Parameters))
 	lay(run, originRequest, v2(run.Temperature, run.TopP, run.ResponseFormat, l.request.Reasoning))
@@ -167,12 +167,17 @@ func canonical(older map[string]any) map[string]any {
 	return coerced
 }
 
-// ignoreSettings says that settings of loading are not applied: a thread would load the
-// model again under those that use it.
-func ignoreSettings(run *conversation.Run, of string, settings map[string]any) {
-	if len(settings) > 0 {
-		run.Ignored = append(run.Ignored, fmt.Sprintf("Settings of the %s (%s): a model is loaded with its own, for all that use it; change those of the model",
-			of, strings.Join(slices.Sorted(maps.Keys(settings)), ", ")))
+// ignoreSettings says that settings of loading are not applied, where the model is
+// loaded with others: a thread would load it again under those that use it.
+func (l layers) ignoreSettings(run *conversation.Run, of string, settings map[string]any) {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		if own, known := l.model.Settings[name]; !known || fmt.Sprint(own.Value) != fmt.Sprint(settings[name]) {
+			names = append(names, name)
+		}
+	}
+	if len(names) > 0 {
+		run.Ignored = append(run.Ignored, fmt.Sprintf("Settings of the %s (%s): a model is loaded with its own, for all that use it; change those of the model", of, strings.Join(names, ", ")))
 	}
 }
 

@@ -3,6 +3,7 @@ package runs
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -24,7 +25,6 @@ type turn []entry
 type entry struct {
 	id      string // of the message of the thread
 	message map[string]any
-	tokens  int // 0: not counted yet
 }
 
 // prompt reads the thread of a run.
@@ -62,7 +62,7 @@ func (w *work) last(messages []*conversation.Message) []*conversation.Message {
 			continue
 		}
 		if others++; others > *t.LastMessages {
-			w.cut(i + 1)
+			w.cut(i+1, messages[i+1].ID)
 			return messages[i+1:]
 		}
 	}
@@ -75,12 +75,24 @@ func (w *work) add(ctx context.Context, p *prompt, m *conversation.Message) erro
 	if err != nil {
 		return err
 	}
-	w.run.Ignored = append(w.run.Ignored, ignored...)
+	w.ignore(ignored)
 	if content == "" || content == nil {
 		return nil // of a run that broke off before its first word, say
 	}
 	p.put(entry{id: m.ID, message: map[string]any{"role": m.Role, "content": content}})
 	return nil
+}
+
+// maxIgnored bounds what is told of a thread with many files.
+const maxIgnored = 100
+
+// ignore tells what is left out, each thing once.
+func (w *work) ignore(sentences []string) {
+	for _, s := range sentences {
+		if len(w.run.Ignored) < maxIgnored && !slices.Contains(w.run.Ignored, s) {
+			w.run.Ignored = append(w.run.Ignored, s)
+		}
+	}
 }
 
 // put adds an entry where its role belongs.
@@ -175,14 +187,22 @@ func (w *work) body(p *prompt) ([]byte, error) {
 	}
 	if tools := functions(w.run.Tools); len(tools) > 0 {
 		body["tools"] = tools
-		if gjson.GetBytes(w.run.ToolChoice, "type").Str != "file_search" {
-			body["tool_choice"] = w.run.ToolChoice
-		}
+		body["tool_choice"] = w.choice()
 		if !w.run.ParallelToolCalls {
 			body["parallel_tool_calls"] = false
 		}
 	}
 	return json.Marshal(body)
+}
+
+// choice says whether functions are to be called. What must be called is called once:
+// after that the model may answer.
+func (w *work) choice() json.RawMessage {
+	c := w.run.ToolChoice
+	if string(c) != `"none"` && (w.resumed || gjson.GetBytes(c, "type").Str == "file_search") {
+		return json.RawMessage(`"auto"`)
+	}
+	return c
 }
 
 // functions are the tools that a model is told of: files are put before it anyway.

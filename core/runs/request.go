@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -155,7 +156,9 @@ func (req *Request) read(f fields) error {
 	req.Parameters = map[string]any{}
 	for name, value := range f {
 		var parameter any
-		if err := json.Unmarshal(value, &parameter); err != nil {
+		exact := json.NewDecoder(bytes.NewReader(value))
+		exact.UseNumber() // of a seed, say
+		if err := exact.Decode(&parameter); err != nil {
 			return wrong(name, "Invalid type for '%s'", name)
 		}
 		req.Parameters[name] = parameter

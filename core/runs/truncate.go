@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"regexp"
 	"strconv"
 	"unicode/utf8"
@@ -20,20 +21,24 @@ const (
 )
 
 const (
-	turnsKept    = 1    // the last one, which is answered
-	perMessage   = 8    // tokens that a chat template puts around a message: no template of llama.cpp's takes more
-	perImage     = 1024 // tokens; engines differ, and say no where it is more
-	lettersToken = 4    // letters of a token, where the engine does not count: OpenAI's rule of thumb for English
-	maxRefusals  = 6    // how often a thread is cut again after an engine's refusal
+	turnsKept     = 1    // the last one, which is answered
+	perMessage    = 8    // tokens that a chat template puts around a message: no template of llama.cpp's takes more
+	perImage      = 1024 // tokens; engines differ, and say no where it is more
+	lettersToken  = 4    // letters of a token, where the engine does not count: OpenAI's rule of thumb for English
+	maxRefusals   = 6    // how often a thread is cut again after an engine's refusal
+	countedAtOnce = 16   // turns
+	roomForAnswer = 0.9  // of what an engine says that it takes
 )
 
-// cut tells in the run that so many of the oldest messages were left out.
-func (w *work) cut(messages int) {
-	if w.run.Truncated == nil {
-		w.run.Truncated = &conversation.Truncated{Strategy: w.run.TruncationStrategy.Type, ContextLength: w.model.Context}
+// cut tells in the run that so many of the oldest messages were left out, and which is
+// the first that is left.
+func (w *work) cut(messages int, first string) {
+	told := conversation.Truncated{Strategy: w.run.TruncationStrategy.Type, ContextLength: w.model.Context}
+	if w.run.Truncated != nil {
+		told = *w.run.Truncated // what events hold does not change
 	}
-	told := *w.run.Truncated // what events hold does not change
 	told.Messages += messages
+	told.FirstID, told.Estimated = first, w.estimated
 	w.run.Truncated = &told
 }
 
@@ -60,55 +65,96 @@ func (w *work) fit(ctx context.Context, p *prompt) error {
 	if budget == 0 || p.bytes() <= budget { // a token is a byte at least
 		return nil
 	}
-	w.count(ctx, p)
-	if w.run.TruncationStrategy.Type != truncateDisabled {
-		w.shrink(p, budget)
+	keep, tokens := w.newest(ctx, p, budget)
+	if keep < len(p.turns) && w.run.TruncationStrategy.Type == truncateDisabled {
+		return &openai.Error{Status: http.StatusBadRequest, Code: tooLong, Message: "The thread is longer than max_prompt_tokens, and its truncation_strategy is disabled"}
 	}
-	if m := w.run.MaxPromptTokens; m != nil && p.tokens() > *m {
+	w.drop(p, len(p.turns)-keep)
+	if m := w.run.MaxPromptTokens; m != nil && tokens > *m {
 		return errPrompt
 	}
 	return nil
 }
 
+// newest is how many of the newest turns fit, and how many tokens they are with the
+// instructions: one at least, which is answered. Older ones are not even counted, so that
+// the work is bounded by the model's context and not by the thread.
+func (w *work) newest(ctx context.Context, p *prompt, budget int) (keep, tokens int) {
+	last := len(p.turns) - turnsKept
+	if last < 0 {
+		return 0, w.count(ctx, p.head)[0]
+	}
+	counts := w.count(ctx, p.head, p.turns[last])
+	keep, tokens = turnsKept, counts[0]+counts[1]
+	for last > 0 {
+		from := max(0, last-countedAtOnce)
+		counts := w.count(ctx, p.turns[from:last]...)
+		for i := len(counts) - 1; i >= 0; i-- {
+			if tokens+counts[i] > budget {
+				return keep, tokens
+			}
+			keep, tokens = keep+1, tokens+counts[i]
+		}
+		last = from
+	}
+	return keep, tokens
+}
+
 // errPrompt ends a run as incomplete: what it answers is longer than max_prompt_tokens.
 var errPrompt = errors.New("the prompt is longer than max_prompt_tokens")
 
-// shrink leaves out the oldest turns until the prompt is within the budget, or only the
-// last one is left.
-func (w *work) shrink(p *prompt, budget int) {
-	for p.tokens() > budget && len(p.turns) > turnsKept {
-		w.drop(p)
+// drop leaves out the oldest turns.
+func (w *work) drop(p *prompt, turns int) {
+	if turns == 0 {
+		return
 	}
+	messages := 0
+	for _, t := range p.turns[:turns] {
+		messages += len(t)
+	}
+	p.turns = p.turns[turns:]
+	w.cut(messages, p.turns[0][0].id)
 }
 
-// drop leaves out the oldest turn.
-func (w *work) drop(p *prompt) {
-	w.cut(len(p.turns[0]))
-	p.turns = p.turns[1:]
-	told := *w.run.Truncated
-	told.FirstID, told.Estimated = p.turns[0][0].id, w.estimated
-	w.run.Truncated = &told
-}
-
-// count counts the tokens of each entry, or estimates them.
-func (w *work) count(ctx context.Context, p *prompt) {
-	var all []*entry
+// count counts the tokens of each turn. An engine that cannot once is not asked again.
+func (w *work) count(ctx context.Context, turns ...turn) []int {
 	var texts []string
-	for _, t := range append([]turn{p.head}, p.turns...) {
+	for _, t := range turns {
 		for i := range t {
-			all, texts = append(all, &t[i]), append(texts, t[i].text())
+			texts = append(texts, t[i].text())
 		}
 	}
-	counts, err := w.runner.c.Bridge.Count(ctx, w.run.Model, texts)
-	w.estimated = err != nil || len(counts) != len(texts)
-	for i, e := range all {
-		if w.estimated {
-			e.tokens = utf8.RuneCountInString(texts[i])/lettersToken + perMessage
-		} else {
-			e.tokens = counts[i] + perMessage
-		}
-		e.tokens += e.images() * perImage
+	var counts []int
+	if !w.estimated {
+		var err error
+		counts, err = w.runner.c.Bridge.Count(ctx, w.run.Model, texts)
+		w.estimated = err != nil || len(counts) != len(texts)
 	}
+	sums := make([]int, len(turns))
+	for i, t := range turns {
+		for j := range t {
+			if w.estimated {
+				sums[i] += t[j].estimate()
+				continue
+			}
+			sums[i] += counts[0] + t[j].around()
+			counts = counts[1:]
+		}
+	}
+	return sums
+}
+
+// estimate is how many tokens an entry may have.
+func (e *entry) estimate() int { return utf8.RuneCountInString(e.text())/lettersToken + e.around() }
+
+// around is what an entry has beside its text.
+func (e *entry) around() int { return perMessage + e.images()*perImage }
+
+func (t turn) estimate() (sum int) {
+	for i := range t {
+		sum += t[i].estimate()
+	}
+	return sum
 }
 
 // text is what of an entry is counted as text.
@@ -142,20 +188,14 @@ func (e *entry) images() (n int) {
 	return n
 }
 
-func (p *prompt) sum(of func(*entry) int) (sum int) {
+// bytes is what the prompt cannot have more tokens than.
+func (p *prompt) bytes() (sum int) {
 	for _, t := range append([]turn{p.head}, p.turns...) {
 		for i := range t {
-			sum += of(&t[i])
+			sum += len(t[i].text()) + t[i].around()
 		}
 	}
 	return sum
-}
-
-func (p *prompt) tokens() int { return p.sum(func(e *entry) int { return e.tokens }) }
-
-// bytes is what the prompt cannot have more tokens than.
-func (p *prompt) bytes() int {
-	return p.sum(func(e *entry) int { return len(e.text()) + perMessage + e.images()*perImage })
 }
 
 // tooLong is the code of a refusal for length, of OpenAI and of our engines.
@@ -199,16 +239,22 @@ func refusedForLength(err error) (fraction float64, ok bool) {
 const lessAtRefusal = 0.75
 
 // shorten leaves out more of a prompt that an engine refused: false where nothing is
-// left to be left out.
-func (w *work) shorten(ctx context.Context, p *prompt, fraction float64) bool {
+// left to be left out. How much is a matter of proportion, for which estimates do.
+func (w *work) shorten(p *prompt, fraction float64) bool {
 	if len(p.turns) <= turnsKept || w.run.TruncationStrategy.Type == truncateDisabled {
 		return false
 	}
-	if p.tokens() == 0 {
-		w.count(ctx, p)
+	sum := turn(p.head).estimate()
+	for _, t := range p.turns {
+		sum += t.estimate()
 	}
-	budget := int(float64(p.tokens()) * min(fraction, 1) * 0.9) // room for an answer
-	w.drop(p)
-	w.shrink(p, budget)
+	budget := int(float64(sum) * fraction * roomForAnswer)
+	turns := 0
+	for turns < len(p.turns)-turnsKept && (turns == 0 || sum > budget) {
+		sum -= p.turns[turns].estimate()
+		turns++
+	}
+	w.estimated = true
+	w.drop(p, turns)
 	return true
 }

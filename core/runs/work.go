@@ -36,7 +36,7 @@ type work struct {
 
 	past      []*conversation.Step  // of earlier rounds
 	used      conversation.RunUsage // by them, then by all
-	estimated bool                  // tokens were
+	estimated bool                  // tokens are: the engine does not count them
 	answer    answer
 	written   chan struct{} // closed when what was told on the way is in the store
 }
@@ -100,7 +100,7 @@ func (w *work) converse(ctx context.Context, p *prompt) (end, error) {
 	for refusals := 0; ; refusals++ {
 		to, err := w.once(ctx, p)
 		fraction, length := refusedForLength(err)
-		if !length || w.answer.begun() || refusals == maxRefusals || !w.shorten(ctx, p, fraction) {
+		if !length || w.answer.begun() || refusals == maxRefusals || !w.shorten(p, fraction) {
 			return to, err
 		}
 		w.runner.log.Debug("a thread was cut again: the engine refused it", "run", w.run.ID, "context_length", w.model.Context, "request_id", w.requestID)

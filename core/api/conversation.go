@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -28,6 +26,9 @@ func (s *Server) conversationRoutes() []route {
 		s.runRoutes(),
 		s.responseRoutes(),
 		s.fileRoutes(),
+		s.assistantRoutes(),
+		s.threadRoutes(),
+		s.messageRoutes(),
 	)
 }
 
@@ -53,10 +54,11 @@ func asking() (context.Context, context.CancelFunc) {
 
 // maxObject is how large an assistant, a thread without its messages, or a change of
 // one may be: a list has a hundred of them. maxMessage is for a message, which may have
-// images in it.
+// images in it; maxThread for a thread with its messages, where max_body allows as much.
 const (
 	maxObject  = 4 << 20
 	maxMessage = 20 << 20
+	maxThread  = 1 << 30
 )
 
 // bodyOf is a request's body. The Read functions of conversation copy what they keep.
@@ -68,20 +70,15 @@ func bodyOf(c *fiber.Ctx, most int) ([]byte, error) {
 	return body, nil
 }
 
-// pathID is the id of an object of that kind in a request's path. What cannot be an id
-// is missing: PostgreSQL refuses a text with a NUL in it, or that is no UTF-8.
+// pathID is the id of an object of that kind in a request's path; the last word of the
+// kind is the variable's name.
 func pathID(c *fiber.Ctx, kind string) (string, error) {
 	name := kind[strings.LastIndexByte(kind, ' ')+1:]
 	id, err := url.PathUnescape(c.Params(name))
-	if err != nil || !plainID(id) {
-		return "", &conversation.Missing{Kind: kind, ID: fmt.Sprintf("%.64q", id)}
+	if err != nil {
+		return "", &conversation.Missing{Kind: kind, ID: strings.Clone(c.Params(name))}
 	}
 	return strings.Clone(id), nil
-}
-
-// plainID says whether a text can be an id.
-func plainID(id string) bool {
-	return id != "" && len(id) <= 256 && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
 }
 
 // page is which part of a list a request wants.
@@ -96,11 +93,6 @@ func page(c *fiber.Ctx) (conversation.Page, error) {
 		p.Ascending = order == "asc"
 	default:
 		return p, fault(http.StatusBadRequest, "order is asc or desc", "order", "invalid_value")
-	}
-	for name, id := range map[string]string{"after": p.After, "before": p.Before} {
-		if id != "" && !plainID(id) {
-			return p, fault(http.StatusBadRequest, fmt.Sprintf("%s is the id of an object in the list, and not %.64q", name, id), name, "invalid_value")
-		}
 	}
 	return p, nil
 }

@@ -132,7 +132,12 @@ func TestDescribedRoutesAnswer(t *testing.T) {
 
 // makers make an object for a variable in a path; collection is what stands before it.
 var makers = map[string]func(b *bay, collection string) (id string){
-	"file": func(b *bay, _ string) string { return b.uploaded(b.t, "notes.txt", "some notes") },
+	"file": func(b *bay, collection string) string {
+		if collection != "/v1/files" { // of a message
+			return "file-abc123"
+		}
+		return b.uploaded(b.t, "notes.txt", "some notes")
+	},
 	"assistant": func(b *bay, collection string) string {
 		own := b.made("/v1/assistants", `{"model": "m", "name": "Guide"}`)
 		if collection != "/v1/assistants" { // of a thread
@@ -144,7 +149,7 @@ var makers = map[string]func(b *bay, collection string) (id string){
 		return b.made(collection, `{"messages": [{"role": "user", "content": "What is Engine Bay?"}]}`)
 	},
 	"message": func(b *bay, collection string) string {
-		return b.made(collection, `{"role": "user", "content": "What is Engine Bay?"}`)
+		return b.made(collection, `{"role": "user", "content": "What is Engine Bay?", "file_ids": ["file-abc123"]}`)
 	},
 }
 

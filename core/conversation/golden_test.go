@@ -56,6 +56,8 @@ func readAs(t *testing.T, name string, body []byte) (any, error) {
 		return conversation.ReadMessage(body)
 	case "change":
 		return changed(t, name, body)
+	case "put":
+		return put(t, body)
 	case "import":
 		return conversation.ReadExport(body)
 	}
@@ -90,6 +92,21 @@ func changed(t *testing.T, name string, body []byte) (object any, err error) {
 		t.Fatal(err)
 	}
 	return thread, thread.Change(body)
+}
+
+// put changes what a thread says of an assistant in it.
+func put(t *testing.T, body []byte) (any, error) {
+	t.Helper()
+	full, err := os.ReadFile("testdata/valid/thread-full.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	thread, _, err := conversation.ReadThread(full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, err := thread.PutAssistant("", body)
+	return map[string]any{"now": now, "all": thread.Assistants}, err
 }
 
 // said is an object as its JSON, or a fault as its field and sentence.
@@ -159,6 +176,9 @@ func TestLimits(t *testing.T) {
 		return all
 	}
 	part := func(n int) any { return map[string]any{"type": "text", "text": strings.Repeat("ä", n)} }
+	image := func(n int) any {
+		return map[string]any{"type": "image_url", "image_url": map[string]any{"url": "data:image/png;base64," + strings.Repeat("A", n)}}
+	}
 	text := func(n int) string { return strings.Repeat("ä", n) } // characters count, and not bytes
 	for _, c := range []struct {
 		name      string
@@ -175,6 +195,8 @@ func TestLimits(t *testing.T) {
 		{"key of metadata", assistant("metadata", map[string]any{text(64): "x"}), assistant("metadata", map[string]any{text(65): "x"}), "metadata"},
 		{"value of metadata", assistant("metadata", map[string]any{"k": text(512)}), assistant("metadata", map[string]any{"k": text(513)}), "metadata"},
 		{"older value of metadata", assistant("metadata", map[string]any{"k": []string{text(10)}}), assistant("metadata", map[string]any{"k": []string{text(512)}}), "metadata"},
+		{"all of an assistant", assistant("events", text(1<<20)), assistant("events", text(1<<21)), ""},
+		{"all of a message", message([]any{image(1 << 20)}), message([]any{image(20 << 20)}), ""},
 		{"text", message(text(256_000)), message(text(256_001)), "content"},
 		{"parts together", message([]any{part(128_000), part(128_000)}), message([]any{part(128_000), part(128_001)}), "content"},
 	} {

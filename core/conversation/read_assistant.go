@@ -19,8 +19,7 @@ const (
 // [FieldError]; the limits are OpenAI's.
 func ReadAssistant(body []byte) (*Assistant, error) {
 	a, r := newAssistant(), read(body, "")
-	r.assistant(a)
-	if a.Model == "" && len(a.Models) == 0 {
+	if r.assistant(a); !a.anyModel() {
 		r.refuse("model", "You must provide a model parameter; GET /v1/models lists the models.")
 	}
 	return a, r.done()
@@ -33,15 +32,19 @@ func newAssistant() *Assistant {
 // Change changes what a body names; null clears. [FieldError]: the assistant must not be
 // used any more.
 func (a *Assistant) Change(body []byte) error {
-	r := read(body, "")
-	r.assistant(a)
-	if a.Model == "" && len(a.Models) == 0 {
+	r, had := read(body, ""), a.anyModel()
+	if r.assistant(a); had && !a.anyModel() {
 		r.refuse("model", "An assistant has a model; GET /v1/models lists the models.")
 	}
 	return r.done()
 }
 
+// anyModel says whether the assistant names a model, or any. One that was imported need
+// not.
+func (a *Assistant) anyModel() bool { return a.Model != "" || len(a.Models) > 0 }
+
 func (r *reader) assistant(a *Assistant) {
+	r.bounded(maxObject, "")
 	r.optional("name", maxName, &a.Name)
 	r.optional("description", maxDescription, &a.Description)
 	r.optional("instructions", maxInstructions, &a.Instructions)

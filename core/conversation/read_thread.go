@@ -3,6 +3,7 @@ package conversation
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 const (
@@ -31,6 +32,7 @@ func (t *Thread) Change(body []byte) error {
 }
 
 func (r *reader) thread(t *Thread) {
+	r.bounded(maxObject, "messages")
 	r.metadata(&t.Metadata)
 	r.toolResources(&t.ToolResources)
 	r.text("title", maxTitle, &t.Title)
@@ -42,11 +44,45 @@ func (r *reader) thread(t *Thread) {
 	}
 }
 
-// ReadThreadAssistant reads what a thread is to say of an assistant in it.
-func ReadThreadAssistant(body []byte) (ThreadAssistant, error) {
-	r := read(nil, "")
-	a := r.threadAssistant(body, "")
-	return a, r.done()
+// PutAssistant changes what the thread says of an assistant, which is added where it is
+// not there; null clears a field. The body names the assistant where id is empty.
+// [FieldError]: the thread must not be used any more.
+func (t *Thread) PutAssistant(id string, body []byte) (ThreadAssistant, error) {
+	r := read(body, "")
+	given := id
+	r.text("assistant_id", maxName, &given)
+	if id == "" {
+		id = given
+	}
+	if id == "" || given != id {
+		r.fail("assistant_id", "must be the id of the assistant")
+	}
+	i := slices.IndexFunc(t.Assistants, func(a ThreadAssistant) bool { return a.AssistantID == id })
+	if i < 0 {
+		i = len(t.Assistants)
+		t.Assistants = append(t.Assistants, ThreadAssistant{AssistantID: id})
+	}
+	if len(t.Assistants) > maxThreadAssistants {
+		r.refuse("", fmt.Sprintf("A thread has at most %d assistants.", maxThreadAssistants))
+	}
+	r.overThread(&t.Assistants[i])
+	if data, _ := json.Marshal(t.Assistants); len(data) > maxObject { // of what came from JSON: it cannot fail
+		r.refuse("", fmt.Sprintf("The assistants of a thread may have %d bytes together.", maxObject))
+	}
+	return t.Assistants[i], r.done()
+}
+
+// overThread changes what a thread says of an assistant.
+func (r *reader) overThread(a *ThreadAssistant) {
+	before, _ := json.Marshal(a) // of what came from JSON: it cannot fail
+	all := read(before, "").fields
+	for key, raw := range r.fields {
+		if delete(all, key); string(raw) != "null" {
+			all[key] = raw
+		}
+	}
+	after, _ := json.Marshal(all)
+	*a = r.threadAssistant(after, "")
 }
 
 // threadAssistant reads an assistant of a thread; the oldest form is its id alone.

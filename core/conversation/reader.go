@@ -2,10 +2,12 @@ package conversation
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -228,6 +230,29 @@ func (r *reader) list(name string, most int) (all []json.RawMessage, ok bool) {
 		return nil, false
 	}
 	return all, true
+}
+
+// maxObject is how large an assistant, or a thread without its messages, may be in
+// bytes: a list has a hundred of them. maxMessage is for a message, which may have images
+// in it.
+const (
+	maxObject  = 4 << 20
+	maxMessage = 20 << 20
+)
+
+// bounded refuses an object whose fields, without one that is bounded by itself, are
+// larger than so many bytes.
+func (r *reader) bounded(most int, without string) {
+	size := 0
+	for name, raw := range r.fields {
+		if name != without {
+			size += len(name) + len(raw)
+		}
+	}
+	if size > most {
+		name := strings.TrimSuffix(r.at, ".")
+		r.refuse("", fmt.Sprintf("%s is too large: %d bytes, and %d are the most.", cmp.Or(name, "The body"), size, most))
+	}
 }
 
 // The limits of OpenAI.

@@ -2,9 +2,12 @@ package database_test
 
 import (
 	"database/sql"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -122,6 +125,59 @@ func TestPostgresAway(t *testing.T) {
 	if n := strings.Count(log.String(), "cannot be had"); n != 3 && n != 4 {
 		t.Errorf("the log says %d times that it is away:\n%s", n, log.String())
 	}
+}
+
+// TestOpenTogether: servers that start at once on an empty PostgreSQL wait for one another.
+func TestOpenTogether(t *testing.T) {
+	url := databasetest.URL(t)
+	var all sync.WaitGroup
+	for i := range 6 {
+		all.Go(func() {
+			db, err := database.Open(t.Context(), database.Config{URL: url, Migrations: shelf})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer db.Close()
+			if err := write(t.Context(), db, `INSERT INTO shelves VALUES ($1, 1)`, fmt.Sprint(i)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestClose: it waits for who writes, and refuses who comes later.
+func TestClose(t *testing.T) {
+	databasetest.Configs(t, func(t *testing.T, c database.Config) {
+		c.Migrations = shelf
+		db := databasetest.Open(t, c)
+		closed := make(chan error)
+		err := db.Write(t.Context(), func(tx *sql.Tx) error {
+			go func() { closed <- db.Close() }()
+			for {
+				if err := db.Read(t.Context(), func(*sql.Tx) error { return nil }); err != nil {
+					if sdk.CodeOf(err) != sdk.CodeUnavailable {
+						t.Errorf("after Close: %v", err)
+					}
+					break
+				}
+			}
+			select {
+			case err := <-closed:
+				t.Errorf("closed while a transaction runs: %v", err)
+			default:
+			}
+			_, err := tx.Exec(`INSERT INTO shelves VALUES ('late', 1)`)
+			return err
+		})
+		if err := errors.Join(err, <-closed); err != nil {
+			t.Error(err)
+		}
+		if n := count(t, databasetest.Open(t, c), "shelves"); n != 1 {
+			t.Errorf("%d shelves", n)
+		}
+	})
 }
 
 // TestFileInUse: a second server is refused, till the first has ended; who only reads is not.

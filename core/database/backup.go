@@ -20,10 +20,11 @@ import (
 // It is for this user alone, and is not there until it is whole. [sdk.CodeInvalid]: a
 // file of that name is there; it stays as it is. Other errors are those of [DB.Read].
 func (d *DB) Backup(ctx context.Context, file string) error {
-	p, err := d.have(ctx)
+	p, err := d.enter(ctx)
 	if err != nil {
 		return err
 	}
+	defer d.leave(p)
 	return deposit(file, func(temp string) error {
 		if err := d.dump(ctx, p, &d.config, temp); err != nil {
 			return d.coded(ctx, ctx, err)
@@ -50,14 +51,25 @@ func deposit(file string, fill func(temp string) error) error {
 	if err := errors.Join(fill(temp), flush(temp)); err != nil {
 		return err
 	}
-	err = os.Link(temp, file) // unlike a rename it replaces nothing
-	switch {
-	case errors.Is(err, fs.ErrExist):
+	if err := name(temp, file); errors.Is(err, fs.ErrExist) {
 		return there
-	case err != nil: // a file system without links
-		err = os.Rename(temp, file)
+	} else if err != nil {
+		return err
 	}
-	return errors.Join(err, system.SyncFolder(filepath.Dir(file)))
+	return system.SyncFolder(filepath.Dir(file))
+}
+
+// name gives a file another name, or a second one, and unlike a rename replaces nothing:
+// [fs.ErrExist].
+func name(file, to string) error {
+	err := os.Link(file, to)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if _, err := os.Lstat(to); err == nil {
+		return fs.ErrExist
+	}
+	return os.Rename(file, to) // a file system without links
 }
 
 // temporary makes an empty file for this user alone.

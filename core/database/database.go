@@ -62,6 +62,10 @@ type DB struct {
 type pools struct {
 	read, write *sql.DB
 	close       func() error
+
+	users int           // who have them; the last one closes those that are no longer DB.pools
+	ended chan struct{} // is closed then
+	err   error         // of that
 }
 
 // A backend is what differs between the two databases.
@@ -98,7 +102,11 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	}
 	d := &DB{backend: back, config: c, turn: make(chan struct{}, 1)}
 	d.life, d.end = context.WithCancel(context.Background())
-	if _, err := d.have(ctx); err != nil && ctx.Err() != nil {
+	p, err := d.enter(ctx)
+	if err == nil {
+		d.leave(p)
+	}
+	if ctx.Err() != nil {
 		return nil, errors.Join(ctx.Err(), d.Close())
 	}
 	return d, nil
@@ -121,7 +129,8 @@ func (d *DB) Read(ctx context.Context, f func(*sql.Tx) error) error {
 
 // Write runs f in a transaction, as if it were the only one, and returns nil once it
 // would be there after a crash. f may run again: it does nothing but SQL, and sets what
-// it hands out anew. Errors are those of [DB.Read].
+// it hands out anew. Errors are those of [DB.Read]; where PostgreSQL goes away during a
+// commit, nobody knows whether it was one.
 func (d *DB) Write(ctx context.Context, f func(*sql.Tx) error) error {
 	if d.config.ReadOnly {
 		return errors.New("the database is open for reading only")
@@ -133,11 +142,12 @@ func (d *DB) do(ctx context.Context, write bool, f func(*sql.Tx) error) error {
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for try := 1; ; try++ {
-		p, err := d.have(limited)
+		p, err := d.enter(limited)
 		if err != nil {
 			return d.coded(ctx, limited, err)
 		}
 		sent, err := d.once(limited, p, write, f)
+		d.leave(p)
 		if err == nil {
 			return nil
 		}
@@ -167,7 +177,7 @@ func (d *DB) once(ctx context.Context, p *pools, write bool, f func(*sql.Tx) err
 		d.answered(p)
 		return sent, nil
 	}
-	if v := d.judge(err); v.down || v.torn {
+	if v := d.judge(err); (v.down || v.torn) && ctx.Err() == nil { // else the caller broke it off
 		d.fell(p, v, err)
 	}
 	return sent, err

@@ -55,7 +55,11 @@ func TestKilled(t *testing.T) {
 	databasetest.Configs(t, func(t *testing.T, c database.Config) {
 		c.Migrations = shelf
 		acknowledged, began := map[string]bool{}, time.Now()
-		for range kills() {
+		times := kills()
+		if c.URL != "" {
+			times = max(1, times/10) // the rest is PostgreSQL's
+		}
+		for range times {
 			for _, id := range killed(t, c) {
 				acknowledged[id] = true
 			}
@@ -63,7 +67,7 @@ func TestKilled(t *testing.T) {
 				t.Fatalf("%d of %d are lost, such as %s", len(missing), len(acknowledged), missing[0])
 			}
 		}
-		t.Logf("%d kills in %v, %d acknowledged transactions, none lost", kills(), time.Since(began).Round(time.Second), len(acknowledged))
+		t.Logf("%d kills in %v, %d acknowledged transactions, none lost", times, time.Since(began).Round(time.Second), len(acknowledged))
 	})
 }
 

@@ -12,9 +12,9 @@ import (
 // errClosed is what callers get after Close.
 var errClosed = sdk.Errorf(sdk.CodeUnavailable, "The server's database is closed: the server is shutting down")
 
-// have returns the connections of the database. Where there are none it tries to open
-// it, one caller at a time; the others wait for what comes of it.
-func (d *DB) have(ctx context.Context) (*pools, error) {
+// enter returns the connections of the database, for who calls leave. Where there are
+// none it tries to open it, one caller at a time; the others wait for what comes of it.
+func (d *DB) enter(ctx context.Context) (*pools, error) {
 	if p, err := d.known(); p != nil || err != nil {
 		return p, err
 	}
@@ -37,13 +37,14 @@ func (d *DB) have(ctx context.Context) (*pools, error) {
 	if err != nil {
 		return nil, d.note(err)
 	}
+	p.users, p.ended = 1, make(chan struct{})
 	d.pools = p
 	d.back()
 	return p, nil
 }
 
-// known returns what is known without asking: connections, or why there are none.
-// Neither: it is to be tried.
+// known enters without asking the database: it returns connections, or why there are
+// none. Neither: it is to be tried.
 func (d *DB) known() (*pools, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -53,7 +54,22 @@ func (d *DB) known() (*pools, error) {
 	if d.failed != nil && time.Since(d.asked) < pause {
 		return nil, d.failed
 	}
+	if d.pools != nil {
+		d.pools.users++
+	}
 	return d.pools, nil
+}
+
+// leave gives connections back.
+func (d *DB) leave(p *pools) {
+	d.mu.Lock()
+	p.users--
+	last := p.users == 0 && d.pools != p
+	d.mu.Unlock()
+	if last {
+		p.err = p.close()
+		close(p.ended)
+	}
 }
 
 // note keeps why the database cannot be had, and says so once in the log; mu is held.
@@ -91,36 +107,37 @@ func (d *DB) answered(p *pools) {
 }
 
 // fell notes that the database was lost. A damaged file is closed, so that it can be
-// replaced while the server runs.
+// replaced while the server runs; who calls has yet to leave.
 func (d *DB) fell(p *pools, v verdict, err error) {
 	d.mu.Lock()
-	mine := d.pools == p
-	if mine {
-		d.note(err)
+	defer d.mu.Unlock()
+	if d.pools != p {
+		return
 	}
-	if v.torn && mine {
+	d.note(err)
+	if v.torn {
 		d.pools = nil
-	}
-	d.mu.Unlock()
-	if v.torn && mine {
-		_ = p.close() // what is in use ends first, such as the transaction that found it
 	}
 }
 
-// Close closes the connections once the transactions that run have ended; those that
-// come later get [sdk.CodeUnavailable]. It may be called more than once.
+// Close ends the connections, and returns once the transactions that run have ended;
+// those that come later get [sdk.CodeUnavailable]. It may be called more than once.
 func (d *DB) Close() error {
 	d.end()
 	d.turn <- struct{}{} // who opens it sees that its life has ended
 	defer func() { <-d.turn }()
 	d.mu.Lock()
 	p := d.pools
-	d.pools = nil
-	d.mu.Unlock()
 	if p == nil {
+		d.mu.Unlock()
 		return nil
 	}
-	return p.close()
+	d.pools = nil
+	p.users++
+	d.mu.Unlock()
+	d.leave(p)
+	<-p.ended
+	return p.err
 }
 
 // Status is how a database is.

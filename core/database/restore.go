@@ -64,8 +64,7 @@ func (s *sqliteFile) restore(ctx context.Context, c *Config, file string) error 
 	return errors.Join(os.Rename(temp, s.file), system.SyncFolder(dir))
 }
 
-// keep gives the file that is there a second name, which is returned; empty where there
-// is none.
+// keep names the file that is there anew, and returns that name; empty where there is none.
 func (s *sqliteFile) keep(ctx context.Context) (string, error) {
 	if _, err := os.Stat(s.file); errors.Is(err, fs.ErrNotExist) {
 		return "", nil
@@ -75,7 +74,7 @@ func (s *sqliteFile) keep(ctx context.Context) (string, error) {
 	_ = db.Close()
 	kept := s.file + ".before-restore"
 	for n := 2; ; n++ {
-		err := os.Link(s.file, kept)
+		err := name(s.file, kept)
 		if err == nil {
 			break
 		}

@@ -50,7 +50,7 @@ func TestTruncation(t *testing.T) {
 		"the engine knows better":        {takes: 60, body: auto, shown: "sys q2 a2 q3 a3 the", left: 4, asked: 2},
 		"as llama.cpp says it":           {takes: 60, said: "request (%[2]d tokens) exceeds the available context size (%[1]d tokens), try increasing it", body: auto, shown: "sys q2 a2 q3 a3 the", left: 4, asked: 2},
 		"without a number":               {takes: 60, said: "too many tokens%.0[1]d%.0[2]d", body: auto, shown: "sys q2 a2 q3 a3 the", left: 4, asked: 2},
-		"nothing is left to be left out": {takes: 3, body: auto, shown: "sys the", left: 8, asked: 2, fails: "maximum context length is 3"},
+		"nothing is left to be left out": {takes: 2, body: auto, shown: "sys the", left: 8, asked: 2, fails: "maximum context length is 2"},
 		"not to be cut":                  {takes: 60, body: disabled, shown: "sys q0 a0 q1 a1 q2 a2 q3 a3 the", asked: 1, fails: "maximum context length is 60"},
 		"the last three":                 {body: lastThree, shown: "sys q3 a3 the", left: 6, asked: 1},
 		"more than there are":            {body: `"last_messages", "last_messages": 30}`, shown: "sys q0 a0 q1 a1 q2 a2 q3 a3 the", asked: 1},

@@ -14,14 +14,13 @@ import (
 )
 
 // maxAnswer bounds what a model may write in one round, in bytes: text, thoughts and
-// calls together. None has a context for that much.
-const maxAnswer = 16 << 20
+// calls together: about a million tokens.
+const maxAnswer = 4 << 20
 
 // An answer is what a model has written so far in one round.
 type answer struct {
 	text, thoughts strings.Builder
 	calls          []*call
-	size           int // of all chunks
 	finish         string
 	usage          *conversation.RunUsage
 
@@ -29,6 +28,15 @@ type answer struct {
 	step    *conversation.Step     // the one that is in progress, of the message or of the calls
 	closed  []conversation.Written // what of this round has ended, and is still to be written
 	ends    []Event                // that tell so
+}
+
+// size is what the model has written, in bytes.
+func (a *answer) size() int {
+	size := a.text.Len() + a.thoughts.Len()
+	for _, c := range a.calls {
+		size += c.arguments.Len()
+	}
+	return size
 }
 
 // begun says whether any of the answer was told.
@@ -49,7 +57,7 @@ func (w *work) take(ctx context.Context, chunk []byte) error {
 	if finish := choice.Get("finish_reason").Str; finish != "" {
 		w.answer.finish = finish
 	}
-	if w.answer.size += len(chunk); w.answer.size > 8*maxAnswer || w.answer.text.Len()+w.answer.thoughts.Len() > maxAnswer {
+	if w.answer.size() > maxAnswer {
 		return &openai.Error{Status: http.StatusBadGateway, Message: "The answer is too long"}
 	}
 	w.takeDelta(choice.Get("delta"))
@@ -82,10 +90,11 @@ func (w *work) takeDelta(d gjson.Result) {
 			w.saidText(text)
 		}
 	}
-	d.Get("tool_calls").ForEach(func(_, call gjson.Result) bool {
-		w.takeCall(call)
-		return true
-	})
+	if calls := d.Get("tool_calls"); calls.IsArray() {
+		for _, call := range calls.Array() {
+			w.takeCall(call)
+		}
+	}
 }
 
 // saidText takes a piece of the message.

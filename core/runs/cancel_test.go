@@ -145,3 +145,33 @@ func TestThreadIsDeleted(t *testing.T) {
 	same(t, "events", names(got), []string{"error"})
 	<-b.engine.left
 }
+
+// Another server has cancelled the run, and this one has not seen it when the answer
+// ends.
+func TestCancelAtTheLastMoment(t *testing.T) {
+	tests := map[string]struct{ body, status, step string }{
+		"of an answer":  {`{"model": "echo"}`, "completed", "completed"},
+		"of a function": {`{"model": "both", ` + twoFunctions + `}`, "cancelled", "cancelled"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBay(t)
+			b.engine.gate = make(chan struct{})
+			run, events := b.stream(b.thread("hello").ID, test.body)
+			heard(t, events, "thread.run.in_progress")
+			b.until(run, func(r *conversation.Run) bool { return r.Status == conversation.RunInProgress })
+			if _, err := b.store.UpdateRun(t.Context(), run.ID, func(r *conversation.Run) error { r.Status = conversation.RunCancelling; return nil }); err != nil {
+				t.Fatal(err)
+			}
+			close(b.engine.gate)
+			got := all(events)
+			same(t, "the last event", got[len(got)-1].Name, "thread.run."+test.status)
+			run = b.settled(run)
+			if run.Status != test.status || run.RequiredAction != nil || run.ExpiresAt != nil {
+				t.Errorf("%+v", run)
+			}
+			steps := b.steps(run)
+			same(t, "the last step", steps[len(steps)-1].Status, test.step)
+		})
+	}
+}

@@ -44,10 +44,12 @@ var anyone = conversation.Owner{All: true}
 //	refuses  breaks off with an error in the stream
 //	length   is at its limit after two words
 //	silent   says nothing
+//	raw      sends what raw is
 //	busy, away, odd answer 429, 503, and a page
 type engine struct {
-	context int           // words of a request that it takes; 0: any number
-	said    string        // of a refusal for length, with what there is room for and what was sent
+	context int    // words of a request that it takes; 0: any number
+	said    string // of a refusal for length, with what there is room for and what was sent
+	raw     string
 	gate    chan struct{} // where it is not nil, each word takes one; when it is closed all may go
 
 	mu    sync.Mutex
@@ -97,6 +99,10 @@ func (e *engine) answer(w http.ResponseWriter, r *http.Request, asked gjson.Resu
 		w.(http.Flusher).Flush()
 	}
 	model := asked.Get("model").Str
+	if model == "raw" {
+		_, _ = io.WriteString(w, e.raw)
+		return
+	}
 	messages := asked.Get("messages").Array()
 	last := messages[len(messages)-1]
 	send(map[string]any{"role": "assistant", "content": nil}, nil)

@@ -90,7 +90,7 @@ func exampleOf(op *openapi3.Operation, source string) (body, contentType string)
 func TestDescribedRoutesAnswer(t *testing.T) {
 	every := []sdk.Operation{sdk.OpResponses, sdk.OpMessages, sdk.OpCountTokens, sdk.OpRerank, sdk.OpTokenize, sdk.OpDetokenize,
 		sdk.OpSpeech, sdk.OpTranscription, sdk.OpTranslation, sdk.OpImage, sdk.OpModeration}
-	settings, _ := json.Marshal(map[string]any{"operations": every})
+	settings, _ := json.Marshal(map[string]any{"operations": every, "first_event": gjson.Get(callsAdd, "first_event").String()}) // its runs wait
 	model := fmt.Sprintf(`{"engine": "echo", "format": "api", "settings": %s}`, settings)
 	files := newSource(t)
 	b := newBay(t, nil)
@@ -150,6 +150,15 @@ var makers = map[string]func(b *bay, collection string) (id string){
 	},
 	"message": func(b *bay, collection string) string {
 		return b.made(collection, `{"role": "user", "content": "What is Engine Bay?", "file_ids": ["file-abc123"]}`)
+	},
+	"run": func(b *bay, collection string) string {
+		id := b.made(collection, `{"model": "m"}`)
+		b.reaches(collection+"/"+id, "requires_action")
+		return id
+	},
+	"step": func(b *bay, collection string) string {
+		_, list := b.do("GET", collection, "")
+		return gjson.Get(list, "data.0.id").String()
 	},
 }
 

@@ -106,7 +106,7 @@ func (s *Server) sendRun(c *fiber.Ctx, stream bool, begin func(ctx context.Conte
 	defer done()
 	run, events, err := begin(observed(c).within(ctx), leave)
 	if err != nil {
-		return err
+		return noSuchModel(err)
 	}
 	works = true
 	if events == nil {
@@ -114,6 +114,14 @@ func (s *Server) sendRun(c *fiber.Ctx, stream bool, begin func(ctx context.Conte
 	}
 	streamRun(c, events)
 	return nil
+}
+
+// noSuchModel is [named] where it is a model that is not there, and not a thread.
+func noSuchModel(err error) error {
+	if kept(err) == nil {
+		return named(err)
+	}
+	return err
 }
 
 // runOf is the run that a request's path names.

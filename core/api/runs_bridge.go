@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/tidwall/gjson"
@@ -101,12 +102,18 @@ func (e *apiError) forRuns() *openai.Error {
 	return told
 }
 
+// inspectTimeout is how long a run waits for an engine to say how long its contexts are,
+// before it begins without that.
+const inspectTimeout = 5 * time.Second
+
 // Model implements runs.Bridge.
 func (b bridge) Model(ctx context.Context, id string) (runs.Model, error) {
 	e, err := b.runtime.Effective(ctx, id)
 	if err != nil {
 		return runs.Model{}, err
 	}
+	ctx, done := context.WithTimeout(ctx, inspectTimeout)
+	defer done()
 	length, _ := b.runtime.ContextLength(ctx, id) // what is in the way of loading it, the chat says
 	return runs.Model{Context: length, Parameters: e.Parameters, Settings: e.Settings}, nil
 }

@@ -1,12 +1,17 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
 	"strings"
 
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/enginebay/enginebay/core/conversation"
+	"github.com/enginebay/enginebay/core/database"
 	"github.com/enginebay/enginebay/core/secret"
 	"github.com/enginebay/enginebay/schemas"
 )
@@ -32,6 +37,38 @@ func (c *config) databaseURL() (string, error) {
 	return address, nil
 }
 
+// databaseConfig says which database the server has.
+func (c *config) databaseConfig() (database.Config, error) {
+	address, err := c.databaseURL()
+	return database.Config{URL: address, File: c.databaseFile(), Migrations: conversation.Migrations}, err
+}
+
+// conversations are the database of a server, and the store in it.
+type conversations struct {
+	db    *database.DB
+	store *conversation.Store
+	sole  bool // no other server uses that database
+}
+
+// openConversations opens what the server keeps conversations in. A database that
+// cannot be had now is no error: what needs it is answered with 503 until it can.
+func (c *config) openConversations(ctx context.Context, log hclog.Logger) (conversations, error) {
+	which, err := c.databaseConfig()
+	if err != nil {
+		return conversations{}, err
+	}
+	which.Log = log.Named("database")
+	db, err := database.Open(ctx, which)
+	if err != nil {
+		return conversations{}, fmt.Errorf("the setting database: %w", err)
+	}
+	store, err := conversation.Open(ctx, db, log.Named("conversation"))
+	if err != nil {
+		return conversations{}, errors.Join(err, db.Close())
+	}
+	return conversations{db, store, which.URL == ""}, nil
+}
+
 // redacted is an address as it may be shown: without the passwords in it.
 func redacted(address string) string {
 	scheme, _, isAddress := strings.Cut(address, "://")
@@ -50,17 +87,4 @@ func redacted(address string) string {
 		}
 	}
 	return u.Redacted()
-}
-
-// database says where conversations are kept.
-func (e *examination) database() {
-	address, err := e.config.databaseURL()
-	switch {
-	case err != nil:
-		e.fail("database", "mend database in "+e.config.file()+", or set what it names where the server starts", "%v", err)
-	case address != "":
-		e.ok("database", "PostgreSQL at %s", redacted(address))
-	default:
-		e.ok("database", "SQLite at %s", e.config.databaseFile())
-	}
 }

@@ -81,7 +81,14 @@ func serve(ctx context.Context, c *config) error {
 	if err := own(c.home, addr); err != nil {
 		log.Warn("enginebay serve stop will not find this server", "error", err)
 	}
-	server := api.New(api.Config{Runtime: runtime, Version: version, Keys: ring, Policy: c.policy(), Tracer: sent.Tracer(), Log: log.Named("api")})
+	kept, err := c.openConversations(ctx, log)
+	if err != nil {
+		listener.Close()
+		runtime.Close()
+		return err
+	}
+	defer kept.db.Close()
+	server := api.New(api.Config{Runtime: runtime, Version: version, Keys: ring, Conversations: kept.store, Sole: kept.sole, Policy: c.policy(), Tracer: sent.Tracer(), Log: log.Named("api")})
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	c.follow(ctx, log.Named("config"), stop, func(s settings) {

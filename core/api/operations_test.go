@@ -23,7 +23,7 @@ func TestOperations(t *testing.T) {
 		"parameters": {"temperature": 0.5, "max_tokens": 9, "stop": ["END"], "top_k": 3, "min_p": 1}}`)
 	const messages = `"messages":[{"role":"user","content":"x"}]`
 	for path, want := range map[string]struct{ path, given, further string }{
-		"/v1/responses":             {"/v1/responses", `"input":"x"`, `"max_output_tokens":9,"temperature":0.5`},
+		"/v1/responses":             {"/v1/responses", `"input":"x"`, `"max_output_tokens":9,"store":false,"temperature":0.5`},
 		"/v1/messages":              {"/v1/messages", messages, `"max_tokens":9,"stop_sequences":["END"],"temperature":0.5,"top_k":3`},
 		"/v1/messages/count_tokens": {"/v1/messages/count_tokens", messages, ""},
 		"/v1/rerank":                {"/v1/rerank", `"query":"x","documents":["y"]`, ""},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -31,9 +32,9 @@ type inputItem struct {
 	Output    any             `json:"output"`
 }
 
-// respond answers a response with all that it was given, in words, so that a test sees
-// what that was; or with a call of the first tool, unless an output came last. With
-// ctx_len more words than that are refused.
+// respond answers with all that it was given, in words, so that a test sees what that
+// was; or with a call of the first tool, unless an output came last. With ctx_len more
+// words than that are refused.
 func (h *handler) respond(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	var req responseRequest
@@ -44,7 +45,6 @@ func (h *handler) respond(w http.ResponseWriter, r *http.Request) {
 		openai.Errorf("", "", "%v", err).Write(w)
 		return
 	}
-	h.log.Debug("given", "body", string(body))
 	if h.misbehaves(w, r) {
 		return
 	}
@@ -61,7 +61,8 @@ func (h *handler) respond(w http.ResponseWriter, r *http.Request) {
 		h.left()
 		return
 	}
-	a := &response{handler: h, w: w, stream: req.Stream, words: words, id: "echo_" + rand.Text(), item: rand.Text()}
+	asked := map[string]any{"path": r.URL.Path, "content_type": r.Header.Get("Content-Type"), "body": string(body)}
+	a := &response{asked: asked, handler: h, w: w, stream: req.Stream, words: words, id: "echo_" + rand.Text(), item: rand.Text()}
 	if n := len(items); len(req.Tools) > 0 && (n == 0 || items[n-1].Type != "function_call_output") {
 		a.tool = req.Tools[0].Name
 	}
@@ -122,6 +123,7 @@ type response struct {
 	words    []string
 	tool     string // is called; empty: there is a message
 	id, item string
+	asked    map[string]any // as other says it; in a whole response
 	events   int
 }
 
@@ -140,7 +142,9 @@ func (a *response) send(ctx context.Context) error {
 	if a.stream {
 		return nil
 	}
-	return json.NewEncoder(a.w).Encode(a.object("completed", whole))
+	object := a.object("completed", whole)
+	maps.Copy(object, a.asked)
+	return json.NewEncoder(a.w).Encode(object)
 }
 
 // output writes the events of the one item, and returns it.
@@ -179,9 +183,7 @@ func (a *response) event(kind string, members map[string]any, more ...any) {
 		return
 	}
 	data := map[string]any{"type": "response." + kind, "sequence_number": a.events}
-	for name, value := range members {
-		data[name] = value
-	}
+	maps.Copy(data, members)
 	if len(more) > 0 {
 		data[more[0].(string)] = more[1]
 	}

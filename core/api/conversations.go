@@ -17,7 +17,7 @@ func (s *Server) responseRoutes() []route {
 		{"GET", "/v1/responses/:response", keyed, s.showResponse},
 		{"DELETE", "/v1/responses/:response", keyed, s.deleteResponse},
 		{"GET", "/v1/responses/:response/input_items", keyed, s.listInputItems},
-		{"POST", "/v1/responses/:response/cancel", keyed, s.cancelResponse},
+		{"POST", "/v1/responses/:response/cancel", keyed, s.showResponse}, // here none goes on by itself,
 		{"POST", "/v1/conversations", keyed, s.postConversation},
 		{"GET", "/v1/conversations/:conversation", keyed, s.showConversation},
 		{"POST", "/v1/conversations/:conversation", keyed, s.changeConversation},
@@ -49,15 +49,6 @@ func (s *Server) response(c *fiber.Ctx) (*conversation.Response, error) {
 	ctx, done := asking()
 	defer done()
 	return s.config.Conversations.Response(ctx, s.owner(c), id)
-}
-
-// cancelResponse answers POST /v1/responses/{response}/cancel: here no response goes on
-// by itself.
-func (s *Server) cancelResponse(c *fiber.Ctx) error {
-	if _, err := s.response(c); err != nil {
-		return err
-	}
-	return fault(http.StatusBadRequest, "Only a response that was made with 'background' can be cancelled, and this server has none; close the connection of a stream to end it", "", "invalid_request")
 }
 
 // deleteResponse answers DELETE /v1/responses/{response}.

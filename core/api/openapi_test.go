@@ -138,6 +138,12 @@ var makers = map[string]func(b *bay, collection string) (id string){
 		}
 		return b.uploaded(b.t, "notes.txt", "some notes")
 	},
+	"response":     func(b *bay, collection string) string { return b.made(collection, `{"model": "m", "input": "x"}`) },
+	"conversation": func(b *bay, collection string) string { return b.made(collection, `{}`) },
+	"item": func(b *bay, collection string) string {
+		_, added := b.do("POST", collection, `{"items": [{"role": "user", "content": "x"}]}`)
+		return gjson.Get(added, "data.0.id").String()
+	},
 	"assistant": func(b *bay, collection string) string {
 		own := b.made("/v1/assistants", `{"model": "m", "name": "Guide"}`)
 		if collection != "/v1/assistants" { // of a thread

@@ -88,4 +88,4 @@ man: build ## man pages, in build/man: man -M build/man enginebay
 	@build/enginebay man build/man/man1
 
 clean: ## remove what was built; build/home, with its models, stays
-	rm -rf build/registry build/packages build/enginebay build/bench build/plugins build/examples build/node build/clients build/man
+	rm -rf build/registry build/packages build/enginebay build/bench build/plugins build/examples build/node build/clients build/man build/postgres

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -102,4 +105,41 @@ func add(ctx context.Context, db *database.DB, id string, shared bool) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO books (id, shelf, pages, body) VALUES ($1, 'all', $2, $3)`, id, pages, id)
 		return err
 	})
+}
+
+// BenchmarkWrite is a transaction of one row that is on the disk when it returns.
+func BenchmarkWrite(b *testing.B) {
+	for name, config := range map[string]func() database.Config{
+		"sqlite": func() database.Config { return database.Config{File: filepath.Join(b.TempDir(), "x.db")} },
+		"postgres": func() database.Config {
+			return database.Config{URL: databasetest.Own(b, "-c", "fsync=on", "-c", "full_page_writes=on").URL}
+		},
+	} {
+		for _, writers := range []int{1, 64} {
+			b.Run(fmt.Sprintf("%s/%d", name, writers), func(b *testing.B) {
+				c := config()
+				c.Migrations = shelf
+				db := databasetest.Open(b, c)
+				var id atomic.Int64
+				b.SetParallelism((writers + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
+				body := func() {
+					if err := write(b.Context(), db, `INSERT INTO shelves VALUES ($1, 1)`, fmt.Sprint(id.Add(1))); err != nil {
+						b.Error(err)
+					}
+				}
+				if writers == 1 {
+					for b.Loop() {
+						body()
+					}
+					return
+				}
+				b.ResetTimer()
+				b.RunParallel(func(p *testing.PB) {
+					for p.Next() {
+						body()
+					}
+				})
+			})
+		}
+	}
 }

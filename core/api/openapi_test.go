@@ -75,7 +75,7 @@ func exampleOf(op *openapi3.Operation, source string) (body, contentType string)
 		return "--x\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nm\r\n--x--\r\n", "multipart/form-data; boundary=x"
 	}
 	example, _ := content["application/json"].Example.(map[string]any)
-	if _, ok := example["model"]; ok {
+	if _, ok := example["model"].(string); ok {
 		example["model"] = "m"
 	}
 	if text, ok := example["source"].(string); ok && strings.Contains(text, "://") {

@@ -203,7 +203,7 @@ func TestRandom(t *testing.T) {
 	}
 	each(t, func(t *testing.T, s *conversation.Store) {
 		t.Logf("ENGINEBAY_TEST_SEED=%d", seed)
-		play(t, s, seed, 2500)
+		play(t, s, seed, 1500)
 	})
 }
 

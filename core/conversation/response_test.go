@@ -105,11 +105,11 @@ func TestForget(t *testing.T) {
 // TestForgetMany: more than are deleted at once.
 func TestForgetMany(t *testing.T) {
 	each(t, func(t *testing.T, s *conversation.Store) {
-		for i := range 120 {
+		for i := range 60 {
 			response(t, s, anna, fmt.Sprint(i), "", "")
 		}
-		if n := get(s.ForgetResponses(t.Context(), time.Now().Unix()+60))(t); n != 120 {
-			t.Errorf("%d of 120 responses were forgotten", n)
+		if n := get(s.ForgetResponses(t.Context(), time.Now().Unix()+60))(t); n != 60 {
+			t.Errorf("%d of 60 responses were forgotten", n)
 		}
 	})
 }

@@ -99,7 +99,7 @@ CREATE TABLE trees (
     id   TEXT   NOT NULL PRIMARY KEY, -- of that first response
     used BIGINT NOT NULL              -- when the last one came, in Unix seconds
 );
-CREATE INDEX trees_used ON trees (used);
+CREATE INDEX trees_used ON trees (used, id);
 
 CREATE TABLE responses (
     id           TEXT   NOT NULL PRIMARY KEY,

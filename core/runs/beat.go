@@ -12,7 +12,7 @@ import (
 // dead, in beats.
 const abandoned = 4
 
-// beats says that the server lives, for as long as it does.
+// beats says that the server lives and works on its runs, for as long as it does.
 func (r *Runner) beats() {
 	ticks := time.NewTicker(r.c.Beat)
 	defer ticks.Stop()
@@ -23,15 +23,15 @@ func (r *Runner) beats() {
 			return
 		case <-ticks.C:
 		}
-		if err := r.beat(); err != nil {
-			r.log.Debug("the database takes no sign of life", "error", err)
-			since = time.Time{}
-			continue
+		for _, w := range r.working() {
+			r.touch(w)
 		}
 		if since.IsZero() {
 			since = time.Now()
 		}
-		r.sweep(r.deadline(since))
+		if err := r.sweep(r.deadline(since)); err != nil {
+			since = time.Time{}
+		}
 	}
 }
 
@@ -44,18 +44,6 @@ func (r *Runner) deadline(answers time.Time) int64 {
 	return time.Now().Add(-abandoned * r.c.Beat).Unix()
 }
 
-func (r *Runner) beat() error {
-	ctx, stop := context.WithTimeout(r.ctx, writeTime)
-	defer stop()
-	if err := r.c.Store.Beat(ctx, r.id); err != nil {
-		return err
-	}
-	for _, w := range r.working() {
-		r.look(ctx, w)
-	}
-	return nil
-}
-
 func (r *Runner) working() []*work {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -66,26 +54,40 @@ func (r *Runner) working() []*work {
 	return all
 }
 
-// look ends work on a run that was cancelled at another server, or whose thread is gone.
-func (r *Runner) look(ctx context.Context, w *work) {
-	run, err := r.c.Store.Run(ctx, conversation.Owner{All: true}, w.thread, w.id)
+// touch says that a run is worked on. It ends work on one that was cancelled at another
+// server, or ended there, or whose thread is gone. A run whose end could not be written
+// is not touched any more, and so is taken for abandoned in time.
+func (r *Runner) touch(w *work) {
+	run, err := r.once(r.ctx, w.id, func(run *conversation.Run) error {
+		if ended(run.Status) {
+			return errMoved
+		}
+		run.Beat = time.Now().Unix()
+		return nil
+	})
 	var missing *conversation.Missing
 	switch {
 	case errors.As(err, &missing):
 		w.cancel(errDeleted)
-	case err == nil && run.Status == conversation.RunCancelling:
+	case errors.Is(err, errMoved):
+		w.cancel(errMoved)
+	case err != nil:
+		r.log.Debug("the store takes no sign of life", "run", w.id, "error", err)
+	case run.Status == conversation.RunCancelling:
 		w.cancel(errCancelled)
 	}
 }
 
 // sweep ends what nobody works on any more.
-func (r *Runner) sweep(since int64) {
+func (r *Runner) sweep(since int64) error {
 	ctx, stop := context.WithTimeout(r.ctx, writeTime)
 	defer stop()
-	switch n, err := r.c.Store.EndAbandoned(ctx, since); {
-	case err != nil && r.ctx.Err() == nil:
+	n, err := r.c.Store.EndAbandoned(ctx, since)
+	switch {
+	case err != nil:
 		r.log.Debug("abandoned runs were not ended", "error", err)
 	case n > 0:
 		r.log.Info("runs that nobody worked on any more were ended", "runs", n)
 	}
+	return err
 }

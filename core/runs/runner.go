@@ -49,7 +49,7 @@ func New(c Config) *Runner {
 	}
 	r.ctx, r.stop = context.WithCancelCause(context.Background())
 	if c.Sole {
-		r.sweep(time.Now().Unix() + 1) // before there are runs of its own
+		_ = r.sweep(time.Now().Unix() + 1) // before there are runs of its own; what fails now, beats do
 	}
 	r.wg.Go(r.beats)
 	return r

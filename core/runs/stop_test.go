@@ -107,3 +107,29 @@ func TestDatabaseHasGoneForGood(t *testing.T) {
 	b.runner.Close()
 	same(t, "events", names(all(events)), []string{"error"})
 }
+
+// A run that this server began, and whose beginning was never heard of: the connection
+// broke when it was written.
+func TestRunThatNobodyWorksOn(t *testing.T) {
+	b := newBay(t, func(c *runs.Config) { c.Beat = 300 * time.Millisecond })
+	first := b.run(b.thread("hello").ID, `{"model": "echo"}`)
+	thread := b.thread("hello")
+	lost := &conversation.Run{ThreadID: thread.ID, Status: conversation.RunQueued, Model: "echo", Holder: first.Holder}
+	if err := b.store.CreateRun(t.Context(), anyone, lost); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "status", b.settled(lost).Status, "failed")
+}
+
+func TestThreadIsDeletedElsewhere(t *testing.T) {
+	b := newBay(t, func(c *runs.Config) { c.Beat = 50 * time.Millisecond })
+	b.engine.gate = make(chan struct{})
+	thread := b.thread("hello")
+	_, events := b.stream(thread.ID, `{"model": "echo"}`)
+	heard(t, events, "thread.run.in_progress")
+	if err := b.store.DeleteThread(t.Context(), anyone, thread.ID); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "events", names(all(events)), []string{"error"})
+	<-b.engine.left
+}

@@ -55,10 +55,7 @@ func (s *Server) showAssistant(c *fiber.Ctx) error {
 	ctx, done := asking()
 	defer done()
 	a, err := s.config.Conversations.Assistant(ctx, s.owner(c), id)
-	if err != nil {
-		return err
-	}
-	return c.JSON(a)
+	return orJSON(c, a, err)
 }
 
 // changeAssistant answers POST and PATCH /v1/assistants/{assistant}.
@@ -74,10 +71,7 @@ func (s *Server) changeAssistant(c *fiber.Ctx) error {
 	ctx, done := asking()
 	defer done()
 	a, err := s.config.Conversations.UpdateAssistant(ctx, s.owner(c), id, func(a *conversation.Assistant) error { return a.Change(body) })
-	if err != nil {
-		return err
-	}
-	return c.JSON(a)
+	return orJSON(c, a, err)
 }
 
 // deleteAssistant answers DELETE /v1/assistants/{assistant}.

@@ -112,6 +112,14 @@ func sendPage[T any](c *fiber.Ctx, all func(context.Context, conversation.Page) 
 	return c.JSON(found)
 }
 
+// orJSON answers with an object, or with the error where there is one.
+func orJSON(c *fiber.Ctx, object any, err error) error {
+	if err != nil {
+		return err
+	}
+	return c.JSON(object)
+}
+
 // deleted answers the deletion of an object; kind is as OpenAI calls it: thread.
 func deleted(c *fiber.Ctx, id, kind string) error {
 	return c.JSON(fiber.Map{"id": id, "object": kind + ".deleted", "deleted": true})

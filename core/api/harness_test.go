@@ -104,7 +104,7 @@ func newBayWith(t testing.TB, pluginDirs []string, models map[string]string, cha
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := api.Config{Runtime: b.runtime, Version: "test", Conversations: b.openStore(log), Log: log}
+	config := api.Config{Runtime: b.runtime, Version: "test", Conversations: b.openStore(log), Sole: true, Log: log}
 	for _, c := range change {
 		c(&config)
 	}

@@ -133,10 +133,11 @@ func TestDescribedRoutesAnswer(t *testing.T) {
 // makers make an object for a variable in a path; collection is what stands before it.
 var makers = map[string]func(b *bay, collection string) (id string){
 	"file": func(b *bay, collection string) string {
-		if collection != "/v1/files" { // of a message
-			return "file-abc123"
+		if collection == "/v1/files" {
+			return b.uploaded(b.t, "notes.txt", "some notes")
 		}
-		return b.uploaded(b.t, "notes.txt", "some notes")
+		_, list := b.do("GET", collection, "") // of a message
+		return gjson.Get(list, "data.0.id").String()
 	},
 	"response":     func(b *bay, collection string) string { return b.made(collection, `{"model": "m", "input": "x"}`) },
 	"conversation": func(b *bay, collection string) string { return b.made(collection, `{}`) },

@@ -59,8 +59,5 @@ func (s *Server) sendThreadAssistant(c *fiber.Ctx, id string) error {
 		now, err = t.PutAssistant(id, body)
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	return c.JSON(now)
+	return orJSON(c, now, err)
 }

@@ -80,10 +80,7 @@ func (s *Server) message(c *fiber.Ctx) (*conversation.Message, error) {
 // showMessage answers GET /v1/threads/{thread}/messages/{message}.
 func (s *Server) showMessage(c *fiber.Ctx) error {
 	m, err := s.message(c)
-	if err != nil {
-		return err
-	}
-	return c.JSON(m)
+	return orJSON(c, m, err)
 }
 
 // changeMessage answers POST and PATCH /v1/threads/{thread}/messages/{message}: its
@@ -100,10 +97,7 @@ func (s *Server) changeMessage(c *fiber.Ctx) error {
 	ctx, done := asking()
 	defer done()
 	m, err := s.config.Conversations.UpdateMessage(ctx, s.owner(c), thread, id, func(m *conversation.Message) error { return m.Change(body) })
-	if err != nil {
-		return err
-	}
-	return c.JSON(m)
+	return orJSON(c, m, err)
 }
 
 // deleteMessage answers DELETE /v1/threads/{thread}/messages/{message}.

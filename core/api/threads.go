@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -52,13 +53,36 @@ func (s *Server) createThread(c *fiber.Ctx) error {
 	return c.JSON(t)
 }
 
-// showThread answers GET /v1/threads/{thread}.
+// effectiveThread is a thread with what a run of it would use.
+type effectiveThread struct {
+	*conversation.Thread
+	Effective map[string]conversation.Effective `json:"effective"`                 // null where there can be no run as it stands
+	Error     string                            `json:"effective_error,omitempty"` // why
+}
+
+// showThread answers GET /v1/threads/{thread}; with ?effective=true also what a run of it
+// would use, and where each value comes from.
 func (s *Server) showThread(c *fiber.Ctx) error {
-	t, err := s.thread(c)
+	effective, err := truth(c, "effective", false)
 	if err != nil {
 		return err
 	}
-	return c.JSON(t)
+	t, err := s.thread(c)
+	if err != nil || !effective {
+		return orJSON(c, t, err)
+	}
+	ctx, done := asking()
+	defer done()
+	shown := effectiveThread{Thread: t}
+	shown.Effective, err = s.runs.Effective(ctx, s.owner(c), t.ID)
+	if err != nil {
+		answer := translate(err)
+		if answer.status >= http.StatusInternalServerError {
+			return err
+		}
+		shown.Error = answer.Message
+	}
+	return c.JSON(shown)
 }
 
 // thread is that of a request's path.
@@ -79,10 +103,7 @@ func (s *Server) changeThread(c *fiber.Ctx) error {
 		return err
 	}
 	t, err := s.updateThread(c, func(t *conversation.Thread) error { return t.Change(body) })
-	if err != nil {
-		return err
-	}
-	return c.JSON(t)
+	return orJSON(c, t, err)
 }
 
 // updateThread changes the thread of a request's path.
@@ -104,7 +125,7 @@ func (s *Server) deleteThread(c *fiber.Ctx) error {
 	}
 	ctx, done := asking()
 	defer done()
-	if err := s.config.Conversations.DeleteThread(ctx, s.owner(c), id); err != nil {
+	if err := s.runs.DeleteThread(ctx, s.owner(c), id); err != nil {
 		return err
 	}
 	return deleted(c, id, "thread")

@@ -220,23 +220,3 @@ func TestEndAbandoned(t *testing.T) {
 		}
 	})
 }
-
-func TestBeat(t *testing.T) {
-	each(t, func(t *testing.T, s *conversation.Store) {
-		var mine, others *conversation.Run
-		for _, r := range []struct {
-			run    **conversation.Run
-			holder string
-		}{{&mine, "me"}, {&others, "other"}} {
-			*r.run = &conversation.Run{ThreadID: thread(t, s, anna).ID, Status: conversation.RunQueued, Holder: r.holder, Beat: 1}
-			ok(t, s.CreateRun(t.Context(), anna, *r.run))
-		}
-		ok(t, s.Beat(t.Context(), "me"))
-		if n := get(s.EndAbandoned(t.Context(), 2))(t); n != 1 {
-			t.Errorf("%d runs were ended; want that of the other server", n)
-		}
-		if r := get(s.Run(t.Context(), anna, mine.ThreadID, mine.ID))(t); r.Status != conversation.RunQueued || r.Holder != "me" || r.Beat < 2 {
-			t.Errorf("the run of the server that lives is %s, of %q, last heard of at %d", r.Status, r.Holder, r.Beat)
-		}
-	})
-}

@@ -177,14 +177,6 @@ func (t *Step) write(ctx context.Context, tx *sql.Tx, s *Store, r *Run) error {
 	return err
 }
 
-// Beat says that a server lives and works on its runs, those whose Holder it is.
-func (s *Store) Beat(ctx context.Context, holder string) error {
-	return s.db.Write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE runs SET beat = $1 WHERE unfinished = 1 AND holder = $2", time.Now().Unix(), holder)
-		return err
-	})
-}
-
 // EndAbandoned ends the unfinished runs whose holder has not said that it lives since
 // a time, in Unix seconds, and returns how many these were. They fail; one that was
 // being cancelled is cancelled. A run that waits for outputs is left until its time is

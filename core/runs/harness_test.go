@@ -344,7 +344,7 @@ func (b *bay) until(run *conversation.Run, is func(*conversation.Run) bool) *con
 		if is(got) {
 			return got
 		}
-		if time.Since(begun) > 20*time.Second {
+		if time.Since(begun) > time.Minute {
 			b.Fatalf("the run stays %s", got.Status)
 		}
 		time.Sleep(2 * time.Millisecond)

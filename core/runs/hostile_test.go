@@ -85,3 +85,13 @@ func TestTooManyCalls(t *testing.T) {
 	run := b.run(b.thread("hello").ID, `{"model": "raw"}`)
 	same(t, "calls", len(run.RequiredAction.SubmitToolOutputs.ToolCalls), 128)
 }
+
+// Some engines begin to stream before they see that the prompt is too long.
+func TestTooLongInTheStream(t *testing.T) {
+	b := newBay(t)
+	b.engine.raw = "data: {\"error\": {\"message\": \"the request exceeds the available context size\", \"type\": \"exceed_context_size_error\"}}\n\n"
+	run := b.run(b.talk(2).ID, `{"model": "raw"}`)
+	if run.Status != "failed" || run.LastError.Code != "invalid_prompt" || run.Truncated.Messages != 4 {
+		t.Errorf("%s, %+v, %+v", run.Status, run.LastError, run.Truncated)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"runtime/debug"
 
 	"github.com/enginebay/enginebay/core/conversation"
@@ -164,10 +165,11 @@ func (w *work) why(ctx context.Context, err error) end {
 // gets into it.
 func failed(err error) end {
 	fault := &conversation.RunError{Code: "server_error", Message: said(err)}
+	_, length := refusedForLength(err)
 	switch status := openai.From(err).Status; {
-	case status == 429:
+	case status == http.StatusTooManyRequests:
 		fault.Code = "rate_limit_exceeded"
-	case status == 400, status == 413:
+	case length, status == http.StatusBadRequest, status == http.StatusRequestEntityTooLarge:
 		fault.Code = "invalid_prompt"
 	}
 	return end{status: conversation.RunFailed, fault: fault}

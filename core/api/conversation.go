@@ -126,15 +126,15 @@ func deleted(c *fiber.Ctx, id, kind string) error {
 }
 
 // kept is the answer to an error of the store, or of what it is asked to keep; nil where
-// it is none of those.
+// it is none of those. As in all answers, no full stop ends the message.
 func kept(err error) *apiError {
 	var missing *conversation.Missing
 	var field *conversation.FieldError
 	switch {
 	case errors.As(err, &missing):
-		return fault(http.StatusNotFound, missing.Error(), "", "not_found")
+		return fault(http.StatusNotFound, strings.TrimSuffix(missing.Error(), "."), "", "not_found")
 	case errors.As(err, &field):
-		return fault(http.StatusBadRequest, field.Message, field.Param, "invalid_value")
+		return fault(http.StatusBadRequest, strings.TrimSuffix(field.Message, "."), field.Param, "invalid_value")
 	case errors.Is(err, conversation.ErrBusy):
 		return fault(http.StatusBadRequest, "The thread has an unfinished run; wait for its end, or cancel it", "", "thread_has_active_run")
 	case errors.Is(err, conversation.ErrExists):

@@ -158,7 +158,7 @@ func (r *reader) oneOf(name string, to *string, known ...string) {
 	found := *to
 	r.text(name, 64, &found)
 	if _, _, ok := r.take(name); ok && !slices.Contains(known, found) {
-		r.fail(name, "must be one of %q", known)
+		r.fail(name, "must be %s", strings.Join(known, " or "))
 		return
 	}
 	*to = found

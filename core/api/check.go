@@ -90,6 +90,7 @@ var forms = map[sdk.Operation]form{
 		"metadata":             object,
 		"truncation":           oneOf("auto", "disabled"),
 		"previous_response_id": text,
+		"conversation":         either(text, object),
 		"background":           boolean,
 		"store":                boolean,
 		"stream_options":       object,

@@ -42,6 +42,7 @@ type settings struct {
 	ModelDirs           []string             `json:"model_dirs" restart:"true"`
 	Catalogue           bool                 `json:"catalogue" restart:"true"`
 	Database            string               `json:"database" restart:"true"`
+	KeepResponses       lasting              `json:"keep_responses"`
 	Downloads           int                  `json:"downloads"`
 	DownloadConnections int                  `json:"download_connections"`
 	DownloadRate        budget               `json:"download_rate"`
@@ -168,5 +169,5 @@ func (s settings) limits() core.Limits {
 
 // policy is what the server keeps to.
 func (s settings) policy() api.Policy {
-	return api.Policy{Hosts: s.HostNames, Origins: s.Origins, MaxBody: int(s.MaxBody)}
+	return api.Policy{Hosts: s.HostNames, Origins: s.Origins, MaxBody: int(s.MaxBody), KeepResponses: time.Duration(s.KeepResponses)}
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"time"
 )
 
 // A Policy is what may change while a Server runs.
@@ -12,17 +13,22 @@ type Policy struct {
 	Hosts   []string // names besides localhost and addresses that a Host header may say
 	Origins []string // pages of other servers that may use this one: https://chat.example, or "*" for all
 	MaxBody int      // bytes of a request's body; 0 is 64 MiB
+
+	// KeepResponses is how long a stored response is kept that is in no conversation,
+	// after the last one that goes on from it; [core.Forever], and 0 is 30 days.
+	KeepResponses time.Duration
 }
 
 // policy is a Policy as it is looked up.
 type policy struct {
 	hosts, origins map[string]bool // in small letters
 	maxBody        int
+	keepResponses  time.Duration
 }
 
 // Apply puts a policy in force for the requests that come after it.
 func (s *Server) Apply(p Policy) {
-	now := &policy{hosts: map[string]bool{"localhost": true}, origins: map[string]bool{}, maxBody: cmp.Or(p.MaxBody, maxBody)}
+	now := &policy{hosts: map[string]bool{"localhost": true}, origins: map[string]bool{}, maxBody: cmp.Or(p.MaxBody, maxBody), keepResponses: cmp.Or(p.KeepResponses, keepResponses)}
 	for _, host := range p.Hosts {
 		now.hosts[strings.ToLower(host)] = true
 	}
@@ -30,6 +36,10 @@ func (s *Server) Apply(p Policy) {
 		now.origins[strings.ToLower(strings.TrimSuffix(origin, "/"))] = true
 	}
 	s.policy.Store(now)
+	select {
+	case s.applied <- struct{}{}:
+	default: // it will be seen
+	}
 }
 
 // knows says whether a Host header names this server: any IP address (no name

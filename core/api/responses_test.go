@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/tidwall/gjson"
 
+	"github.com/enginebay/enginebay/core"
 	"github.com/enginebay/enginebay/core/api"
 	"github.com/enginebay/enginebay/core/conversation"
 	"github.com/enginebay/enginebay/core/database"
@@ -535,5 +536,28 @@ func TestConversationsAreRefused(t *testing.T) {
 	}
 	if status, body := b.do("POST", "/v1/conversations", `{"metadata":{"k":"`+strings.Repeat("x", 513)+`"}}`); status != 400 || *openAIError(t, body).Error.Param != "metadata" {
 		t.Errorf("%d %s", status, body)
+	}
+}
+
+// TestKeepResponses: old ones are deleted, those that are in a conversation stay.
+func TestKeepResponses(t *testing.T) {
+	b := remembering(t)
+	_, made := b.do("POST", "/v1/conversations", "")
+	alone := b.respond(`{"model":"m","input":"a"}`).Get("id").Str
+	within := b.respond(`{"model":"m","input":"b","conversation":%q}`, gjson.Get(made, "id").Str).Get("id").Str
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) { // a time is kept in seconds
+		b.server.Apply(api.Policy{KeepResponses: time.Nanosecond})
+		if status, _ := b.do("GET", "/v1/responses/"+alone, ""); status == 404 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("it is there still")
+		}
+	}
+	b.stored(within)
+	b.server.Apply(api.Policy{KeepResponses: core.Forever})
+	next := b.respond(`{"model":"m","input":"c","conversation":%q}`, gjson.Get(made, "id").Str)
+	if said(next) != "user: b | assistant: user: b | user: c" {
+		t.Errorf("%q", said(next))
 	}
 }

@@ -64,20 +64,23 @@ type Server struct {
 	policy  atomic.Pointer[policy]
 	local   atomic.Bool // only this machine reaches the listener
 
-	runs     *runs.Runner // nil where nothing is kept
-	listing  atomic.Pointer[listing]
-	uploads  uploads
-	changing changing
-	life     context.Context // ends when Shutdown begins
-	end      context.CancelFunc
-	stall    time.Duration // see stallTimeout
-	beat     time.Duration // heartbeat, of the events of runs
-	maxFile  int64         // see maxFile
+	runs      *runs.Runner  // nil where nothing is kept
+	applied   chan struct{} // a policy came into force
+	forgotten chan struct{} // closed when old responses are deleted no more
+	listing   atomic.Pointer[listing]
+	uploads   uploads
+	changing  changing
+	life      context.Context // ends when Shutdown begins
+	end       context.CancelFunc
+	stall     time.Duration // see stallTimeout
+	beat      time.Duration // heartbeat, of the events of runs
+	maxFile   int64         // see maxFile
 }
 
 // New makes a server with all its routes.
 func New(c Config) *Server {
-	s := &Server{runtime: c.Runtime, metrics: metrics.New(c.Runtime, c.Version), config: c, log: c.Log, stall: stallTimeout, beat: heartbeat, maxFile: maxFile}
+	s := &Server{runtime: c.Runtime, metrics: metrics.New(c.Runtime, c.Version), config: c, log: c.Log, stall: stallTimeout, beat: heartbeat, maxFile: maxFile,
+		applied: make(chan struct{}, 1), forgotten: make(chan struct{})}
 	if c.Conversations != nil {
 		s.runs = runs.New(runs.Config{Store: c.Conversations, Bridge: bridge{s}, Log: c.Log.Named("runs"), Sole: c.Sole})
 	}
@@ -101,6 +104,9 @@ func New(c Config) *Server {
 	s.app.Use(s.observe, s.recover, s.guard)
 	for _, r := range s.routes() {
 		s.add(r)
+	}
+	if c.Conversations != nil {
+		go s.forget()
 	}
 	return s
 }
@@ -178,6 +184,7 @@ func (s *Server) Shutdown(timeout time.Duration) error {
 	}
 	var wait sync.WaitGroup
 	wait.Go(s.runs.Close) // and the streams of their events end
+	wait.Go(func() { <-s.forgotten })
 	defer wait.Wait()
 	return s.app.ShutdownWithTimeout(timeout)
 }

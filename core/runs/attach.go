@@ -18,17 +18,18 @@ import (
 const (
 	maxText  = 1 << 20  // bytes of an attached text: many times the context of most models
 	maxImage = 20 << 20 // bytes of an image
-	maxShown = 48 << 20 // bytes of all files of a message: in base64 what any chat may bring
+	maxShown = 48 << 20 // bytes of all files of a run: in base64 what any chat may bring
 )
 
 // parts is the content of a chat message that says what m does: a text, or a list of
 // parts where it has images. The text files that it brings along stand before its own
 // text. Whether a model reads images is for its engine to say.
 //
-// ignored has a sentence for each file that the model is not shown; one that has been
-// deleted is among them. An error is one of the store.
-func (r *Runner) parts(ctx context.Context, o conversation.Owner, m *conversation.Message) (content any, ignored []string, err error) {
-	s := &shown{store: r.c.Store, owner: o, left: maxShown}
+// left is how many bytes of files may still be read, which is counted down. ignored has
+// a sentence for each file that the model is not shown; one that has been deleted is
+// among them. An error is one of the store.
+func (r *Runner) parts(ctx context.Context, o conversation.Owner, m *conversation.Message, left *int64) (content any, ignored []string, err error) {
+	s := &shown{store: r.c.Store, owner: o, left: left}
 	for _, id := range filesOf(m) {
 		if err := s.text(ctx, id); err != nil {
 			return nil, nil, err
@@ -62,7 +63,7 @@ type shown struct {
 	owner   conversation.Owner
 	parts   []map[string]any
 	images  bool
-	left    int64 // bytes of files that may still be read
+	left    *int64
 	ignored []string
 }
 
@@ -164,11 +165,11 @@ func (s *shown) load(ctx context.Context, id string, most int64) (name string, d
 	case f.Bytes > most:
 		s.ignore("The file '%s' (%s) is not shown to the model: it has %d KiB, and %d KiB is the limit.", f.Filename, id, f.Bytes>>10, most>>10)
 		return "", nil, nil
-	case f.Bytes > s.left:
-		s.ignore("The file '%s' (%s) is not shown to the model: those that are have %d MiB together, which is the limit.", f.Filename, id, maxShown>>20)
+	case f.Bytes > *s.left:
+		s.ignore("The file '%s' (%s) is not shown to the model: it would be more than %d MiB with those of newer messages.", f.Filename, id, maxShown>>20)
 		return "", nil, nil
 	}
-	s.left -= f.Bytes
+	*s.left -= f.Bytes
 	data = make([]byte, f.Bytes)
 	_, err = io.ReadFull(content, data)
 	return f.Filename, data, err

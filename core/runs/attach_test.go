@@ -129,3 +129,25 @@ func TestAttachmentsOfOthers(t *testing.T) {
 		t.Errorf("%s; ignored: %q", asked, run.Ignored)
 	}
 }
+
+// TestAttachmentsTogether: what a run is shown is bounded, and the newest comes first.
+func TestAttachmentsTogether(t *testing.T) {
+	b := newBay(t)
+	thread := &conversation.Thread{}
+	var messages []*conversation.Message
+	var ids []string
+	for i := range 3 {
+		ids = append(ids, b.file(fmt.Sprintf("%d.png", i), pixel+strings.Repeat("x", 19<<20)))
+		m := message("user", fmt.Sprint("image ", i))
+		m.Content = append(m.Content, conversation.Part{Type: "image_file", ImageFile: &conversation.ImageFile{FileID: ids[i]}})
+		messages = append(messages, m)
+	}
+	if err := b.store.CreateThread(t.Context(), anyone, thread, messages...); err != nil {
+		t.Fatal(err)
+	}
+	run := b.run(thread.ID, `{"model": "echo"}`)
+	same(t, "images of the newest", b.engine.requests()[0].Get("messages.#.content.#").Raw, "[2,2]")
+	if len(run.Ignored) != 1 || !strings.Contains(run.Ignored[0], ids[0]) {
+		t.Errorf("ignored: %q", run.Ignored)
+	}
+}

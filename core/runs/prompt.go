@@ -37,17 +37,25 @@ func (w *work) prompt(ctx context.Context) (*prompt, error) {
 	if w.run.Instructions != "" {
 		p.head = append(p.head, entry{message: map[string]any{"role": "system", "content": w.run.Instructions}})
 	}
+	messages = w.last(messages)
+	contents, err := w.contents(ctx, messages)
+	if err != nil {
+		return nil, err
+	}
 	own := map[string]*conversation.Message{}
-	for _, m := range w.last(messages) {
-		if m.RunID != nil && *m.RunID == w.run.ID {
+	for _, m := range messages {
+		if w.wrote(m) {
 			own[m.ID] = m
-		} else if err := w.add(ctx, p, m); err != nil {
-			return nil, err
+		} else if content := contents[m.ID]; content != "" { // as of a run that broke off before its first word
+			p.put(entry{id: m.ID, message: map[string]any{"role": m.Role, "content": content}})
 		}
 	}
 	w.addSteps(p, own)
 	return p, nil
 }
+
+// wrote says whether a message is the run's own.
+func (w *work) wrote(m *conversation.Message) bool { return m.RunID != nil && *m.RunID == w.run.ID }
 
 // last are the messages that the strategy last_messages leaves, and what the run itself
 // wrote.
@@ -58,7 +66,7 @@ func (w *work) last(messages []*conversation.Message) []*conversation.Message {
 	}
 	others := 0
 	for i := len(messages) - 1; i >= 0; i-- {
-		if m := messages[i]; m.RunID != nil && *m.RunID == w.run.ID {
+		if w.wrote(messages[i]) {
 			continue
 		}
 		if others++; others > *t.LastMessages {
@@ -69,18 +77,22 @@ func (w *work) last(messages []*conversation.Message) []*conversation.Message {
 	return messages
 }
 
-// add puts a message of the thread into the prompt.
-func (w *work) add(ctx context.Context, p *prompt, m *conversation.Message) error {
-	content, ignored, err := w.runner.parts(ctx, w.owner, m)
-	if err != nil {
-		return err
+// contents are those of the messages of others, by their ids. They are read from the
+// newest on, whose files are shown before those of older ones.
+func (w *work) contents(ctx context.Context, messages []*conversation.Message) (map[string]any, error) {
+	contents, left := map[string]any{}, int64(maxShown)
+	for _, m := range slices.Backward(messages) {
+		if w.wrote(m) {
+			continue
+		}
+		content, ignored, err := w.runner.parts(ctx, w.owner, m, &left)
+		if err != nil {
+			return nil, err
+		}
+		w.ignore(ignored)
+		contents[m.ID] = content
 	}
-	w.ignore(ignored)
-	if content == "" || content == nil {
-		return nil // of a run that broke off before its first word, say
-	}
-	p.put(entry{id: m.ID, message: map[string]any{"role": m.Role, "content": content}})
-	return nil
+	return contents, nil
 }
 
 // maxIgnored bounds what is told of a thread with many files.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/tidwall/gjson"
 )
@@ -123,15 +124,18 @@ func (s *stream) data(data []byte) []byte {
 	if s.over {
 		return nil
 	}
-	kind := gjson.GetBytes(data, "type").Str
+	// Of a stream's bytes, and not of a copy: this is done at each token. What is kept of
+	// it is copied.
+	got := gjson.Parse(unsafe.String(unsafe.SliceData(data), len(data)))
+	kind := got.Get("type").Str
 	switch kind {
 	case "response.created", "response.queued", "response.in_progress", "response.completed", "response.incomplete", "response.failed":
 		return s.whole(kind, data)
 	case "error":
-		s.refusal = gjson.GetBytes(data, "message").String()
+		s.refusal = strings.Clone(got.Get("message").String())
 	}
 	if s.answer.Save != nil {
-		s.gather(kind, data)
+		s.gather(kind, got)
 	}
 	return nil
 }
@@ -155,30 +159,30 @@ func (s *stream) whole(kind string, data []byte) []byte {
 }
 
 // gather keeps what has come of the items, in case that the stream is broken off.
-func (s *stream) gather(kind string, data []byte) {
-	if s.size += len(data); s.size > 8*s.answer.Limit { // a token has some 200 bytes around it
+func (s *stream) gather(kind string, data gjson.Result) {
+	if s.size += len(data.Raw); s.size > 8*s.answer.Limit { // a token has some 200 bytes around it
 		s.pieces = nil
 		return
 	}
 	switch kind {
 	case "response.output_item.added":
-		s.add(gjson.GetBytes(data, "item"))
+		s.add(data.Get("item"))
 	case "response.output_item.done":
-		item := gjson.GetBytes(data, "item")
+		item := data.Get("item")
 		p := s.piece(item.Get("id").String())
 		if p == nil {
 			p = s.add(item)
 		}
-		p.item, p.done = item.Raw, true
+		p.item, p.done = strings.Clone(item.Raw), true
 	case "response.output_text.delta":
-		if p := s.piece(gjson.GetBytes(data, "item_id").String()); p != nil {
-			p.text.WriteString(gjson.GetBytes(data, "delta").String())
+		if p := s.piece(data.Get("item_id").String()); p != nil {
+			p.text.WriteString(data.Get("delta").String())
 		}
 	}
 }
 
 func (s *stream) add(item gjson.Result) *piece {
-	p := &piece{id: item.Get("id").String(), item: item.Raw}
+	p := &piece{id: strings.Clone(item.Get("id").String()), item: strings.Clone(item.Raw)}
 	s.pieces = append(s.pieces, p)
 	return p
 }

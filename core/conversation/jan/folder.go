@@ -28,6 +28,7 @@ const (
 type Conversation struct {
 	Thread   *conversation.Thread
 	Messages []*conversation.Message // oldest first
+	Folder   string                  // its own, below the data folder: threads/NAME
 	Notes    []string                // what was left out, in sentences
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -194,6 +195,24 @@ func TestTimes(t *testing.T) {
 	}
 	if got := read(t, dir).Conversations[0].Thread; got.CreatedAt != 1600000000 || got.UpdatedAt != 1600000000 {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestIDs: what is no plain id gets one, the same each time; a number is one.
+func TestIDs(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "threads/a b/messages.jsonl", strings.ReplaceAll(hello, "m1", "../m1")+strings.ReplaceAll(hello, `"m1"`, "7"))
+	put(t, dir, "threads/c/thread.json", `{"id": "../../c", "assistants": [{"id": "päng", "model": "x"}]}`)
+	put(t, dir, "assistants/p/assistant.json", `{"id": "päng"}`)
+	got := read(t, dir)
+	first, second := got.Conversations[0], got.Conversations[1].Thread
+	for _, id := range []string{first.Thread.ID, first.Messages[0].ID, second.ID, got.Assistants[0].ID} {
+		if !regexp.MustCompile(`^jan_[0-9a-f]{24}$`).MatchString(id) {
+			t.Errorf("%q", id)
+		}
+	}
+	if first.Messages[1].ID != "7" || first.Messages[0].ThreadID != first.Thread.ID || second.Assistants[0].AssistantID != got.Assistants[0].ID || read(t, dir).Conversations[1].Thread.ID != second.ID {
+		t.Errorf("%+v %+v", first.Messages[1], second)
 	}
 }
 

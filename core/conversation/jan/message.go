@@ -101,14 +101,17 @@ func (m *messages) take(line []byte) {
 
 // message is nil for one that has nothing to say, as an answer that never came.
 func (m *messages) message(doc gjson.Result) *conversation.Message {
-	msg := &conversation.Message{ID: texts(doc, "id"), Object: "thread.message", ThreadID: m.to.Thread.ID, Role: texts(doc, "role"),
-		AssistantID: optional(doc, "assistant_id"), Content: []conversation.Part{}, Attachments: []conversation.Attachment{}, Metadata: fields(doc, "metadata")}
+	msg := &conversation.Message{ID: ids(doc, "id"), Object: "thread.message", ThreadID: m.to.Thread.ID, Role: texts(doc, "role"),
+		Content: []conversation.Part{}, Attachments: []conversation.Attachment{}, Metadata: fields(doc, "metadata")}
 	if msg.Role != "user" && msg.Role != "assistant" && msg.Role != "system" {
 		m.note("a message of the role %.40q is left out", msg.Role)
 		return nil
 	}
 	if msg.ID == "" {
-		msg.ID = fmt.Sprintf("%s_%d", m.to.Thread.ID, m.line)
+		msg.ID = fmt.Sprintf("line_%d", m.line)
+	}
+	if of := ids(doc, "assistant_id"); of != "" {
+		msg.AssistantID = &of
 	}
 	if usage := doc.Get("usage"); usage.IsObject() && usage.Get("total_tokens").Exists() {
 		msg.Usage = json.RawMessage(usage.Raw)

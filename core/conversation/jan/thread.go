@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"strings"
 
 	"github.com/tidwall/gjson"
 
@@ -25,7 +24,7 @@ func readThread(root *os.Root, dir string) (*Conversation, error) {
 		}
 		return nil, fmt.Errorf("thread.json: %w", err)
 	}
-	c := &Conversation{Thread: threadOf(doc, path.Base(dir))}
+	c := &Conversation{Thread: threadOf(doc, path.Base(dir)), Folder: dir}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		c.note("thread.json is not taken: %v", err)
 	}
@@ -77,10 +76,10 @@ func firstOf(times ...int64) int64 {
 }
 
 func threadOf(doc gjson.Result, folder string) *conversation.Thread {
-	t := &conversation.Thread{ID: texts(doc, "id"), Object: "thread", Title: texts(doc, "title", "metadata.title"), Metadata: fields(doc, "metadata"),
+	t := &conversation.Thread{ID: ids(doc, "id"), Object: "thread", Title: texts(doc, "title", "metadata.title"), Metadata: fields(doc, "metadata"),
 		CreatedAt: seconds(doc, "created", "created_at"), UpdatedAt: seconds(doc, "updated", "updated_at", "metadata.updated_at")}
 	if t.ID == "" {
-		t.ID = folder
+		t.ID = plainID(folder)
 	}
 	t.CreatedAt = firstOf(t.CreatedAt, stampTime(t.ID), ulidTime(t.ID))
 	for _, a := range doc.Get("assistants").Array() {
@@ -101,7 +100,7 @@ func threadOf(doc gjson.Result, folder string) *conversation.Thread {
 }
 
 func threadAssistant(doc gjson.Result) conversation.ThreadAssistant {
-	a := conversation.ThreadAssistant{AssistantID: texts(doc, "assistant_id", "id"), AssistantName: texts(doc, "assistant_name", "name"),
+	a := conversation.ThreadAssistant{AssistantID: ids(doc, "assistant_id", "id"), AssistantName: texts(doc, "assistant_name", "name"),
 		Instructions: optional(doc, "instructions"), Model: threadModel(doc.Get("model"))}
 	if parameters := fields(doc, "parameters"); parameters != nil { // from 0.6 on
 		if a.Model == nil {
@@ -126,21 +125,23 @@ func threadModel(doc gjson.Result) *conversation.ThreadModel {
 	return m
 }
 
-// readAssistant reads an assistant. "*", any model, is no model; of its tools only
-// functions are taken.
+// readAssistant reads an assistant. "*" is any model, and none of its own; of its tools
+// only functions are taken.
 func readAssistant(root *os.Root, dir string) (*conversation.Assistant, error) {
 	doc, err := document(root, path.Join(dir, "assistant.json"))
 	if err != nil {
 		return nil, err
 	}
-	a := &conversation.Assistant{ID: texts(doc, "id"), Object: "assistant", CreatedAt: seconds(doc, "created_at", "created"),
+	a := &conversation.Assistant{ID: ids(doc, "id"), Object: "assistant", CreatedAt: seconds(doc, "created_at", "created"),
 		Name: optional(doc, "name"), Description: optional(doc, "description"), Instructions: optional(doc, "instructions"),
 		Model: texts(doc, "model", "models.0.model_id", "models.0.id"), Avatar: texts(doc, "avatar"), Metadata: fields(doc, "metadata"), Parameters: fields(doc, "parameters"),
 		Tools: []json.RawMessage{}}
 	if a.ID == "" {
-		a.ID = path.Base(dir)
+		a.ID = plainID(path.Base(dir))
 	}
-	a.Model = strings.TrimPrefix(a.Model, "*")
+	if a.Model == "" || a.Model == "*" {
+		a.Model, a.Models = "", []conversation.ModelID{{ID: "*"}}
+	}
 	for _, tool := range doc.Get("tools").Array() {
 		if tool.Get("type").String() == "function" && tool.Get("function").IsObject() {
 			a.Tools = append(a.Tools, json.RawMessage(tool.Raw))

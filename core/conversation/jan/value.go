@@ -1,8 +1,11 @@
 package jan
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"math"
+	"regexp"
 	"strings"
 	"time"
 
@@ -27,6 +30,26 @@ func texts(doc gjson.Result, names ...string) string {
 		return ""
 	}
 	return strings.ToValidUTF8(v.String(), "\ufffd")
+}
+
+// plain is what an id may be, here and in addresses.
+var plain = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`)
+
+// ids is the id that the first of some fields has, or one made of it where that is no
+// plain one: the same each time.
+func ids(doc gjson.Result, names ...string) string {
+	if id := texts(doc, names...); id != "" {
+		return plainID(id)
+	}
+	return ""
+}
+
+func plainID(id string) string {
+	if plain.MatchString(id) {
+		return id
+	}
+	sum := sha256.Sum256([]byte(id))
+	return "jan_" + hex.EncodeToString(sum[:12])
 }
 
 // optional is a text that may be missing.

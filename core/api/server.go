@@ -82,6 +82,7 @@ func New(c Config) *Server {
 	s := &Server{runtime: c.Runtime, metrics: metrics.New(c.Runtime, c.Version), config: c, log: c.Log, stall: stallTimeout, beat: heartbeat, maxFile: maxFile,
 		applied: make(chan struct{}, 1), forgotten: make(chan struct{})}
 	if c.Conversations != nil {
+		s.metrics.Database(c.Conversations.Status)
 		s.runs = runs.New(runs.Config{Store: c.Conversations, Bridge: bridge{s}, Log: c.Log.Named("runs"), Sole: c.Sole})
 	}
 	s.life, s.end = context.WithCancel(context.Background())

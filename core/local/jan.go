@@ -16,14 +16,20 @@ import (
 //	models/cortex.so/…, models/huggingface.co/… Cortex: model.yml
 //	llamacpp/models/NAME/model.yml              Jan from 0.6 on
 func jan(env Env) (found []Found) {
-	data := filepath.Join(env.data(), "Jan")
-	for _, root := range folders(env.Get("JAN_DATA_FOLDER"), janSettings(filepath.Join(data, "settings.json")), filepath.Join(data, "data"),
-		filepath.Join(env.Home, "jan"), filepath.Join(env.Home, "cortexcpp"), filepath.Join(env.Home, ".cortexcpp")) {
+	for _, root := range JanFolders(env) {
 		for _, models := range folders(filepath.Join(root, "llamacpp", "models"), filepath.Join(root, "models")) {
 			found = append(found, janModels(models)...)
 		}
 	}
 	return once(found)
+}
+
+// JanFolders are the data folders of Jan and of Cortex that there are, the one in use
+// first.
+func JanFolders(env Env) []string {
+	data := filepath.Join(env.data(), "Jan")
+	return folders(env.Get("JAN_DATA_FOLDER"), janSettings(filepath.Join(data, "settings.json")), filepath.Join(data, "data"),
+		filepath.Join(env.Home, "jan"), filepath.Join(env.Home, "cortexcpp"), filepath.Join(env.Home, ".cortexcpp"))
 }
 
 // janSettings is the data folder that Jan's settings name.

@@ -19,7 +19,7 @@ import (
 type importFlags struct {
 	copy, link, move, upload bool
 	id                       string
-	from                     string
+	from, only               string
 	list, yes                bool
 	json, quiet              bool
 }
@@ -35,13 +35,15 @@ are never removed, with --move they go to the server's models folder. To a serve
 another machine they are uploaded.
 
 With --from, the models of another tool on the server's machine are linked without a
-copy: those that are named by their names there, or all, after a question.`,
+copy: those that are named by their names there, or all, after a question. Of Jan, the
+conversations of this machine are taken, too: see "enginebay threads".`,
 		Example: `  enginebay import ~/Downloads/tiny.Q4_K_M.gguf
   enginebay import --link /data/models/big-00001-of-00004.gguf --id big
   enginebay import tiny-guide.zip
   enginebay import --from ollama --list
   enginebay import --from ollama llama3.2:1b
-  enginebay import --from lmstudio --yes`,
+  enginebay import --from lmstudio --yes
+  enginebay import --from jan --only conversations`,
 	}
 	f.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -65,12 +67,14 @@ func (f *importFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&f.upload, "upload", false, "send the files to the server, as is done for one on another machine")
 	flags.StringVar(&f.id, "id", "", "the id that the model gets")
 	flags.StringVar(&f.from, "from", "", "take the models of another tool: "+strings.Join(toolNames(), ", "))
+	flags.StringVar(&f.only, "only", "", "with --from jan: only its models or its conversations")
 	flags.BoolVarP(&f.list, "list", "l", false, "with --from: list the models, and import nothing")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "with --from: ask nothing")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print only the ids of the models")
 	flags.BoolVar(&f.json, "json", false, "print what happens as JSON, one event in a line, for scripts")
 	exclusive(cmd, "json", "quiet")
 	exclusive(cmd, "copy", "link", "move", "upload")
+	_ = cmd.RegisterFlagCompletionFunc("only", cobra.FixedCompletions([]string{onlyModels, onlyConversations}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("from", cobra.FixedCompletions(toolNames(), cobra.ShellCompDirectiveNoFileComp))
 	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		if f.from != "" {
@@ -89,6 +93,10 @@ func (f importFlags) fault(args []string) error {
 		return errors.New("name a file, as in: enginebay import ~/Downloads/tiny.gguf; for the models of another tool: enginebay import --from ollama")
 	case f.from != "" && !slices.Contains(toolNames(), f.from):
 		return fmt.Errorf("--from %s: the tools are %s", f.from, strings.Join(toolNames(), ", "))
+	case f.only != "" && (f.from != "jan" || len(args) > 0):
+		return errors.New("--only is for all that Jan has, as in: enginebay import --from jan --only conversations")
+	case f.only != "" && f.only != onlyModels && f.only != onlyConversations:
+		return fmt.Errorf("--only %s: it is models or conversations", f.only)
 	case f.from != "" && f.upload:
 		return errors.New("--upload is for files; the models of another tool are taken on the server's machine")
 	case f.id != "" && len(args) != 1:

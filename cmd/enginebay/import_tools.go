@@ -40,8 +40,19 @@ func toolNamed(name string) tool {
 	return tool{}
 }
 
-// importFrom makes models of those of another tool.
+// importFrom takes what another tool has.
 func (c *config) importFrom(cmd *cobra.Command, f importFlags, names []string) error {
+	if f.from == "jan" && len(names) == 0 {
+		return c.importJan(cmd, f)
+	}
+	return c.importModels(cmd, f, names)
+}
+
+// errNothing is the end of an import that nobody wanted.
+var errNothing = errors.New("nothing was imported")
+
+// importModels makes models of those of another tool.
+func (c *config) importModels(cmd *cobra.Command, f importFlags, names []string) error {
 	t := toolNamed(f.from)
 	if f.list {
 		return c.listTool(cmd, t, f)
@@ -108,7 +119,7 @@ func (c *config) choose(cmd *cobra.Command, t tool, f importFlags) ([]string, er
 	printTool(cmd, plans)
 	if !agreed(cmd, fmt.Sprintf("\n%s %s? [Y/n] ", map[string]string{"link": "Link", "copy": "Copy", "move": "Move"}[f.mode("link")],
 		counted(len(names), "model", "models")), true) {
-		return nil, errors.New("nothing was imported")
+		return nil, errNothing
 	}
 	return names, nil
 }

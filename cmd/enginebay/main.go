@@ -123,6 +123,7 @@ Start the server, then talk to it from another terminal or from any OpenAI clien
 		}
 	}
 	add("models", c.withServer(newRun(c), newPull(c), newSearch(c), newImport(c), newExport(c), newCancel(c), newList(c), newPs(c), newShow(c), newStart(c), newStop(c), newEdit(c), newRm(c))...)
+	add("models", c.withServer(newThreads(c))...)
 	add("models", newValidate(c))
 	add("server", c.withServer(newEngine(c), newPlugin(c))...)
 	add("server", newServe(c), newConfig(c), newLogs(c), newKey(c), newDB(c), newDoctor(c), newService(c), newMan(), newVersion())

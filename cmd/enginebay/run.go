@@ -18,7 +18,7 @@ import (
 )
 
 func newRun(c *config) *cobra.Command {
-	var system string
+	var system, thread string
 	var pull bool
 	cmd := &cobra.Command{
 		Use:   "run MODEL [PROMPT]",
@@ -27,11 +27,17 @@ func newRun(c *config) *cobra.Command {
 input, it answers once and ends; what is piped in goes before the prompt. A model that
 is not here yet is downloaded, after a question or with --pull; a source will do, too.
 
-In a conversation: /clear forgets it, /bye or Ctrl-D ends it, Ctrl-C breaks an answer off.`,
+With --thread the server keeps the conversation: new begins one, an id or the word
+last goes on with one, be it with another model. See "enginebay threads".
+
+In a conversation: /clear forgets it, or begins a new thread; /bye or Ctrl-D ends it,
+Ctrl-C breaks an answer off.`,
 		Example: `  enginebay run tiny-guide
   enginebay run tiny-guide "What is Engine Bay?"
   enginebay run --pull hf://Qwen/Qwen2.5-0.5B-Instruct-GGUF
-  cat notes.txt | enginebay run tiny-guide "Sum this up"`,
+  cat notes.txt | enginebay run tiny-guide "Sum this up"
+  enginebay run tiny-guide --thread new "My name is Ada."
+  enginebay run tiny-guide --thread last "What is my name?"`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			return oneModel(cmd, args[:min(len(args), 1)])
 		},
@@ -39,12 +45,19 @@ In a conversation: /clear forgets it, /bye or Ctrl-D ends it, Ctrl-C breaks an a
 	}
 	cmd.Flags().StringVar(&system, "system", "", "system message")
 	cmd.Flags().BoolVar(&pull, "pull", false, "download the model without a question where it is not here")
+	cmd.Flags().StringVar(&thread, "thread", "", "keep the conversation: new, last or the id of a thread")
+	_ = cmd.RegisterFlagCompletionFunc("thread", completeThreads(c, 0, newThread, lastThread))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		id, err := c.have(cmd, args[0], pull)
 		if err != nil {
 			return err
 		}
-		chat := newChat(c, id, system, cmd.OutOrStdout())
+		var chat talk = newChat(c, id, system, cmd.OutOrStdout())
+		if cmd.Flags().Changed("thread") {
+			if chat, err = c.openThread(cmd, id, system, thread); err != nil {
+				return err
+			}
+		}
 		prompt := strings.Join(args[1:], " ")
 		if !isTerminal(cmd.InOrStdin()) {
 			piped, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), 16<<20))
@@ -59,7 +72,7 @@ In a conversation: /clear forgets it, /bye or Ctrl-D ends it, Ctrl-C breaks an a
 		if !isTerminal(cmd.InOrStdin()) {
 			return errors.New(`nothing to ask: give a prompt, as in: enginebay run MODEL "What is Engine Bay?"`)
 		}
-		return chat.converse(cmd.Context(), filepath.Join(c.home, "history"))
+		return converse(cmd, chat, filepath.Join(c.home, "history"))
 	}
 	return cmd
 }
@@ -69,7 +82,17 @@ func isTerminal(r io.Reader) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// chat is one conversation.
+// talk is a conversation in the terminal.
+type talk interface {
+	// greeting is said before the first prompt; its error is one to end with.
+	greeting(ctx context.Context) (string, error)
+	// ask sends a prompt and prints the answer as it comes.
+	ask(ctx context.Context, prompt string) error
+	// clear begins anew.
+	clear()
+}
+
+// chat is a conversation that nobody keeps.
 type chat struct {
 	server   client
 	model    string
@@ -104,7 +127,12 @@ func (ch *chat) clear() {
 	}
 }
 
-// ask sends a prompt and prints the answer as it comes.
+func (ch *chat) greeting(ctx context.Context) (string, error) {
+	var m model
+	err := ch.server.get(ctx, modelPath(ch.model), &m)
+	return fmt.Sprintf("Chatting with %s. /clear forgets the conversation, /bye ends it.", m.ID), err
+}
+
 func (ch *chat) ask(ctx context.Context, prompt string) error {
 	ch.messages = append(ch.messages, message{"user", prompt})
 	loaded := sync.OnceFunc(ch.server.showLoad(ctx, ch.model))
@@ -137,9 +165,10 @@ func (ch *chat) ask(ctx context.Context, prompt string) error {
 }
 
 // converse reads prompts until the person has enough.
-func (ch *chat) converse(ctx context.Context, history string) error {
-	var m model
-	if err := ch.server.get(ctx, modelPath(ch.model), &m); err != nil {
+func converse(cmd *cobra.Command, ch talk, history string) error {
+	out := cmd.OutOrStdout()
+	greeting, err := ch.greeting(cmd.Context())
+	if err != nil {
 		return err
 	}
 	line := liner.NewLiner()
@@ -150,15 +179,15 @@ func (ch *chat) converse(ctx context.Context, history string) error {
 		f.Close()
 	}
 	defer saveHistory(line, history)
-	fmt.Fprintf(ch.out, "Chatting with %s. /clear forgets the conversation, /bye ends it.\n", m.ID)
+	fmt.Fprintln(out, greeting)
 	for {
 		prompt, err := line.Prompt(">>> ")
 		switch {
 		case errors.Is(err, liner.ErrPromptAborted):
-			fmt.Fprintln(ch.out, "/bye or Ctrl-D ends the conversation")
+			fmt.Fprintln(out, "/bye or Ctrl-D ends the conversation")
 			continue
 		case err != nil: // Ctrl-D
-			fmt.Fprintln(ch.out)
+			fmt.Fprintln(out)
 			return nil
 		}
 		switch prompt = strings.TrimSpace(prompt); prompt {
@@ -170,22 +199,22 @@ func (ch *chat) converse(ctx context.Context, history string) error {
 			ch.clear()
 			continue
 		case "/help", "/?":
-			fmt.Fprintln(ch.out, "/clear  forget the conversation\n/bye    end it (Ctrl-D)\nCtrl-C  break an answer off")
+			fmt.Fprintln(out, "/clear  begin anew\n/bye    end it (Ctrl-D)\nCtrl-C  break an answer off")
 			continue
 		}
 		if strings.HasPrefix(prompt, "/") && !strings.Contains(prompt, " ") {
-			fmt.Fprintf(ch.out, "there is no command %s; /help lists those that there are\n", prompt)
+			fmt.Fprintf(out, "there is no command %s; /help lists those that there are\n", prompt)
 			continue
 		}
 		line.AppendHistory(prompt)
-		if err := ch.interruptible(prompt); err != nil {
-			fmt.Fprintln(ch.out, "error:", err)
+		if err := interruptible(ch, prompt); err != nil {
+			fmt.Fprintln(out, "error:", err)
 		}
 	}
 }
 
 // interruptible asks; Ctrl-C breaks the answer off and keeps the conversation.
-func (ch *chat) interruptible(prompt string) error {
+func interruptible(ch talk, prompt string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	err := ch.ask(ctx, prompt)

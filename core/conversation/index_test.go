@@ -100,7 +100,6 @@ func plans(t *testing.T) (all []planned) {
 		}
 	}
 	get(s.EndAbandoned(t.Context(), 1<<40))(t)
-	ok(t, s.Beat(t.Context(), "server"))
 	get(s.Sweep(t.Context()))(t)
 	ok(t, c.Stop())
 	log := get(os.ReadFile(filepath.Join(logs, "log")))(t)

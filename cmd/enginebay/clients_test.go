@@ -17,6 +17,7 @@ import (
 	"github.com/openai/openai-go/v3/responses"
 	"github.com/openai/openai-go/v3/shared"
 
+	"github.com/enginebay/enginebay/core/database/databasetest"
 	"github.com/enginebay/enginebay/sdk/sdktest"
 )
 
@@ -25,22 +26,11 @@ const aboutEngineBay = "Engine Bay is a model runtime: one OpenAI-compatible ser
 // TestClientsForNode runs testdata/clients, the tests of well-known npm packages,
 // against a real server and a real llama.cpp.
 func TestClientsForNode(t *testing.T) {
-	npm, err := exec.LookPath("npm")
-	if err != nil {
-		t.Fatal("npm is not installed, and the tests of clients for Node need it: install Node.js")
-	}
-	if runtime.GOOS == "windows" {
-		t.Skip("the Node that the test brings along is for Linux and macOS")
-	}
+	npm, dir := clientsForNode(t)
 	home := newHome(t)
 	withRemotes(t, home, sdktest.Program(t, "../provider", 1, append([]string{"-key", remoteKey}, remoteModels...)...)[0])
 	b := startServer(t, home)
 	b.offered(t, "openai/text-embedding-3-small", "anthropic/claude-haiku-4-5", "cohere/embed-v4.0", "google/gemini-3-pro")
-	dir := filepath.Join(build, "clients")
-	if out, err := exec.Command("sh", "-c", `mkdir -p "$0" && cp -R testdata/clients/. "$0"/`, dir).CombinedOutput(); err != nil {
-		t.Fatalf("copy: %v\n%s", err, out)
-	}
-	installClients(t, npm, dir)
 	test := exec.Command(npm, "test", "--silent")
 	test.Dir = dir
 	hub := startHub(t, hubOfClients, "-page", "2")
@@ -54,6 +44,38 @@ func TestClientsForNode(t *testing.T) {
 	if err != nil {
 		t.Fatalf("the client's tests fail: %v", err)
 	}
+}
+
+// TestClientsForNodeOnPostgreSQL: what lasts does so there as in SQLite.
+func TestClientsForNodeOnPostgreSQL(t *testing.T) {
+	_, dir := clientsForNode(t)
+	t.Setenv("ENGINEBAY_DATABASE", databasetest.URL(t))
+	b := startServer(t, newHome(t))
+	test := exec.Command("sh", "-c", "node_modules/node-*/bin/node --test --test-reporter=spec assistants.test.mjs")
+	test.Dir, test.Env = dir, append(os.Environ(), "BASE_URL="+b.url+"/v1", "MODEL=tiny-guide", "TOOL_MODEL=tiny-tools")
+	out, err := test.CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Fatalf("the client's tests fail: %v", err)
+	}
+}
+
+// clientsForNode is a folder with testdata/clients and the packages that they need.
+func clientsForNode(t *testing.T) (npm, dir string) {
+	t.Helper()
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		t.Fatal("npm is not installed, and the tests of clients for Node need it: install Node.js")
+	}
+	if runtime.GOOS == "windows" {
+		t.Skip("the Node that the test brings along is for Linux and macOS")
+	}
+	dir = filepath.Join(build, "clients")
+	if out, err := exec.Command("sh", "-c", `mkdir -p "$0" && cp -R testdata/clients/. "$0"/`, dir).CombinedOutput(); err != nil {
+		t.Fatalf("copy: %v\n%s", err, out)
+	}
+	installClients(t, npm, dir)
+	return npm, dir
 }
 
 // startProvider starts cmd/provider, the remote API of the importers' tests, so

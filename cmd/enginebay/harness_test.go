@@ -39,10 +39,10 @@ func TestMain(m *testing.M) {
 type made struct{ m *testing.M }
 
 func (t made) Run() int {
-	cmd := exec.Command("make", "-s", "-C", root, "build", "llamacpp")
+	cmd := exec.Command("make", "-s", "-C", root, "build", "llamacpp", "postgres")
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	if err := cmd.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "make build llamacpp:", err)
+		fmt.Fprintln(os.Stderr, "make build llamacpp postgres:", err)
 		return 1
 	}
 	return t.m.Run()

@@ -95,6 +95,9 @@ func fill(content io.Reader, p []byte) (n int, err error) {
 }
 
 func (s *Store) keepChunk(ctx context.Context, id string, seq int, data []byte) error {
+	if err := s.db.Room(int64(len(data))); err != nil {
+		return err
+	}
 	return s.db.Write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "INSERT INTO chunks (file, seq, data) VALUES ($1, $2, $3)", id, seq, data); err != nil {
 			return err

@@ -55,7 +55,7 @@ func (t *threadTalk) greeting(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	greeting := fmt.Sprintf("Chatting with %s in the thread %s. %s", m.ID, firstOf(inLine(thread.Title), thread.ID), ways)
+	greeting := fmt.Sprintf("Chatting with %s in the thread %q. %s", m.ID, firstOf(inLine(thread.Title), thread.ID), ways)
 	if len(last) > 0 {
 		greeting += "\n\n" + beside("  | ", contentText(last[0]))
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/enginebay/enginebay/core/database/databasetest"
 )
 
 // goEnv is a setting of Go on this machine: scripts have no home to find it by.
@@ -64,6 +66,7 @@ func TestScripts(t *testing.T) {
 	}
 	hub := startHub(t, map[string]string{"acme/tiny-GGUF/tiny.Q4_K_M.gguf": string(weights), "acme/tiny-GGUF/tiny.Q8_0.gguf": string(weights)})
 	echo2 := buildEcho(t, "0.2.0")
+	postgres := databasetest.URL(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
@@ -82,6 +85,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HUB", hub)
 			env.Setenv("FOLDER", folder.URL)
 			env.Setenv("ECHO2", echo2)
+			env.Setenv("POSTGRES", postgres) // an empty database, for one script
 			env.Setenv("PROGRAM", build+"/examples/engine-echo/bin/engine-echo")
 			env.Setenv("OTHER_PROGRAM", other.Listener.Addr().String())
 			env.Setenv("FREE_ADDR", freeAddr(t))

@@ -19,6 +19,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/enginebay/enginebay/core/api"
+	"github.com/enginebay/enginebay/core/conversation"
 	"github.com/enginebay/enginebay/core/keys"
 )
 
@@ -527,4 +528,16 @@ func TestFileIsJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(answer), &f); err != nil || len(f) != 7 {
 		t.Errorf("%s: %v", answer, err)
 	}
+}
+
+// TestOldFilesAreDeleted: not only hidden, while the server runs.
+func TestOldFilesAreDeleted(t *testing.T) {
+	var kept *conversation.Store
+	b := newBay(t, nil, func(c *api.Config) { kept = c.Conversations })
+	past := time.Now().Unix() - 1
+	if err := kept.CreateFile(t.Context(), conversation.Owner{}, &conversation.File{ExpiresAt: &past}, strings.NewReader("x")); err != nil {
+		t.Fatal(err)
+	}
+	b.server.Apply(api.Policy{}) // as each hour
+	b.log.wait(t, "files whose time is over are deleted: number=1", 1, 20*time.Second)
 }

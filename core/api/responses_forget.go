@@ -10,8 +10,8 @@ import (
 // at OpenAI.
 const keepResponses = 30 * 24 * time.Hour
 
-// forget deletes stored responses that are older than is wanted, each hour and when a
-// policy comes into force, until Shutdown begins.
+// forget deletes stored responses that are older than is wanted, and files whose time is
+// over, each hour and when a policy comes into force, until Shutdown begins.
 func (s *Server) forget() {
 	defer close(s.forgotten)
 	each := time.NewTicker(time.Hour)
@@ -26,6 +26,11 @@ func (s *Server) forget() {
 			case n > 0:
 				s.log.Info("old responses are deleted", "number", n, "kept_for", keep)
 			}
+		}
+		if n, err := s.config.Conversations.Sweep(s.life); err != nil && s.life.Err() == nil {
+			s.log.Warn("files whose time is over were not deleted", "error", err)
+		} else if n > 0 {
+			s.log.Info("files whose time is over are deleted", "number", n)
 		}
 		select {
 		case <-each.C:

@@ -13,6 +13,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
 	"github.com/tidwall/gjson"
 
 	"github.com/enginebay/enginebay/sdk"
@@ -24,6 +27,7 @@ var update = flag.Bool("update", false, "write what the server answers into test
 // request; what stands between it and the next is the answer. Ids and times are named in
 // the order in which they come: thread_#1, TIME.
 func TestAnswers(t *testing.T) {
+	openapi3filter.RegisterBodyDecoder("text/markdown", openapi3filter.PlainBodyDecoder)
 	files, err := filepath.Glob("testdata/answers/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no files: %v", err)
@@ -34,7 +38,12 @@ func TestAnswers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := &play{b: newBay(t, map[string]string{"m": `{}`}), names: map[string]string{}}
+			p := &play{t: t, b: newBay(t, map[string]string{"m": `{}`}), names: map[string]string{}, count: map[string]int{}}
+			doc := described(t, p.b)
+			strict(doc)
+			if p.router, err = gorillamux.NewRouter(doc); err != nil {
+				t.Fatal(err)
+			}
 			got := p.all(string(want))
 			if *update {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -49,31 +58,32 @@ func TestAnswers(t *testing.T) {
 
 // play is a file that is played.
 type play struct {
-	b     *bay
-	names map[string]string // of ids
-	count map[string]int
+	t      *testing.T
+	b      *bay
+	router routers.Router    // of openapi.yaml
+	names  map[string]string // of ids
+	count  map[string]int
 }
 
 func (p *play) all(text string) string {
 	var got strings.Builder
 	for line := range strings.Lines(text) {
-		switch {
-		case strings.HasPrefix(line, "> "):
-			got.WriteString(line + p.answer(strings.TrimSpace(line[2:])) + "\n")
-		case strings.HasPrefix(line, "# "):
+		if request, ok := strings.CutPrefix(line, "> "); ok {
+			got.WriteString(line + p.answer(strings.TrimSpace(request)) + "\n")
+		} else if got.Len() == 0 { // what the file is about
 			got.WriteString(line)
 		}
 	}
 	return got.String()
 }
 
-// answer sends a request: method, path and body.
+// answer sends a request: method, path and body. The answer is to be as it is described.
 func (p *play) answer(request string) string {
 	for id, name := range p.names {
 		request = regexp.MustCompile(regexp.QuoteMeta(name)+`\b`).ReplaceAllLiteralString(request, id)
 	}
 	words := strings.SplitN(request+"  ", " ", 3)
-	status, body := p.b.do(words[0], words[1], strings.TrimSpace(words[2]))
+	status, body := p.b.conforms(p.t, p.router, words[0], words[1], strings.TrimSpace(words[2]), "application/json")
 	var pretty bytes.Buffer
 	if err := json.Indent(&pretty, []byte(body), "", " "); err != nil {
 		pretty.Reset()
@@ -93,9 +103,6 @@ func (p *play) named(answer string) string {
 	answer = made.ReplaceAllStringFunc(answer, func(id string) string {
 		if p.names[id] == "" {
 			kind, _, _ := strings.Cut(id, "_")
-			if p.count == nil {
-				p.count = map[string]int{}
-			}
 			p.count[kind]++
 			p.names[id] = fmt.Sprintf("%s_#%d", kind, p.count[kind])
 		}
@@ -177,7 +184,7 @@ func TestOwnersInLists(t *testing.T) {
 // TestOthersInRequests: what another key made cannot be used by naming it in a body.
 func TestOthersInRequests(t *testing.T) {
 	who, keyed := withOwners(t)
-	b := newBay(t, map[string]string{"m": `{}`}, keyed)
+	b := newBay(t, map[string]string{"m": `{}`, "r": `{"operations": ["responses"]}`}, keyed)
 	b.secret = who["a"]
 	assistant := b.made("/v1/assistants", `{"model": "m", "instructions": "the secret of alice"}`)
 	b.secret = who["b"]
@@ -188,6 +195,15 @@ func TestOthersInRequests(t *testing.T) {
 	} {
 		if status, body := b.do("POST", request.path, request.body); status != http.StatusNotFound {
 			t.Errorf("%s: %d %s", request.path, status, body)
+		}
+	}
+	b.secret = who["a"]
+	response := b.made("/v1/responses", `{"model": "r", "input": "the secret of alice"}`)
+	chain := b.made("/v1/conversations", `{"items": [{"type": "message", "role": "user", "content": "the secret of alice"}]}`)
+	b.secret = who["b"]
+	for field, id := range map[string]string{"previous_response_id": response, "conversation": chain} {
+		if status, body := b.do("POST", "/v1/responses", fmt.Sprintf(`{"model": "r", "input": "x", %q: %q}`, field, id)); status != http.StatusNotFound {
+			t.Errorf("%s: %d %s", field, status, body)
 		}
 	}
 	export := fmt.Sprintf(`{"object": "thread.export", "version": 1, "thread": {"id": "t", "created_at": 1}, "assistants": [{"id": %q, "created_at": 1, "instructions": "taken over", "model": "m"}]}`, assistant)

@@ -50,6 +50,8 @@ func sentAgain(body json.RawMessage, thoughts bool) json.RawMessage {
 		return put(body, member{"status", nil}, member{"content", nil})
 	case kind == "reasoning" && len(item.Get("content").Array()) == 0:
 		return nil
+	case kind == "function_call" && item.Get("status").Str == "incomplete": // engines refuse arguments that break off
+		return nil
 	case prefixes[kind] != "":
 		return put(body, member{"id", nil}, member{"status", nil})
 	}

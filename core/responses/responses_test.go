@@ -136,6 +136,7 @@ func TestJoin(t *testing.T) {
 		"a new turn":          {itemsOf(user, thought, sealed, empty, answerItem), user, user + "," + answer + "," + user},
 		"the same turn":       {itemsOf(user, thought, empty, callItem), outputItem, user + `,{"type":"reasoning","summary":[],"content":[{"type":"reasoning_text","text":"hm"}]},` + call + "," + outputItem},
 		"what is encrypted":   {itemsOf(user, sealed, callItem), outputItem, user + `,{"type":"reasoning","id":"rs_2","summary":[],"encrypted_content":"xyz"},` + call + "," + outputItem},
+		"a call cut short":    {itemsOf(user, strings.Replace(callItem, "completed", "incomplete", 1)), user, user + "," + user},
 		"a tool of a service": {itemsOf(user, searchItem, answerItem), user, user + "," + searchItem + "," + answer + "," + user},
 	} {
 		got := string(responses.Join(test.before, []json.RawMessage{json.RawMessage(test.own)}).JSON())

@@ -161,6 +161,7 @@ func TestOfficialClientForGo(t *testing.T) {
 		assertSum(t, answer.Choices[0].Message.Content)
 	})
 	t.Run("responses", func(t *testing.T) { testResponses(t, client) })
+	t.Run("conversations", func(t *testing.T) { testConversations(t, client) })
 	t.Run("embeddings", func(t *testing.T) {
 		answer, err := client.Embeddings.New(ctx, openai.EmbeddingNewParams{Model: "tiny-embed",
 			Input: openai.EmbeddingNewParamsInputUnion{OfArrayOfStrings: []string{"a plugin", "an engine"}}})
@@ -226,7 +227,7 @@ func testResponses(t *testing.T, client openai.Client) {
 	}
 	ask.PreviousResponseID = openai.String("resp_1")
 	_, err = client.Responses.New(context.Background(), ask)
-	assertAPIError(t, err, 400, "unsupported_parameter", "no responses are stored")
+	assertAPIError(t, err, 404, "previous_response_not_found", "There is no response 'resp_1'")
 }
 
 func assertAPIError(t *testing.T, err error, status int, code, says string) {

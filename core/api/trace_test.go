@@ -188,3 +188,22 @@ func TestTracesWithoutCollector(t *testing.T) {
 		t.Errorf("the end waited for %v", took)
 	}
 }
+
+// TestTraceOfARun: what it asks its model belongs to the request that made it.
+func TestTraceOfARun(t *testing.T) {
+	r := newReceiver(t)
+	b, closeTraces := traced(t, r, map[string]string{"m": `{"tokens": 5}`})
+	thread := b.thread("x")
+	b.reaches(thread+"/runs/"+b.made(thread+"/runs", `{"model": "m"}`), "completed")
+	b.log.wait(t, "method=RUN", 1, 5*time.Second)
+	closeTraces()
+	parents := map[string]string{"RUN /v1/chat/completions": "POST /v1/threads/:thread/runs", "acquire": "RUN /v1/chat/completions", "engine": "RUN /v1/chat/completions"}
+	for name, parent := range parents {
+		if r.spans[name] == nil || r.spans[parent] == nil || string(r.spans[name].GetParentSpanId()) != string(r.spans[parent].GetSpanId()) {
+			t.Errorf("%s is not within %s: %v", name, parent, r.spans)
+		}
+	}
+	if got := fact(r.spans["RUN /v1/chat/completions"], "gen_ai.usage.output_tokens"); got != "5" {
+		t.Errorf("the answer has %q tokens", got)
+	}
+}

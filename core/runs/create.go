@@ -36,7 +36,7 @@ func (r *Runner) Create(ctx context.Context, req Request) (*conversation.Run, *E
 	if req.Thread != nil {
 		first = append([]Event{{"thread.created", req.Thread}}, first...)
 	}
-	return run, r.start(w, req.Stream, first...), nil
+	return run, r.start(ctx, w, req.Stream, first...), nil
 }
 
 func leave(by func()) {

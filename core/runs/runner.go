@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/enginebay/enginebay/core/conversation"
 	"github.com/enginebay/enginebay/sdk"
@@ -66,10 +67,10 @@ func (r *Runner) Close() {
 	r.wg.Wait()
 }
 
-// start works on a run that is in the store, for whoever has entered. first are told
-// before all else.
-func (r *Runner) start(w *work, stream bool, first ...Event) *Events {
-	ctx, cancel := context.WithCancelCause(r.ctx)
+// start works on a run that is in the store, for whoever has entered, as a part of the
+// trace that a context belongs to. first are told before all else.
+func (r *Runner) start(of context.Context, w *work, stream bool, first ...Event) *Events {
+	ctx, cancel := context.WithCancelCause(trace.ContextWithSpan(r.ctx, trace.SpanFromContext(of)))
 	w.runner, w.cancel, w.id, w.thread = r, cancel, w.run.ID, w.run.ThreadID
 	if stream {
 		w.events = newEvents(func() { cancel(errLeft) })

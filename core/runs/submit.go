@@ -26,7 +26,7 @@ func (r *Runner) Submit(ctx context.Context, s Submission) (*conversation.Run, *
 	w := &work{owner: s.Owner, caller: s.Caller, requestID: s.RequestID, run: run, resumed: true, left: s.Leave}
 	w.model, _ = r.c.Bridge.Model(ctx, run.Model) // a model that has gone since, the chat tells
 	told := copied(run)
-	return told, r.start(w, s.Stream, Event{"thread.run.step.completed", step}, Event{"thread.run.queued", told}), nil
+	return told, r.start(ctx, w, s.Stream, Event{"thread.run.step.completed", step}, Event{"thread.run.queued", told}), nil
 }
 
 // submit keeps the outputs.

@@ -156,6 +156,8 @@ func TestItems(t *testing.T) {
 		`{"role":"assistant","content":"x"}`, `{"role":"assistant","content":[{"type":"output_text","text":"x"}]}`,
 		`{"type":"message","role":"assistant","content":"x"}`, `{"type":"reasoning","id":"r","summary":[]}`, `{"role":"developer","content":"x"}`,
 		`{"type":"function_call","call_id":"c","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c","output":"x"}`,
+		`{"type":"message","role":"assistant","content":[{"type":"refusal","refusal":"no"}]}`,
+		`{"type":"web_search_call","id":"ws_1","status":"completed"},{"type":"mcp_list_tools","id":"m","server_label":"l","tools":[]}`,
 	} {
 		if status, answer := post(e, "/v1/responses", `{"input":[{"role":"user","content":"a"},`+item+`,{"role":"user","content":"b"}],"max_output_tokens":4}`); status != 200 {
 			t.Errorf("%s: status %d: %s", item, status, answer)

@@ -105,9 +105,10 @@ func forResponse(b openai.Body) error {
 	return nil
 }
 
-// items gives each item of a response's input the type that it may go without, and
-// leaves out what the model thought where no text of it came back: llama-server
-// (b11669) refuses both.
+// items gives each item of a response's input the type that it may go without, leaves
+// out what the model thought where no text of it came back, and what a service's own
+// tools did, and makes a refusal a text: llama-server (b11669) refuses all of these, and
+// a conversation that began with another model has them.
 func items(b openai.Body) error {
 	var given, kept []openai.Body
 	b.Read("input", &given)
@@ -117,17 +118,38 @@ func items(b openai.Body) error {
 		switch {
 		case kind == "" && item.Has("role"):
 			item.Set("type", "message")
-		case kind == "reasoning" && !item.Has("content"):
+		case kind == "reasoning" && !item.Has("content"), ofService(kind):
 			continue
 		case kind == "item_reference":
 			return unsupported("input", "Items of the type 'item_reference' are not supported: no responses are stored. Send the item itself")
 		}
+		sayRefusals(item)
 		kept = append(kept, item)
 	}
 	if len(kept) > 0 {
 		b.Set("input", kept)
 	}
 	return nil
+}
+
+// ofService says whether a type of items tells what a tool did that the model's service
+// has, as web_search_call does.
+func ofService(kind string) bool {
+	return kind != "function_call" && kind != "custom_tool_call" && strings.HasSuffix(kind, "_call") || kind == "mcp_list_tools"
+}
+
+// sayRefusals makes the parts of a message in which a model refused its text.
+func sayRefusals(item openai.Body) {
+	var parts []map[string]any
+	if !item.Read("content", &parts) || !slices.ContainsFunc(parts, func(part map[string]any) bool { return part["type"] == "refusal" }) {
+		return
+	}
+	for i, part := range parts {
+		if part["type"] == "refusal" {
+			parts[i] = map[string]any{"type": "output_text", "text": part["refusal"]}
+		}
+	}
+	item.Set("content", parts)
 }
 
 // onlyData refuses addresses of images and sound: llama-server would fetch them, and

@@ -95,7 +95,7 @@ func fill(content io.Reader, p []byte) (n int, err error) {
 }
 
 func (s *Store) keepChunk(ctx context.Context, id string, seq int, data []byte) error {
-	if err := s.db.Room(int64(len(data))); err != nil {
+	if err := s.db.Room(ctx, int64(len(data))); err != nil {
 		return err
 	}
 	return s.db.Write(ctx, func(tx *sql.Tx) error {

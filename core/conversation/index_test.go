@@ -99,7 +99,7 @@ func plans(t *testing.T) (all []planned) {
 			t.Error(err)
 		}
 	}
-	get(s.EndAbandoned(t.Context(), 1<<40))(t)
+	get(s.EndAbandoned(t.Context(), func(*conversation.Run) bool { return true }))(t)
 	get(s.Sweep(t.Context()))(t)
 	ok(t, c.Stop())
 	log := get(os.ReadFile(filepath.Join(logs, "log")))(t)

@@ -178,16 +178,16 @@ func TestEndAbandoned(t *testing.T) {
 	cases := []struct {
 		name, status string
 		expires      *int64
-		since        int64
+		silent       bool
 		want         string
 	}{
-		{"its server lives", conversation.RunInProgress, nil, now - 60, conversation.RunInProgress},
-		{"queued", conversation.RunQueued, nil, now + 60, conversation.RunFailed},
-		{"in progress", conversation.RunInProgress, nil, now + 60, conversation.RunFailed},
-		{"cancelling", conversation.RunCancelling, nil, now + 60, conversation.RunCancelled},
-		{"waits for outputs", conversation.RunRequiresAction, &future, now + 60, conversation.RunRequiresAction},
-		{"waited for outputs", conversation.RunRequiresAction, &past, now - 60, conversation.RunExpired},
-		{"has ended", conversation.RunCompleted, nil, now + 60, conversation.RunCompleted},
+		{"its server lives", conversation.RunInProgress, nil, false, conversation.RunInProgress},
+		{"queued", conversation.RunQueued, nil, true, conversation.RunFailed},
+		{"in progress", conversation.RunInProgress, nil, true, conversation.RunFailed},
+		{"cancelling", conversation.RunCancelling, nil, true, conversation.RunCancelled},
+		{"waits for outputs", conversation.RunRequiresAction, &future, true, conversation.RunRequiresAction},
+		{"waited for outputs", conversation.RunRequiresAction, &past, false, conversation.RunExpired},
+		{"has ended", conversation.RunCompleted, nil, true, conversation.RunCompleted},
 	}
 	each(t, func(t *testing.T, s *conversation.Store) {
 		for _, c := range cases {
@@ -197,7 +197,7 @@ func TestEndAbandoned(t *testing.T) {
 				ok(t, s.CreateRun(t.Context(), anna, r))
 				done, open := &conversation.Step{Status: "completed"}, &conversation.Step{Status: "in_progress"}
 				get(s.UpdateRun(t.Context(), r.ID, func(*conversation.Run) error { return nil }, done, open))(t)
-				n := get(s.EndAbandoned(t.Context(), c.since))(t)
+				n := get(s.EndAbandoned(t.Context(), func(*conversation.Run) bool { return c.silent }))(t)
 				is := get(s.Run(t.Context(), anna, th.ID, r.ID))(t)
 				if is.Status != c.want || (n == 1) != (c.want != c.status) {
 					t.Errorf("%d were ended; the run is %s, want %s", n, is.Status, c.want)

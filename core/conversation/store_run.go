@@ -50,9 +50,6 @@ func (s *Store) CreateRun(ctx context.Context, o Owner, r *Run, added ...*Messag
 		return err
 	}
 	r.Object = "thread.run"
-	if r.Beat == 0 {
-		r.Beat = time.Now().Unix()
-	}
 	for _, m := range added {
 		if _, err := s.birth(&m.ID, &m.CreatedAt, "msg_"); err != nil {
 			return err
@@ -177,11 +174,11 @@ func (t *Step) write(ctx context.Context, tx *sql.Tx, s *Store, r *Run) error {
 	return err
 }
 
-// EndAbandoned ends the unfinished runs whose holder has not said that it lives since
-// a time, in Unix seconds, and returns how many these were. They fail; one that was
-// being cancelled is cancelled. A run that waits for outputs is left until its time is
-// up, and expires then.
-func (s *Store) EndAbandoned(ctx context.Context, since int64) (int, error) {
+// EndAbandoned ends the unfinished runs whose holder is silent, by their Beat, and returns
+// how many these were. They fail; one that was being cancelled is cancelled. A run that
+// waits for outputs is left until its time is up, and expires then. silent may be called
+// more than once for a run.
+func (s *Store) EndAbandoned(ctx context.Context, silent func(*Run) bool) (int, error) {
 	return writing(ctx, s, func(tx *sql.Tx) (int, error) {
 		rows, err := runs.rows(ctx, tx, where{}.and("unfinished = 1"), true, 0)
 		if err != nil {
@@ -190,7 +187,7 @@ func (s *Store) EndAbandoned(ctx context.Context, since int64) (int, error) {
 		n := 0
 		now := time.Now().Unix()
 		for _, r := range rows {
-			if !r.object.abandon(since, now) {
+			if !r.object.abandon(silent, now) {
 				continue
 			}
 			if err := endRun(ctx, tx, r.object, now); err != nil {
@@ -203,14 +200,14 @@ func (s *Store) EndAbandoned(ctx context.Context, since int64) (int, error) {
 }
 
 // abandon ends a run that nobody works on any more; false: somebody may.
-func (r *Run) abandon(since, now int64) bool {
+func (r *Run) abandon(silent func(*Run) bool, now int64) bool {
 	switch {
 	case r.Status == RunRequiresAction:
 		if r.ExpiresAt != nil && *r.ExpiresAt > now {
 			return false
 		}
 		r.Status = RunExpired
-	case r.Beat >= since:
+	case !silent(r):
 		return false
 	case r.Status == RunCancelling:
 		r.Status, r.CancelledAt = RunCancelled, &now

@@ -187,7 +187,7 @@ type Run struct {
 	Truncated *Truncated           `json:"truncated,omitempty"` // what of the thread the model was not shown
 
 	Holder string `json:"-"` // the server that works on it
-	Beat   int64  `json:"-"` // when it said so last, in Unix seconds
+	Beat   int64  `json:"-"` // rises whenever that says that it lives
 }
 
 // Effective is a parameter that is in force, and the layer that it comes from:

@@ -12,11 +12,18 @@ import (
 // dead, in beats.
 const abandoned = 4
 
+// A sign of life of a run's server, and when this one has seen it first: by its own clock,
+// since that of another server may be wrong, and any clock may be set back.
+type sign struct {
+	beat int64
+	seen time.Time
+}
+
 // beats says that the server lives and works on its runs, for as long as it does.
 func (r *Runner) beats() {
 	ticks := time.NewTicker(r.c.Beat)
 	defer ticks.Stop()
-	var since time.Time // when the database began to answer; zero while it does not
+	var last map[string]sign // by the ids of runs
 	for {
 		select {
 		case <-r.ctx.Done():
@@ -26,22 +33,27 @@ func (r *Runner) beats() {
 		for _, w := range r.working() {
 			r.touch(w)
 		}
-		if since.IsZero() {
-			since = time.Now()
-		}
-		if err := r.sweep(r.deadline(since)); err != nil {
-			since = time.Time{}
-		}
+		last = r.listen(last)
 	}
 }
 
-// deadline is the time of a sign of life that is too old, in Unix seconds. When the
-// database was away, every server was silent, and is given time to say that it lives.
-func (r *Runner) deadline(answers time.Time) int64 {
-	if time.Since(answers) < (abandoned-1)*r.c.Beat {
-		return 0
+// listen ends the runs whose servers give no sign of life any more, and returns the last
+// signs of the others. When the database was away, every server was silent, and is given
+// time to say that it lives.
+func (r *Runner) listen(last map[string]sign) map[string]sign {
+	heard := map[string]sign{}
+	err := r.sweep(func(run *conversation.Run) bool {
+		s, known := last[run.ID]
+		if !known || s.beat != run.Beat {
+			s = sign{run.Beat, time.Now()}
+		}
+		heard[run.ID] = s
+		return time.Since(s.seen) >= abandoned*r.c.Beat
+	})
+	if err != nil {
+		return nil
 	}
-	return time.Now().Add(-abandoned * r.c.Beat).Unix()
+	return heard
 }
 
 func (r *Runner) working() []*work {
@@ -62,7 +74,7 @@ func (r *Runner) touch(w *work) {
 		if ended(run.Status) {
 			return errMoved
 		}
-		run.Beat = time.Now().Unix()
+		run.Beat++
 		return nil
 	})
 	var missing *conversation.Missing
@@ -79,10 +91,10 @@ func (r *Runner) touch(w *work) {
 }
 
 // sweep ends what nobody works on any more.
-func (r *Runner) sweep(since int64) error {
+func (r *Runner) sweep(silent func(*conversation.Run) bool) error {
 	ctx, stop := context.WithTimeout(r.ctx, writeTime)
 	defer stop()
-	n, err := r.c.Store.EndAbandoned(ctx, since)
+	n, err := r.c.Store.EndAbandoned(ctx, silent)
 	switch {
 	case err != nil:
 		r.log.Debug("abandoned runs were not ended", "error", err)

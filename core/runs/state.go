@@ -54,7 +54,7 @@ func move(run *conversation.Run, to end) error {
 	}
 	run.Status, run.LastError = to.status, to.fault
 	now := time.Now().Unix()
-	run.Beat = now
+	run.Beat++
 	if to.status != conversation.RunRequiresAction {
 		run.RequiredAction, run.ExpiresAt = nil, nil
 	}

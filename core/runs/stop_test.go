@@ -53,6 +53,42 @@ func TestServerWasKilled(t *testing.T) {
 	}
 }
 
+// TestClocksAreWrong: that of the server that was killed went a day before, or the
+// machine's was set back since.
+func TestClocksAreWrong(t *testing.T) {
+	tests := map[string]func(*runs.Config){
+		"the only one":   func(c *runs.Config) { c.Sole = true },
+		"one of several": func(c *runs.Config) { c.Beat = 20 * time.Millisecond },
+	}
+	for name, config := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBay(t)
+			run := &conversation.Run{ThreadID: b.thread("hello").ID, Status: conversation.RunInProgress, Model: "echo", Holder: "server_dead", Beat: time.Now().Add(24 * time.Hour).Unix()}
+			if err := b.store.CreateRun(t.Context(), anyone, run); err != nil {
+				t.Fatal(err)
+			}
+			b.runner = b.start(config)
+			same(t, "status", b.settled(run).Status, "failed")
+		})
+	}
+}
+
+// TestServerWhoseClockIsSlow lives, and what it works on goes on.
+func TestServerWhoseClockIsSlow(t *testing.T) {
+	b := newBay(t, func(c *runs.Config) { c.Beat = 300 * time.Millisecond })
+	run := &conversation.Run{ThreadID: b.thread("hello").ID, Status: conversation.RunInProgress, Model: "echo", Holder: "server_slow", Beat: 1}
+	if err := b.store.CreateRun(t.Context(), anyone, run); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 { // longer than what a dead one is given
+		time.Sleep(100 * time.Millisecond)
+		r, err := b.store.UpdateRun(t.Context(), run.ID, func(r *conversation.Run) error { r.Beat++; return nil })
+		if err != nil || !r.Unfinished() {
+			t.Fatalf("%v: the other one ended it: %+v", err, r)
+		}
+	}
+}
+
 func TestServersShareAStore(t *testing.T) {
 	b := newBay(t, func(c *runs.Config) { c.Beat = 300 * time.Millisecond })
 	b.engine.gate = make(chan struct{})

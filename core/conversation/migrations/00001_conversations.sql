@@ -39,7 +39,7 @@ CREATE TABLE runs (
     status     TEXT   NOT NULL,
     unfinished BIGINT NOT NULL, -- 1 or 0
     holder     TEXT   NOT NULL, -- the server that works on it
-    beat       BIGINT NOT NULL, -- when that said so last, in Unix seconds
+    beat       BIGINT NOT NULL, -- rises whenever that says that it lives
     body       TEXT   NOT NULL
 );
 CREATE INDEX runs_made ON runs (thread, made, id);

@@ -76,8 +76,18 @@ func (u *upstream) reasoning(b body) body {
 		b = slices.DeleteFunc(b, func(f field) bool {
 			return slices.Contains(sampled, f.name) && !slices.Contains(u.AllowParameters, f.name)
 		})
+		b = sealed(b)
 	}
 	return b
+}
+
+// sealed asks for what the model thinks in a form that it can be sent again, where the
+// service stores nothing: else it is lost between a function's call and its output.
+func sealed(b body) body {
+	if !b.has("input") || b.get("store").Type != gjson.False || b.has("include") {
+		return b
+	}
+	return b.with("include", []string{"reasoning.encrypted_content"})
 }
 
 // countable says whether the service is to be asked for the usage of a stream that

@@ -130,6 +130,26 @@ func TestParameters(t *testing.T) {
 	}
 }
 
+// TestThoughtsOfResponses: of a model that thinks they come back encrypted, where the
+// service stores nothing.
+func TestThoughtsOfResponses(t *testing.T) {
+	for name, test := range map[string]struct{ model, more, want string }{
+		"nothing stored":         {"o3", `,"store":false`, `["reasoning.encrypted_content"]`},
+		"stored":                 {"o3", ``, `null`},
+		"a wish of the client's": {"gpt-5", `,"store":false,"include":[]`, `[]`},
+		"no thoughts":            {"gpt-4o", `,"store":false`, `null`},
+	} {
+		s := newService(t)
+		l := load(t, "openai", s.URL+"/v1", `{"settings":{"model":"`+test.model+`"}}`)
+		if resp := l.ask(t, sdk.OpResponses, `{"model":"m","input":"x"`+test.more+`}`); resp.StatusCode != 200 {
+			t.Fatal(said(t, resp))
+		}
+		if got, _ := json.Marshal(s.last(t).body["include"]); string(got) != test.want {
+			t.Errorf("%s: include is %s, want %s", name, got, test.want)
+		}
+	}
+}
+
 // TestStream: the client sees the stream as it would have come, and the core can
 // count it all the same.
 func TestStream(t *testing.T) {

@@ -1,3 +1,4 @@
+//lint:file-ignore SA1019 what OpenAI's clients call deprecated is what is tested
 package main
 
 import (

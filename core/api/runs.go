@@ -28,7 +28,7 @@ func (s *Server) runRoutes() []route {
 
 // createThreadRun answers POST /v1/threads/runs: a thread, and a run of it.
 func (s *Server) createThreadRun(c *fiber.Ctx) error {
-	body, err := bodyOf(c, maxMessage)
+	body, err := bodyOf(c, maxThread)
 	if err != nil {
 		return err
 	}

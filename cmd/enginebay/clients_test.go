@@ -51,7 +51,7 @@ func TestClientsForNodeOnPostgreSQL(t *testing.T) {
 	_, dir := clientsForNode(t)
 	t.Setenv("ENGINEBAY_DATABASE", databasetest.URL(t))
 	b := startServer(t, newHome(t))
-	test := exec.Command("sh", "-c", "node_modules/node-*/bin/node --test --test-reporter=spec assistants.test.mjs")
+	test := exec.Command("sh", "-c", "node_modules/node-*/bin/node --test --test-reporter=spec assistants.test.mjs conversations.test.mjs")
 	test.Dir, test.Env = dir, append(os.Environ(), "BASE_URL="+b.url+"/v1", "MODEL=tiny-guide", "TOOL_MODEL=tiny-tools")
 	out, err := test.CombinedOutput()
 	t.Logf("%s", out)

@@ -8,12 +8,19 @@ import (
 
 	"github.com/openai/openai-go/v3"
 	talks "github.com/openai/openai-go/v3/conversations"
+	"github.com/openai/openai-go/v3/option"
 	"github.com/openai/openai-go/v3/responses"
 )
 
-// testConversations goes on from a response and in a conversation with
-// github.com/openai/openai-go: the model reads as many tokens as where it is given all
-// at once, and says the same.
+// TestConversationsOfOfficialClientForGo goes on from a response and in a conversation
+// with github.com/openai/openai-go: the model reads as many tokens as where it is given
+// all at once, and says the same.
+func TestConversationsOfOfficialClientForGo(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, b *bay) {
+		testConversations(t, openai.NewClient(option.WithBaseURL(b.url+"/v1/"), option.WithAPIKey("none"), option.WithMaxRetries(0)))
+	})
+}
+
 func testConversations(t *testing.T, client openai.Client) {
 	ctx := context.Background()
 	respond := func(t *testing.T, text string, change func(*responses.ResponseNewParams)) *responses.Response {

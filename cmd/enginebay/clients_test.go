@@ -161,7 +161,6 @@ func TestOfficialClientForGo(t *testing.T) {
 		assertSum(t, answer.Choices[0].Message.Content)
 	})
 	t.Run("responses", func(t *testing.T) { testResponses(t, client) })
-	t.Run("conversations", func(t *testing.T) { testConversations(t, client) })
 	t.Run("embeddings", func(t *testing.T) {
 		answer, err := client.Embeddings.New(ctx, openai.EmbeddingNewParams{Model: "tiny-embed",
 			Input: openai.EmbeddingNewParamsInputUnion{OfArrayOfStrings: []string{"a plugin", "an engine"}}})

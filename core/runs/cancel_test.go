@@ -75,6 +75,41 @@ func TestCancelInTheQueue(t *testing.T) {
 	same(t, "requests", len(b.engine.requests()), 0)
 }
 
+// Another server has cancelled the run while it was in the queue here: the answer is
+// given up when this one sees that, and not at the next beat.
+func TestCancelElsewhereInTheQueue(t *testing.T) {
+	b := newBay(t, func(c *runs.Config) { c.Beat = time.Hour })
+	b.engine.gate = make(chan struct{}) // it begins to answer, and gets no further
+	for range cap(b.bridge.slots) {
+		b.bridge.slots <- struct{}{}
+	}
+	run, _, err := b.runner.Create(t.Context(), b.request(b.thread("hello").ID, `{"model": "echo"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.store.UpdateRun(t.Context(), run.ID, func(r *conversation.Run) error { r.Status = conversation.RunCancelling; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	<-b.bridge.slots
+	same(t, "status", b.settled(run).Status, "cancelled")
+}
+
+// A cancel that comes while the outputs of functions do is no later than any other.
+func TestCancelWhileOutputsCome(t *testing.T) {
+	b := newBay(t)
+	run := b.run(b.thread("hello").ID, `{"model": "tools", `+twoFunctions+`}`)
+	b.bridge.asked = func() {
+		if got, err := b.runner.Cancel(t.Context(), anyone, run.ThreadID, run.ID); err != nil || got.Status != conversation.RunCancelled {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
+	_, _, err := b.runner.Submit(t.Context(), b.submission(run, bothOutputs))
+	if sdk.CodeOf(err) != sdk.CodeInvalid {
+		t.Errorf("%v; want that the run takes no outputs any more", err)
+	}
+	same(t, "requests", len(b.engine.requests()), 1)
+}
+
 func TestCancelOfAnothersRun(t *testing.T) {
 	b := newBay(t)
 	b.engine.gate = make(chan struct{})

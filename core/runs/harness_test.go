@@ -175,6 +175,7 @@ type bridge struct {
 	client *http.Client
 	models map[string]runs.Model // beside those of the engine
 	counts bool                  // it can count: a token is a word
+	asked  func()                // called when a model is asked for; may be nil
 	slots  chan struct{}         // taken by each request
 }
 
@@ -217,6 +218,9 @@ func (s *stream) Close() error {
 }
 
 func (b *bridge) Model(_ context.Context, id string) (runs.Model, error) {
+	if b.asked != nil {
+		b.asked()
+	}
 	if m, ok := b.models[id]; ok {
 		return m, nil
 	}

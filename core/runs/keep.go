@@ -61,7 +61,14 @@ func (w *work) later(change func(*conversation.Run) error, with ...conversation.
 		if before != nil {
 			<-before
 		}
-		if _, err := w.runner.once(context.Background(), id, change, with...); err != nil && !errors.Is(err, errMoved) {
+		_, err := w.runner.once(context.Background(), id, change, with...)
+		var missing *conversation.Missing
+		switch {
+		case errors.Is(err, errMoved): // cancelled before this server knew the work, or by another
+			w.cancel(errCancelled)
+		case errors.As(err, &missing):
+			w.cancel(errDeleted)
+		case err != nil:
 			w.runner.log.Debug("a run's progress was not written", "run", id, "error", err)
 		}
 	}()

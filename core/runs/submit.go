@@ -17,20 +17,18 @@ func (r *Runner) Submit(ctx context.Context, s Submission) (*conversation.Run, *
 		leave(s.Leave)
 		return nil, nil, err
 	}
-	run, step, err := r.submit(ctx, s)
+	w, step, err := r.submit(ctx, s)
 	if err != nil {
 		r.wg.Done()
 		leave(s.Leave)
 		return nil, nil, err
 	}
-	w := &work{owner: s.Owner, caller: s.Caller, requestID: s.RequestID, run: run, resumed: true, left: s.Leave}
-	w.model, _ = r.c.Bridge.Model(ctx, run.Model) // a model that has gone since, the chat tells
-	told := copied(run)
+	told := copied(w.run)
 	return told, r.start(ctx, w, s.Stream, Event{"thread.run.step.completed", step}, Event{"thread.run.queued", told}), nil
 }
 
-// submit keeps the outputs.
-func (r *Runner) submit(ctx context.Context, s Submission) (*conversation.Run, *conversation.Step, error) {
+// submit keeps the outputs; who calls starts the work at once.
+func (r *Runner) submit(ctx context.Context, s Submission) (*work, *conversation.Step, error) {
 	run, err := r.c.Store.Run(ctx, s.Owner, s.ThreadID, s.RunID)
 	if err != nil {
 		return nil, nil, err
@@ -48,14 +46,16 @@ func (r *Runner) submit(ctx context.Context, s Submission) (*conversation.Run, *
 	}
 	step.StepDetails = details
 	closeStep(step, end{status: conversation.RunCompleted})
-	run, err = r.c.Store.UpdateRun(ctx, run.ID, func(stored *conversation.Run) error {
+	w := &work{owner: s.Owner, caller: s.Caller, requestID: s.RequestID, resumed: true, left: s.Leave}
+	w.model, _ = r.c.Bridge.Model(ctx, run.Model) // a model that has gone since, the chat tells
+	w.run, err = r.c.Store.UpdateRun(ctx, run.ID, func(stored *conversation.Run) error {
 		if err := waits(stored); err != nil {
 			return err
 		}
 		stored.Holder = r.id
 		return move(stored, end{status: conversation.RunQueued})
 	}, step)
-	return run, step, err
+	return w, step, err
 }
 
 // waits returns what is wrong where a run does not wait for outputs.

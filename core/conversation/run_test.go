@@ -1,6 +1,7 @@
 package conversation_test
 
 import (
+	"database/sql"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -129,6 +130,42 @@ func TestChangesAtOnce(t *testing.T) {
 		wait.Wait()
 		if title := get(s.Thread(t.Context(), anna, th.ID))(t).Title; len(title) != 40 {
 			t.Errorf("%d of 40 changes are there", len(title))
+		}
+	})
+}
+
+// TestClockGoesBack: what comes later stands later, also when a clock was set back, or
+// was ahead at the server that had the run before.
+func TestClockGoesBack(t *testing.T) {
+	databasetest.Each(t, conversation.Migrations, func(t *testing.T, db *database.DB) {
+		s := open(t, db)
+		th := thread(t, s, anna, "first")
+		r := run(t, s, anna, th.ID, conversation.RunInProgress)
+		write := func(with ...conversation.Written) {
+			get(s.UpdateRun(t.Context(), r.ID, func(*conversation.Run) error { return nil }, with...))(t)
+		}
+		one, two := &conversation.Step{Type: "tool_calls"}, &conversation.Step{Type: "message_creation"}
+		write(one)
+		for _, table := range []string{"messages", "runs", "steps"} {
+			ok(t, db.Write(t.Context(), func(tx *sql.Tx) error {
+				_, err := tx.ExecContext(t.Context(), "UPDATE "+table+" SET made = made + 3600000000")
+				return err
+			}))
+		}
+		write(two, message("second"))
+		write(one) // once more
+		get(s.UpdateRun(t.Context(), r.ID, func(r *conversation.Run) error { r.Status = conversation.RunCompleted; return nil }))(t)
+		next := run(t, s, anna, th.ID, conversation.RunQueued)
+
+		up := conversation.Page{Ascending: true}
+		if l := get(s.Steps(t.Context(), anna, th.ID, r.ID, up))(t); *l.FirstID != one.ID || *l.LastID != two.ID {
+			t.Errorf("the steps are %s and %s; want %s before %s", *l.FirstID, *l.LastID, one.ID, two.ID)
+		}
+		if l := get(s.Runs(t.Context(), anna, th.ID, up))(t); *l.FirstID != r.ID || *l.LastID != next.ID {
+			t.Errorf("the runs are %s and %s; want %s before %s", *l.FirstID, *l.LastID, r.ID, next.ID)
+		}
+		if all := get(s.AllMessages(t.Context(), anna, th.ID))(t); all[1].Content[0].Text.Value != "second" {
+			t.Error("the second message stands before the first")
 		}
 	})
 }

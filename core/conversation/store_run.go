@@ -69,7 +69,12 @@ func (s *Store) CreateRun(ctx context.Context, o Owner, r *Run, added ...*Messag
 		if err := addMessages(ctx, tx, r.ThreadID, made, added...); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO runs (id, thread, made, status, unfinished, holder, beat, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+		last, err := runs.last(ctx, tx, where{}.and("thread = ?", r.ThreadID))
+		if err != nil {
+			return err
+		}
+		made := max(made, last+1) // f may run again
+		_, err = tx.ExecContext(ctx, "INSERT INTO runs (id, thread, made, status, unfinished, holder, beat, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
 			r.ID, r.ThreadID, made, r.Status, r.unfinished(), r.Holder, r.Beat, body)
 		return err
 	}))
@@ -169,6 +174,11 @@ func (t *Step) write(ctx context.Context, tx *sql.Tx, s *Store, r *Run) error {
 	if err != nil {
 		return err
 	}
+	last, err := steps.last(ctx, tx, where{}.and("run = ?", r.ID))
+	if err != nil {
+		return err
+	}
+	made = max(made, last+1) // the clock of an earlier round's server may be ahead
 	_, err = tx.ExecContext(ctx, `INSERT INTO steps (run, id, made, body) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (run, id) DO UPDATE SET body = excluded.body`, r.ID, t.ID, made, body)
 	return err

@@ -64,6 +64,7 @@ func (r *reader) importThread(t *Thread) {
 		return
 	}
 	one := r.within(raw, "thread")
+	one.bounded(maxObject, "")
 	one.object("metadata", (*map[string]any)(&t.Metadata))
 	delete(one.fields, "metadata") // its limits are those of clients
 	one.thread(t)
@@ -104,6 +105,7 @@ func (r *reader) seconds(name string, to *int64) {
 
 func (r *reader) importMessage(raw json.RawMessage, name string, t *Thread) *Message {
 	m, one := newMessage(), r.within(raw, name)
+	one.bounded(maxObject, "content")
 	if one.oneOf("role", &m.Role, "user", "assistant", "system"); m.Role == "" {
 		one.fail("role", "is missing: user, assistant or system")
 	}
@@ -145,6 +147,7 @@ func (r *reader) identified(name string, to **string) {
 
 func (r *reader) importAssistant(raw json.RawMessage, name string) *Assistant {
 	a, one := newAssistant(), r.within(raw, name)
+	one.bounded(maxObject, "")
 	one.object("metadata", (*map[string]any)(&a.Metadata))
 	if a.Metadata == nil {
 		a.Metadata = Metadata{}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
 )
 
 // A reader takes the fields of an object that a client sent, one after the other, and
@@ -64,6 +66,9 @@ func (r *reader) split(body []byte) (wrong string) {
 		key, _ := name.(string) // the decoder takes nothing else here
 		if r.fields[key] != nil {
 			return fmt.Sprintf("has the field %.60q twice", key)
+		}
+		if len(r.fields) == maxFields {
+			return fmt.Sprintf("has too many fields: %d are the most", maxFields)
 		}
 		r.fields[key] = value
 	}
@@ -219,14 +224,28 @@ func (r *reader) object(name string, to *map[string]any) {
 }
 
 // list takes the elements of a list of at most so many; null is the empty one. ok is
-// false where there is none.
+// false where there is none. A longer one is not taken apart: 30 million numbers in a
+// body of 60 MB would be 3 GB of elements.
 func (r *reader) list(name string, most int) (all []json.RawMessage, ok bool) {
-	raw, _, ok := r.take(name)
-	if !ok || !r.into(name, raw, &all, "a list") {
+	raw, null, ok := r.take(name)
+	switch {
+	case !ok:
+		return nil, false
+	case null:
+		return nil, true
+	case raw[0] != '[':
+		r.fail(name, "must be a list")
 		return nil, false
 	}
-	if len(all) > most {
-		r.fail(name, "is too long: %d, and %d are the most", len(all), most)
+	long := false
+	gjson.ParseBytes(raw).ForEach(func(_, element gjson.Result) bool {
+		if long = len(all) == most; !long {
+			all = append(all, json.RawMessage(element.Raw))
+		}
+		return !long
+	})
+	if long {
+		r.fail(name, "is too long: %d are the most", most)
 		return nil, false
 	}
 	return all, true
@@ -255,11 +274,15 @@ func (r *reader) bounded(most int, without string) {
 	}
 }
 
+// maxFields is how many fields an object may have that is read here.
+const maxFields = 1_000
+
 // The limits of OpenAI.
 const (
 	metadataPairs = 16
 	metadataKey   = 64
 	metadataValue = 512
+	maxMetadata   = 256 << 10 // bytes: more than these can be, however they are written
 )
 
 // metadata takes what a client keeps with an object. Values that are no text are the
@@ -269,6 +292,10 @@ func (r *reader) metadata(to *Metadata) {
 	found := map[string]any{}
 	raw, null, ok := r.take(name)
 	if !ok {
+		return
+	}
+	if len(raw) > maxMetadata {
+		r.fail(name, "is too large: %d bytes", len(raw))
 		return
 	}
 	if !null && !r.into(name, raw, &found, "a JSON object") {

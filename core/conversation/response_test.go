@@ -2,8 +2,10 @@ package conversation_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -147,6 +149,55 @@ func TestResponseIsRefused(t *testing.T) {
 			if err := s.CreateResponse(t.Context(), anna, bad); err == nil {
 				t.Errorf("a wrong %s is taken", name)
 			}
+		}
+	})
+}
+
+// TestLargeHistory: what went before is read up to a bound.
+func TestLargeHistory(t *testing.T) {
+	each(t, func(t *testing.T, s *conversation.Store) {
+		talk := &conversation.Conversation{}
+		ok(t, s.CreateConversation(t.Context(), anna, talk, []conversation.Item{item("a"), item("b")}))
+		first := response(t, s, anna, "1", "", talk.ID)
+		second := response(t, s, anna, "2", first.ID, "")
+		size := 0
+		for _, i := range get(s.History(t.Context(), anna, second.ID))(t) {
+			size += len(i.Body)
+		}
+		s.SetMaxHistory(size)
+		get(s.History(t.Context(), anna, second.ID))(t)
+		s.SetMaxHistory(size - 1)
+		var large *conversation.FieldError
+		if _, err := s.History(t.Context(), anna, second.ID); !errors.As(err, &large) || large.Param != "previous_response_id" {
+			t.Errorf("a history that is too large: %v", err)
+		}
+		s.SetMaxHistory(len(item("a").Body))
+		if _, err := s.AllItems(t.Context(), anna, talk.ID); !errors.As(err, &large) || large.Param != "conversation" {
+			t.Errorf("a conversation that is too large: %v", err)
+		}
+	})
+}
+
+// TestFindItems: of the owner's responses and conversations; of two with one id it is
+// the later.
+func TestFindItems(t *testing.T) {
+	each(t, func(t *testing.T, s *conversation.Store) {
+		talk := &conversation.Conversation{}
+		ok(t, s.CreateConversation(t.Context(), anna, talk, []conversation.Item{item("told")}))
+		for _, body := range []string{`{"n":1}`, `{"n":2}`} {
+			ok(t, s.CreateResponse(t.Context(), anna, &conversation.Response{Body: json.RawMessage(`{}`), Output: []conversation.Item{{ID: "twice", Body: json.RawMessage(body)}}}))
+		}
+		response(t, s, bert, "bert", "", "")
+		asked := []string{"told", "twice", "in_bert", "none", "", "\x00", strings.Repeat("x", 3000)}
+		found := get(s.FindItems(t.Context(), anna, asked))(t)
+		if len(found) != 2 || found["told"].ID != "told" || string(found["twice"].Body) != `{"n":2}` {
+			t.Errorf("found %v", found)
+		}
+		if found := get(s.FindItems(t.Context(), admin, asked))(t); len(found) != 3 {
+			t.Errorf("an administrator finds %v", found)
+		}
+		if found := get(s.FindItems(t.Context(), anna, []string{""}))(t); len(found) != 0 {
+			t.Errorf("nothing is asked for, and found %v", found)
 		}
 	})
 }

@@ -44,6 +44,8 @@ type Store struct {
 	db   *database.DB
 	log  hclog.Logger
 	made atomic.Int64 // when the last object was made, in microseconds
+
+	history int // see maxHistory
 }
 
 // Open returns the store in a database that was opened with [Migrations]. It sweeps
@@ -53,7 +55,7 @@ func Open(ctx context.Context, db *database.DB, log hclog.Logger) (*Store, error
 	if log == nil {
 		log = hclog.NewNullLogger()
 	}
-	s := &Store{db: db, log: log}
+	s := &Store{db: db, log: log, history: maxHistory}
 	if err := s.sweepStart(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()

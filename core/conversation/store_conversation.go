@@ -152,14 +152,17 @@ func bodies(l List[Item]) List[json.RawMessage] {
 	return b
 }
 
-// AllItems are those of a conversation, oldest first.
+// AllItems are those of a conversation, oldest first. [FieldError]: they are more than
+// 256 MiB.
 func (s *Store) AllItems(ctx context.Context, o Owner, conversationID string) ([]Item, error) {
 	return reading(ctx, s, func(tx *sql.Tx) ([]Item, error) {
 		w, err := inConversation(ctx, tx, o, conversationID)
 		if err != nil {
 			return nil, err
 		}
-		rows, err := items.rows(ctx, tx, w, true, 0)
+		all := items
+		all.scan = s.bounded("conversation")
+		rows, err := all.rows(ctx, tx, w, true, 0)
 		return objects(rows), err
 	})
 }

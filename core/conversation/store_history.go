@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"fmt"
 	"slices"
 )
 
@@ -25,18 +26,37 @@ const (
 	inOrder       = " ORDER BY chain.depth DESC, i.seq"
 )
 
+// maxHistory is how much is read of what went before a request, in bytes: images may be
+// in each item, and a chain has no end.
+const maxHistory = 256 << 20
+
+// bounded reads items until they are too much at once; param is what a client sent that
+// leads to them.
+func (s *Store) bounded(param string) func(row) (string, Item, error) {
+	size := 0
+	return func(r row) (string, Item, error) {
+		id, item, err := scanItem(r)
+		if size += len(item.Body); err == nil && size > s.history {
+			err = &FieldError{param, fmt.Sprintf("What went before has more than %d bytes, which are the most; begin a new conversation.", s.history)}
+		}
+		return id, item, err
+	}
+}
+
 // History is what went before a request that goes on from a response: input and output
-// of each in the chain, oldest first, after what was in its conversation.
+// of each in the chain, oldest first, after what was in its conversation. [FieldError]:
+// it is more than 256 MiB.
 func (s *Store) History(ctx context.Context, o Owner, id string) ([]Item, error) {
 	return reading(ctx, s, func(tx *sql.Tx) ([]Item, error) {
 		if err := responses.has(ctx, tx, o.of(), id); err != nil {
 			return nil, err
 		}
-		first, err := collect(ctx, tx, chain+"SELECT i.id, i.body"+fromConversation, []any{id}, scanItem)
+		scan := s.bounded("previous_response_id")
+		first, err := collect(ctx, tx, chain+"SELECT i.id, i.body"+fromConversation, []any{id}, scan)
 		if err != nil {
 			return nil, err
 		}
-		rest, err := collect(ctx, tx, chain+"SELECT i.id, i.body"+fromResponses+inOrder, []any{id}, scanItem)
+		rest, err := collect(ctx, tx, chain+"SELECT i.id, i.body"+fromResponses+inOrder, []any{id}, scan)
 		return objects(append(first, rest...)), err
 	})
 }

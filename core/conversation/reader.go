@@ -78,6 +78,21 @@ func (r *reader) split(body []byte) (wrong string) {
 	return ""
 }
 
+// Fields are those of a JSON object that a client sent, of which there is a bounded number.
+// What is refused is a [FieldError].
+func Fields(body []byte) (map[string]json.RawMessage, error) {
+	r := read(body, "")
+	return r.fields, r.done()
+}
+
+// Elements are those of a list in a field of that name, of which there may be so many.
+// What is refused is a [FieldError].
+func Elements(name string, raw json.RawMessage, most int) ([]json.RawMessage, error) {
+	r := &reader{fields: map[string]json.RawMessage{name: raw}}
+	all, _ := r.list(name, most)
+	return all, r.done()
+}
+
 // done is the first fault, or nil.
 func (r *reader) done() error {
 	if r.err == nil {

@@ -45,22 +45,35 @@ type ToolOutput struct {
 	Output     string `json:"output"`
 }
 
-// maxOutputs bounds what functions give at once, in bytes.
-const maxOutputs = 1 << 20
+const (
+	maxFields   = 4 << 20 // bytes of what a run says beside its messages
+	maxMessages = 10_000  // that a run adds to its thread
+	maxOutputs  = 1 << 20 // bytes that functions give at once
+)
 
 // fields are those of a body that are not null.
 type fields map[string]json.RawMessage
 
 func readFields(body []byte) (fields, error) {
-	f := fields{}
-	if len(body) == 0 {
-		return f, nil
+	all, err := conversation.Fields(body)
+	if err != nil {
+		return nil, err
 	}
-	if err := json.Unmarshal(body, &f); err != nil {
-		return nil, &conversation.FieldError{Message: "The body is not a JSON object"}
+	maps.DeleteFunc(all, func(_ string, value json.RawMessage) bool { return string(value) == "null" })
+	return all, nil
+}
+
+// bounded refuses fields that are together larger than an assistant's may be: they are kept
+// with the run, and a list has a hundred of those.
+func (f fields) bounded() error {
+	size := 0
+	for name, value := range f {
+		size += len(name) + len(value)
 	}
-	maps.DeleteFunc(f, func(_ string, value json.RawMessage) bool { return string(value) == "null" })
-	return f, nil
+	if size > maxFields {
+		return wrong("", "The run is too large: %d bytes beside its messages, and %d are the most", size, maxFields)
+	}
+	return nil
 }
 
 // take reads a field into its place, and takes it away.
@@ -76,6 +89,16 @@ func (f fields) take(name string, into any) error {
 	return nil
 }
 
+// list is [fields.take] for a list, of at most so many.
+func (f fields) list(name string, most int) ([]json.RawMessage, error) {
+	value, given := f[name]
+	delete(f, name)
+	if !given {
+		return nil, nil
+	}
+	return conversation.Elements(name, value, most)
+}
+
 func wrong(param, format string, args ...any) error {
 	return &conversation.FieldError{Param: param, Message: fmt.Sprintf(format, args...)}
 }
@@ -89,9 +112,11 @@ func ReadRun(body []byte) (Request, error) {
 		return Request{}, err
 	}
 	req := Request{Run: &conversation.Run{}}
-	var messages []json.RawMessage
-	err = errors.Join(f.take("additional_messages", &messages), f.take("additional_instructions", &req.AdditionalInstructions))
+	messages, err := f.list("additional_messages", maxMessages)
 	if err != nil {
+		return Request{}, err
+	}
+	if err := f.take("additional_instructions", &req.AdditionalInstructions); err != nil {
 		return Request{}, err
 	}
 	if req.Messages, err = readMessages(messages); err != nil {
@@ -141,6 +166,9 @@ func ReadThreadRun(body []byte) (Request, error) {
 // read takes the fields that both ways to a run have.
 func (req *Request) read(f fields) error {
 	run := req.Run
+	if err := f.bounded(); err != nil {
+		return err
+	}
 	err := errors.Join(
 		req.readAssistant(f),
 		f.take("assistant_id", &run.AssistantID), f.take("stream", &req.Stream), f.take("truncation_strategy", &run.TruncationStrategy),
@@ -255,17 +283,18 @@ func ReadSubmission(body []byte) (Submission, error) {
 	if err != nil {
 		return s, err
 	}
-	var outputs []fields
-	if err := errors.Join(f.take("tool_outputs", &outputs), f.take("stream", &s.Stream)); err != nil {
+	outputs, err := f.list("tool_outputs", maxCalls)
+	if err := errors.Join(err, f.take("stream", &s.Stream)); err != nil {
 		return s, err
 	}
 	if len(outputs) == 0 {
 		return s, wrong("tool_outputs", "tool_outputs has the output of each function that the run waits for")
 	}
 	size := 0
-	for i, o := range outputs {
+	for i, raw := range outputs {
 		var output ToolOutput
-		if err := errors.Join(o.take("tool_call_id", &output.ToolCallID), o.take("output", &output.Output)); err != nil {
+		o, err := readFields(raw)
+		if err := errors.Join(err, o.take("tool_call_id", &output.ToolCallID), o.take("output", &output.Output)); err != nil {
 			return s, within(fmt.Sprintf("tool_outputs[%d]", i), err)
 		}
 		s.Outputs, size = append(s.Outputs, output), size+len(output.Output)

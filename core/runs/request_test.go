@@ -43,6 +43,9 @@ func TestReadRunRefuses(t *testing.T) {
 		"a message of a robot": {`{"additional_messages": [{"role": "user", "content": "x"}, {"role": "robot", "content": "x"}]}`, "additional_messages[1].role"},
 		"code_interpreter":     {`{"tools": [{"type": "code_interpreter"}]}`, "tools[0].type"},
 		"vector stores":        {`{"tool_resources": {"file_search": {"vector_store_ids": ["vs_1"]}}}`, "tool_resources.file_search.vector_store_ids"},
+		"a field twice":        {`{"model": "a", "model": "b"}`, ""},
+		"much of all":          {`{"model": "a", "x": "` + strings.Repeat("x", 4<<20) + `"}`, ""},
+		"many messages":        {`{"additional_messages": [` + strings.Repeat(`{},`, 10_000) + `{}]}`, "additional_messages"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -75,6 +78,7 @@ func TestReadSubmissionRefuses(t *testing.T) {
 		"nothing":        {`{}`, "tool_outputs"},
 		"none":           {`{"tool_outputs": []}`, "tool_outputs"},
 		"a number":       {`{"tool_outputs": [{"tool_call_id": 3}]}`, "tool_outputs[0].tool_call_id"},
+		"too many":       {`{"tool_outputs": [` + strings.Repeat(`{"tool_call_id": "x"},`, 128) + `{}]}`, "tool_outputs"},
 		"too much of it": {`{"tool_outputs": [{"tool_call_id": "x", "output": "` + strings.Repeat("x", 1<<20+1) + `"}]}`, "tool_outputs"},
 	}
 	for name, test := range tests {

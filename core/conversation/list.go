@@ -7,10 +7,13 @@ import (
 	"slices"
 )
 
-// The bounds of [Page.Limit].
+// The bounds of [Page.Limit], and of what the objects of a page have in bytes: one that
+// goes beyond is the last of its page. A message has up to 20 MB, and of a hundred such
+// ones no server has room for many answers at once.
 const (
-	usualLimit  = 20
-	largestPage = 100
+	usualLimit   = 20
+	largestPage  = 100
+	largestBytes = 32 << 20
 )
 
 // check returns how many objects are wanted.
@@ -41,12 +44,12 @@ func (s source[T]) page(ctx context.Context, tx *sql.Tx, w where, p Page) (List[
 	if w, err = s.between(ctx, tx, w, p); err != nil {
 		return List[T]{}, err
 	}
-	rows, err := s.rows(ctx, tx, w, p.Ascending == forward, limit+1)
+	rows, full, err := s.some(ctx, tx, w, p.Ascending == forward, limit+1, largestBytes)
 	if err != nil {
 		return List[T]{}, err
 	}
-	more := len(rows) > limit
-	if more {
+	more := full || len(rows) > limit
+	if len(rows) > limit {
 		rows = rows[:limit]
 	}
 	if !forward {
@@ -89,6 +92,13 @@ func cursorError(err error, param string) error {
 
 // rows reads objects in order; limit 0 is all.
 func (s source[T]) rows(ctx context.Context, tx *sql.Tx, w where, ascending bool, limit int) ([]listed[T], error) {
+	all, _, err := s.some(ctx, tx, w, ascending, limit, 0)
+	return all, err
+}
+
+// some is [source.rows] that ends with the object that makes it that many bytes; 0 is all.
+// full says that it did.
+func (s source[T]) some(ctx context.Context, tx *sql.Tx, w where, ascending bool, limit, bytes int) (all []listed[T], full bool, err error) {
 	query, args := "SELECT "+s.columns+" FROM "+s.table+w.String()+" ORDER BY made DESC, id DESC", w.args
 	if ascending {
 		query = "SELECT " + s.columns + " FROM " + s.table + w.String() + " ORDER BY made, id"
@@ -97,25 +107,52 @@ func (s source[T]) rows(ctx context.Context, tx *sql.Tx, w where, ascending bool
 		l := w.and("?", limit)
 		query, args = query+" LIMIT "+l.terms[len(l.terms)-1], l.args
 	}
-	return collect(ctx, tx, query, args, s.scan)
+	return collectSome(ctx, tx, query, args, s.scan, bytes)
 }
 
 // collect reads all rows of a query.
 func collect[T any](ctx context.Context, tx *sql.Tx, query string, args []any, scan func(row) (string, T, error)) ([]listed[T], error) {
+	all, _, err := collectSome(ctx, tx, query, args, scan, 0)
+	return all, err
+}
+
+// collectSome is [collect] that ends with the row that makes it that many bytes, where there
+// is a further one; 0 is all. full says that it did.
+func collectSome[T any](ctx context.Context, tx *sql.Tx, query string, args []any, scan func(row) (string, T, error), bytes int) (all []listed[T], full bool, err error) {
 	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer rows.Close()
-	var all []listed[T]
+	size := 0
 	for rows.Next() {
-		id, object, err := scan(rows)
+		if bytes > 0 && size >= bytes {
+			return all, true, nil
+		}
+		id, object, err := scan(weighed{rows, &size})
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		all = append(all, listed[T]{id, object})
 	}
-	return all, rows.Err()
+	return all, false, rows.Err()
+}
+
+// weighed is a row whose bytes are counted.
+type weighed struct {
+	row
+	size *int
+}
+
+// Scan implements row.
+func (w weighed) Scan(to ...any) error {
+	err := w.row.Scan(to...)
+	for _, column := range to {
+		if body, ok := column.(*[]byte); ok {
+			*w.size += len(*body)
+		}
+	}
+	return err
 }
 
 func listOf[T any](rows []listed[T], more bool) List[T] {

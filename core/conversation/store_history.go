@@ -76,16 +76,32 @@ func (s *Store) InputItems(ctx context.Context, o Owner, id string, p Page) (Lis
 		if err != nil {
 			return none, err
 		}
-		found := []listed[json.RawMessage]{}
-		for _, at := range places {
-			body, err := at.object.read(ctx, tx, at.id)
-			if err != nil {
-				return none, err
-			}
-			found = append(found, listed[json.RawMessage]{at.id, body})
+		backward := p.After == "" && p.Before != ""
+		if backward {
+			slices.Reverse(places)
 		}
-		return listOf(found, more), nil
+		found, full, err := readPlaces(ctx, tx, places)
+		if backward {
+			slices.Reverse(found)
+		}
+		return listOf(found, more || full), err
 	})
+}
+
+// readPlaces reads the items of a page, up to the one that makes it too large.
+func readPlaces(ctx context.Context, tx *sql.Tx, places []listed[place]) (found []listed[json.RawMessage], full bool, err error) {
+	size := 0
+	for _, at := range places {
+		if size >= largestBytes {
+			return found, true, nil
+		}
+		body, err := at.object.read(ctx, tx, at.id)
+		if err != nil {
+			return nil, false, err
+		}
+		found, size = append(found, listed[json.RawMessage]{at.id, body}), size+len(body)
+	}
+	return found, false, nil
 }
 
 // A place is where an item lies: in a response, or in a conversation.

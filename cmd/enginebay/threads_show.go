@@ -148,8 +148,8 @@ func contentText(m *conversation.Message) string {
 			parts = append(parts, "[image "+shorten(address, 60)+"]")
 		}
 	}
-	for _, a := range m.Attachments {
-		parts = append(parts, "[file "+a.FileID+"]")
+	for _, id := range m.Files() {
+		parts = append(parts, "[file "+id+"]")
 	}
 	return strings.Join(parts, "\n")
 }

@@ -30,7 +30,7 @@ func (s *Server) listAssistants(c *fiber.Ctx) error {
 
 // createAssistant answers POST /v1/assistants.
 func (s *Server) createAssistant(c *fiber.Ctx) error {
-	body, err := bodyOf(c, maxObject)
+	body, err := bodyOf(c, conversation.MaxObject)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (s *Server) changeAssistant(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	body, err := bodyOf(c, maxObject)
+	body, err := bodyOf(c, conversation.MaxObject)
 	if err != nil {
 		return err
 	}

@@ -52,14 +52,9 @@ func asking() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), storeTimeout)
 }
 
-// maxObject is how large an assistant, a thread without its messages, or a change of
-// one may be: a list has a hundred of them. maxMessage is for a message, which may have
-// images in it; maxThread for a thread with its messages, where max_body allows as much.
-const (
-	maxObject  = 4 << 20
-	maxMessage = 20 << 20
-	maxThread  = 1 << 30
-)
+// maxThread is how large a thread with its messages may be, in bytes, where the setting
+// max_body allows as much.
+const maxThread = 1 << 30
 
 // bodyOf is a request's body. The Read functions of conversation copy what they keep.
 func bodyOf(c *fiber.Ctx, most int) ([]byte, error) {

@@ -118,7 +118,7 @@ func (s *Server) changeConversation(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	body, err := bodyOf(c, maxObject)
+	body, err := bodyOf(c, conversation.MaxObject)
 	if err != nil {
 		return err
 	}

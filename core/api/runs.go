@@ -45,7 +45,7 @@ func (s *Server) createRun(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	body, err := bodyOf(c, maxMessage)
+	body, err := bodyOf(c, conversation.MaxMessage)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (s *Server) submitToolOutputs(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	body, err := bodyOf(c, maxObject)
+	body, err := bodyOf(c, conversation.MaxObject)
 	if err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (s *Server) changeRun(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	body, err := bodyOf(c, maxObject)
+	body, err := bodyOf(c, conversation.MaxObject)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func (s *Server) putThreadAssistant(c *fiber.Ctx) error {
 }
 
 func (s *Server) sendThreadAssistant(c *fiber.Ctx, id string) error {
-	body, err := bodyOf(c, maxObject)
+	body, err := bodyOf(c, conversation.MaxObject)
 	if err != nil {
 		return err
 	}

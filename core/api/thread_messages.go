@@ -41,7 +41,7 @@ func (s *Server) createMessage(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	body, err := bodyOf(c, maxMessage)
+	body, err := bodyOf(c, conversation.MaxMessage)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (s *Server) changeMessage(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	body, err := bodyOf(c, maxObject)
+	body, err := bodyOf(c, conversation.MaxObject)
 	if err != nil {
 		return err
 	}
@@ -122,20 +122,11 @@ type messageFile struct {
 	MessageID string `json:"message_id"`
 }
 
-// filesOf are the files that a message brings along, each once.
+// filesOf are the files that a message brings along.
 func filesOf(m *conversation.Message) []messageFile {
-	files, seen := []messageFile{}, map[string]bool{}
-	add := func(id string) {
-		if !seen[id] {
-			seen[id] = true
-			files = append(files, messageFile{ID: id, Object: "thread.message.file", CreatedAt: m.CreatedAt, MessageID: m.ID})
-		}
-	}
-	for _, id := range m.FileIDs {
-		add(id)
-	}
-	for _, a := range m.Attachments {
-		add(a.FileID)
+	files := []messageFile{}
+	for _, id := range m.Files() {
+		files = append(files, messageFile{ID: id, Object: "thread.message.file", CreatedAt: m.CreatedAt, MessageID: m.ID})
 	}
 	return files
 }

@@ -98,7 +98,7 @@ func (s *Server) thread(c *fiber.Ctx) (*conversation.Thread, error) {
 
 // changeThread answers POST and PATCH /v1/threads/{thread}.
 func (s *Server) changeThread(c *fiber.Ctx) error {
-	body, err := bodyOf(c, maxObject)
+	body, err := bodyOf(c, conversation.MaxObject)
 	if err != nil {
 		return err
 	}

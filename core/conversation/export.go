@@ -27,8 +27,11 @@ func NewExport(t *Thread, messages []*Message, assistants []*Assistant) *Export 
 // maxImported is how many messages an import may have.
 const maxImported = 100_000
 
-// plainID is what the id of something that is imported may be.
 var plainID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`)
+
+// IsPlainID says whether something that is imported may have this id. It may then stand
+// in an address as it is.
+func IsPlainID(id string) bool { return plainID.MatchString(id) }
 
 // ReadExport reads an export, of which all ids and times stay. Other programs' texts and
 // metadata may be longer than those of an API's client: only the size of the body bounds
@@ -64,7 +67,7 @@ func (r *reader) importThread(t *Thread) {
 		return
 	}
 	one := r.within(raw, "thread")
-	one.bounded(maxObject, "")
+	one.bounded(MaxObject, "")
 	one.object("metadata", (*map[string]any)(&t.Metadata))
 	delete(one.fields, "metadata") // its limits are those of clients
 	one.thread(t)
@@ -90,7 +93,7 @@ func (r *reader) identity(id *string, made *int64) {
 
 // plain takes an id that something has already.
 func (r *reader) plain(name string, to *string) {
-	if r.text(name, maxName, to); *to != "" && !plainID.MatchString(*to) {
+	if r.text(name, maxName, to); *to != "" && !IsPlainID(*to) {
 		r.fail(name, "must be an id: up to 128 letters, digits, '.', '_', '~' and '-'")
 	}
 }
@@ -105,7 +108,7 @@ func (r *reader) seconds(name string, to *int64) {
 
 func (r *reader) importMessage(raw json.RawMessage, name string, t *Thread) *Message {
 	m, one := newMessage(), r.within(raw, name)
-	one.bounded(maxObject, "content")
+	one.bounded(MaxObject, "content")
 	if one.oneOf("role", &m.Role, "user", "assistant", "system"); m.Role == "" {
 		one.fail("role", "is missing: user, assistant or system")
 	}
@@ -147,7 +150,7 @@ func (r *reader) identified(name string, to **string) {
 
 func (r *reader) importAssistant(raw json.RawMessage, name string) *Assistant {
 	a, one := newAssistant(), r.within(raw, name)
-	one.bounded(maxObject, "")
+	one.bounded(MaxObject, "")
 	one.object("metadata", (*map[string]any)(&a.Metadata))
 	if a.Metadata == nil {
 		a.Metadata = Metadata{}
@@ -172,10 +175,7 @@ func (e *Export) Markdown() []byte {
 		for _, p := range m.Content {
 			b.WriteString("\n" + strings.TrimRight(p.markdown(), "\n") + "\n")
 		}
-		for _, a := range m.Attachments {
-			fmt.Fprintf(&b, "\n*Attached: %s*\n", a.FileID)
-		}
-		for _, id := range m.FileIDs {
+		for _, id := range m.Files() {
 			fmt.Fprintf(&b, "\n*Attached: %s*\n", id)
 		}
 		if m.Status == "incomplete" {

@@ -44,7 +44,7 @@ func (a *Assistant) Change(body []byte) error {
 func (a *Assistant) anyModel() bool { return a.Model != "" || len(a.Models) > 0 }
 
 func (r *reader) assistant(a *Assistant) {
-	r.bounded(maxObject, "")
+	r.bounded(MaxObject, "")
 	r.optional("name", maxName, &a.Name)
 	r.optional("description", maxDescription, &a.Description)
 	r.optional("instructions", maxInstructions, &a.Instructions)

@@ -76,7 +76,7 @@ func textOf(parts []Part) (n int) {
 
 // content takes a text, or parts.
 func (r *reader) content(m *Message) {
-	r.bounded(maxMessage, "")
+	r.bounded(MaxMessage, "")
 	raw, _, ok := r.take("content")
 	if !ok {
 		return

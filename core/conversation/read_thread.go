@@ -32,7 +32,7 @@ func (t *Thread) Change(body []byte) error {
 }
 
 func (r *reader) thread(t *Thread) {
-	r.bounded(maxObject, "messages")
+	r.bounded(MaxObject, "messages")
 	r.metadata(&t.Metadata)
 	r.toolResources(&t.ToolResources)
 	r.text("title", maxTitle, &t.Title)
@@ -66,8 +66,8 @@ func (t *Thread) PutAssistant(id string, body []byte) (ThreadAssistant, error) {
 		r.refuse("", fmt.Sprintf("A thread has at most %d assistants.", maxThreadAssistants))
 	}
 	r.overThread(&t.Assistants[i])
-	if data, _ := json.Marshal(t.Assistants); len(data) > maxObject { // of what came from JSON: it cannot fail
-		r.refuse("", fmt.Sprintf("The assistants of a thread may have %d bytes together.", maxObject))
+	if data, _ := json.Marshal(t.Assistants); len(data) > MaxObject { // of what came from JSON: it cannot fail
+		r.refuse("", fmt.Sprintf("The assistants of a thread may have %d bytes together.", MaxObject))
 	}
 	return t.Assistants[i], r.done()
 }

@@ -203,7 +203,6 @@ func (r *reader) number(name string, least, most float64, to **float64) {
 
 // time takes Unix seconds, or null.
 func (r *reader) time(name string, to **int64) {
-	const year9999 = 253402300799
 	raw, null, ok := r.take(name)
 	if !ok {
 		return
@@ -213,7 +212,7 @@ func (r *reader) time(name string, to **int64) {
 		return
 	}
 	var found int64
-	if r.into(name, raw, &found, "a time in Unix seconds") && (found < 0 || found > year9999) {
+	if r.into(name, raw, &found, "a time in Unix seconds") && (found < 0 || found > lastSecond) {
 		r.fail(name, "must be a time in Unix seconds")
 	}
 	*to = &found
@@ -266,12 +265,10 @@ func (r *reader) list(name string, most int) (all []json.RawMessage, ok bool) {
 	return all, true
 }
 
-// maxObject is how large an assistant, or a thread without its messages, may be in
-// bytes: a list has a hundred of them. maxMessage is for a message, which may have images
-// in it.
+// How large an object may be, in bytes, as clients send it.
 const (
-	maxObject  = 4 << 20
-	maxMessage = 20 << 20
+	MaxObject  = 4 << 20  // an assistant, or a thread without its messages: a list has a hundred of them
+	MaxMessage = 20 << 20 // a message, which may have images in it
 )
 
 // bounded refuses an object whose fields, without one that is bounded by itself, are

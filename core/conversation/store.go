@@ -65,6 +65,9 @@ func Open(ctx context.Context, db *database.DB, log hclog.Logger) (*Store, error
 	return s, nil
 }
 
+// Status asks the database how it is.
+func (s *Store) Status(ctx context.Context) database.Status { return s.db.Status(ctx) }
+
 // NewID returns an id that nobody has: a prefix, such as "msg_", and 24 random letters
 // and digits.
 func NewID(prefix string) string { return prefix + strings.ToLower(rand.Text()[:24]) }
@@ -84,8 +87,8 @@ func (s *Store) now() int64 {
 // forever is a time that does not come.
 const forever = math.MaxInt64
 
-// newest is the last second that times are taken for: the end of the year 9999.
-const newest = 253402300799
+// lastSecond is the latest time that is taken, in Unix seconds: the end of the year 9999.
+const lastSecond = 253402300799
 
 // birth fills in what a new object has: an id and the time. It returns made.
 func (s *Store) birth(id *string, createdAt *int64, prefix string) (int64, error) {
@@ -108,7 +111,7 @@ func (s *Store) rebirth(id *string, createdAt *int64, prefix string) (int64, err
 }
 
 func checkTime(seconds int64) error {
-	if seconds < 0 || seconds > newest {
+	if seconds < 0 || seconds > lastSecond {
 		return &FieldError{"created_at", "created_at is Unix seconds, from 0 to the year 9999."}
 	}
 	return nil

@@ -2,6 +2,7 @@ package conversation
 
 import (
 	"encoding/json"
+	"slices"
 )
 
 // Metadata is what a client keeps with an object: up to 16 pairs, keys of up to 64
@@ -98,6 +99,21 @@ type Message struct {
 	Reasoning         string          `json:"reasoning_content,omitempty"` // what the model thought before it answered
 	FileIDs           []string        `json:"file_ids,omitempty"`          // of the older API
 	Usage             json.RawMessage `json:"usage,omitempty"`
+}
+
+// Files are the ids of the files that a message brings along beside its content, each
+// once.
+func (m *Message) Files() (ids []string) {
+	all := slices.Clone(m.FileIDs)
+	for _, a := range m.Attachments {
+		all = append(all, a.FileID)
+	}
+	for _, id := range all {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // Incomplete says why something is not complete.

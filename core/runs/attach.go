@@ -30,7 +30,7 @@ const (
 // among them. An error is one of the store.
 func (r *Runner) parts(ctx context.Context, o conversation.Owner, m *conversation.Message, left *int64) (content any, ignored []string, err error) {
 	s := &shown{store: r.c.Store, owner: o, left: left}
-	for _, id := range filesOf(m) {
+	for _, id := range m.Files() {
 		if err := s.text(ctx, id); err != nil {
 			return nil, nil, err
 		}
@@ -41,20 +41,6 @@ func (r *Runner) parts(ctx context.Context, o conversation.Owner, m *conversatio
 		}
 	}
 	return s.content(), s.ignored, nil
-}
-
-// filesOf are the files that a message brings along beside its content, each once.
-func filesOf(m *conversation.Message) (ids []string) {
-	all := slices.Clone(m.FileIDs)
-	for _, a := range m.Attachments {
-		all = append(all, a.FileID)
-	}
-	for _, id := range all {
-		if !slices.Contains(ids, id) {
-			ids = append(ids, id)
-		}
-	}
-	return ids
 }
 
 // shown is what a model is shown of a message, as it is put together.

@@ -5,11 +5,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"math"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/tidwall/gjson"
+
+	"github.com/enginebay/enginebay/core/conversation"
 )
 
 // first is the first of some fields that says anything.
@@ -32,9 +33,6 @@ func texts(doc gjson.Result, names ...string) string {
 	return strings.ToValidUTF8(v.String(), "\ufffd")
 }
 
-// plain is what an id may be, here and in addresses.
-var plain = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$`)
-
 // ids is the id that the first of some fields has, or one made of it where that is no
 // plain one: the same each time.
 func ids(doc gjson.Result, names ...string) string {
@@ -45,7 +43,7 @@ func ids(doc gjson.Result, names ...string) string {
 }
 
 func plainID(id string) string {
-	if plain.MatchString(id) {
+	if conversation.IsPlainID(id) {
 		return id
 	}
 	sum := sha256.Sum256([]byte(id))

@@ -176,8 +176,11 @@ func TestLimits(t *testing.T) {
 		return all
 	}
 	part := func(n int) any { return map[string]any{"type": "text", "text": strings.Repeat("ä", n)} }
-	image := func(n int) any {
-		return map[string]any{"type": "image_url", "image_url": map[string]any{"url": "data:image/png;base64," + strings.Repeat("A", n)}}
+	image := func(n int) func() error {
+		return func() error {
+			_, err := conversation.ReadMessage([]byte(`{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,` + strings.Repeat("A", n) + `"}}]}`))
+			return err
+		}
 	}
 	text := func(n int) string { return strings.Repeat("ä", n) } // characters count, and not bytes
 	for _, c := range []struct {
@@ -196,7 +199,7 @@ func TestLimits(t *testing.T) {
 		{"value of metadata", assistant("metadata", map[string]any{"k": text(512)}), assistant("metadata", map[string]any{"k": text(513)}), "metadata"},
 		{"older value of metadata", assistant("metadata", map[string]any{"k": []string{text(10)}}), assistant("metadata", map[string]any{"k": []string{text(512)}}), "metadata"},
 		{"all of an assistant", assistant("events", text(1<<20)), assistant("events", text(1<<21)), ""},
-		{"all of a message", message([]any{image(1 << 20)}), message([]any{image(20 << 20)}), ""},
+		{"all of a message", image(1 << 20), image(conversation.MaxMessage), ""},
 		{"text", message(text(256_000)), message(text(256_001)), "content"},
 		{"parts together", message([]any{part(128_000), part(128_000)}), message([]any{part(128_000), part(128_001)}), "content"},
 	} {

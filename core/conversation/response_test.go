@@ -14,9 +14,9 @@ import (
 	"github.com/enginebay/enginebay/core/database/databasetest"
 )
 
-// TestLongChain: the history of a chain of 1,000 is read in one go.
+// TestLongChain: the history of a chain of 200 is read in one go.
 func TestLongChain(t *testing.T) {
-	const length = 1000
+	const length = 200
 	each(t, func(t *testing.T, s *conversation.Store) {
 		var want []string
 		last := ""

@@ -180,6 +180,27 @@ func TestClose(t *testing.T) {
 	})
 }
 
+// TestCloseWhileNothingAnswers: a server stops all the same.
+func TestCloseWhileNothingAnswers(t *testing.T) {
+	db := databasetest.Open(t, database.Config{File: filepath.Join(t.TempDir(), "db"), Migrations: shelf})
+	closed := make(chan error, 1)
+	err := db.Read(t.Context(), func(*sql.Tx) error {
+		go func() { closed <- db.Close() }()
+		select {
+		case err := <-closed:
+			if err == nil {
+				return errors.New("Close does not say that a transaction was left")
+			}
+			return nil
+		case <-time.After(20 * time.Second):
+			return errors.New("Close waits for a transaction that does not end")
+		}
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // TestFileInUse: a second server is refused, till the first has ended; who only reads is not.
 func TestFileInUse(t *testing.T) {
 	c := inFile(t)

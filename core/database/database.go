@@ -30,6 +30,10 @@ const (
 
 	// pause is how long a database that could not be had is not asked again.
 	pause = time.Second
+
+	// farewell is how long Close waits for transactions that run: nobody waits for their
+	// answers any more.
+	farewell = 3 * time.Second
 )
 
 // Config says which database it is.

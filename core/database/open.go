@@ -121,7 +121,8 @@ func (d *DB) fell(p *pools, v verdict, err error) {
 }
 
 // Close ends the connections, and returns once the transactions that run have ended;
-// those that come later get [sdk.CodeUnavailable]. It may be called more than once.
+// those that come later get [sdk.CodeUnavailable]. For a server that does not answer it
+// waits a few seconds, and returns an error. It may be called more than once.
 func (d *DB) Close() error {
 	d.end()
 	d.turn <- struct{}{} // who opens it sees that its life has ended
@@ -136,8 +137,12 @@ func (d *DB) Close() error {
 	p.users++
 	d.mu.Unlock()
 	d.leave(p)
-	<-p.ended
-	return p.err
+	select {
+	case <-p.ended:
+		return p.err
+	case <-time.After(farewell):
+		return errors.New("a transaction that still runs was left behind")
+	}
 }
 
 // Status is how a database is.

@@ -65,7 +65,7 @@ func (s *Server) forward(op operation) fiber.Handler {
 			c.Set(fiber.HeaderCacheControl, "no-cache")
 			c.Response().ImmediateHeaderFlush = waits(resp.Body) // else it goes with the first token
 			seen.goesOn()
-			c.Response().SetBodyStream(&stream{ctx: ctx, conn: c.Context().Conn(), lease: lease, op: op, body: ex.stream(ctx, resp.Body), log: s.log, seen: seen,
+			c.Response().SetBodyStream(&stream{ctx: ctx, conn: c.Context().Conn(), lease: lease, op: op, body: ex.stream(ctx, lease, resp.Body), log: s.log, seen: seen,
 				done: func() { done(); leave() }}, -1)
 			return nil
 		}
@@ -164,7 +164,7 @@ func (s *Server) whole(ctx context.Context, c *fiber.Ctx, lease *core.Lease, res
 	}
 	c.Set(fiber.HeaderContentType, contentType(resp.Header.Get("Content-Type")))
 	observed(c).tokens.Whole(body)
-	body = ex.whole(resp.StatusCode, body)
+	body = ex.whole(lease, resp.StatusCode, body)
 	c.Status(resp.StatusCode).Response().SetBodyRaw(body)
 	return nil
 }

@@ -197,18 +197,20 @@ func (t *exchange) tell(c *fiber.Ctx) {
 }
 
 // whole is an answer that is no stream, with what is ours in it.
-func (t *exchange) whole(status int, body []byte) []byte {
+func (t *exchange) whole(lease *core.Lease, status int, body []byte) []byte {
 	if t == nil || status != http.StatusOK {
 		return body
 	}
+	t.answer.Free = lease.Release
 	return t.answer.Whole(body)
 }
 
 // stream is a stream with what is ours in it.
-func (t *exchange) stream(ctx context.Context, body io.ReadCloser) io.ReadCloser {
+func (t *exchange) stream(ctx context.Context, lease *core.Lease, body io.ReadCloser) io.ReadCloser {
 	if t == nil {
 		return body
 	}
+	t.answer.Free = lease.Release
 	t.answer.Left = func() bool { return ctx.Err() != nil }
 	return t.answer.Stream(body)
 }

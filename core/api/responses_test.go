@@ -3,6 +3,7 @@ package api_test
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"fmt"
 	"io"
 	"net/http"
@@ -379,6 +380,62 @@ func TestResponsesWithoutDatabase(t *testing.T) {
 	b.log.wait(t, "a response is not stored", 1, time.Second)
 	if status, _ := b.do("POST", "/v1/responses", `{"model":"m","input":"a","previous_response_id":"resp_1"}`); status != 503 {
 		t.Errorf("what goes on: %d", status)
+	}
+}
+
+// TestSlotWhileItIsStored: an engine with one slot goes on while the database takes its time.
+func TestSlotWhileItIsStored(t *testing.T) {
+	var db *database.DB
+	b := newBay(t, map[string]string{"m": `{"operations": ["responses"], "n_parallel": 1, "tokens": 5, "tokens_per_second": 50}`}, func(c *api.Config) {
+		var err error
+		if db, err = database.Open(context.Background(), database.Config{File: filepath.Join(t.TempDir(), "x.db"), Migrations: conversation.Migrations, Log: c.Log}); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { db.Close() })
+		if c.Conversations, err = conversation.Open(context.Background(), db, hclog.NewNullLogger()); err != nil {
+			t.Fatal(err)
+		}
+	})
+	busy, free := make(chan struct{}), make(chan struct{})
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		if err := db.Write(context.Background(), func(*sql.Tx) error { close(busy); <-free; return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+	<-busy
+	var stored gjson.Result
+	var last string
+	told := make(chan struct{})
+	wait.Go(func() {
+		resp, err := b.client.Post(b.url+"/v1/responses", "application/json", strings.NewReader(`{"model":"m","input":"a","stream":true}`))
+		if err != nil {
+			t.Error(err)
+			close(told)
+			return
+		}
+		defer resp.Body.Close()
+		events := bufio.NewScanner(resp.Body)
+		tell := sync.OnceFunc(func() { close(told) })
+		defer tell()
+		for events.Scan() {
+			if data, ok := strings.CutPrefix(events.Text(), "data: "); ok {
+				last = data
+			}
+			if strings.Contains(last, "response.output_text.delta") { // it has the slot
+				tell()
+			}
+		}
+		stored = gjson.Get(last, "response")
+	})
+	<-told
+	other := *b
+	other.client = &http.Client{Transport: b.client.Transport, Timeout: 10 * time.Second}
+	r := other.respond(`{"model":"m","input":"b","store":false}`)
+	close(free)
+	wait.Wait()
+	if r.Get("status").Str != "completed" || stored.Get("status").Str != "completed" || !stored.Get("store").Bool() {
+		t.Errorf("beside it: %s; stored: %s", r, last)
 	}
 }
 

@@ -25,6 +25,9 @@ type Answer struct {
 	Save  func(*conversation.Response) error
 	Limit int // bytes of a response with its input that is stored
 
+	// Free is called before a response is stored: nothing more is wanted of the engine,
+	// and a database may take its time. It may be nil.
+	Free func()
 	// Left says whether the client has left.
 	Left func() bool
 	// Failed is told why a response is not stored that was to be.
@@ -58,6 +61,9 @@ func (a *Answer) end(response []byte, output []string) []byte {
 		for _, item := range gjson.GetBytes(response, "output").Array() {
 			output = append(output, item.Raw)
 		}
+	}
+	if a.Free != nil {
+		a.Free()
 	}
 	if err := a.save(response, output); err != nil {
 		a.Failed(err)

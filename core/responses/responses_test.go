@@ -247,6 +247,8 @@ func TestWhole(t *testing.T) {
 	s := &saved{}
 	a := answerOf(t, `{"input":"hi","previous_response_id":"resp_before","metadata":{"a":"b"},"truncation":"auto"}`, s)
 	a.Dropped = 3
+	free := 0
+	a.Free = func() { free = 1 + len(s.all) }
 	got := string(a.Whole([]byte(whole)))
 	for path, want := range map[string]string{"id": `"resp_ours"`, "previous_response_id": `"resp_before"`, "conversation": "null", "store": "true", "truncation": `"auto"`,
 		"metadata": `{"a":"b"}`, "truncated": `{"items":3}`, "created_at": "12", "output.0.id": `"msg_1"`, "usage.input_tokens": "1"} {
@@ -254,8 +256,8 @@ func TestWhole(t *testing.T) {
 			t.Errorf("%s is %s, want %s", path, found, want)
 		}
 	}
-	if len(s.all) != 1 {
-		t.Fatalf("%d are stored", len(s.all))
+	if len(s.all) != 1 || free != 1 {
+		t.Fatalf("%d are stored, and the engine was free before number %d", len(s.all), free)
 	}
 	r := s.all[0]
 	if string(r.Body) != got || r.ID != "resp_ours" || r.Previous != "resp_before" || r.CreatedAt != 12 || len(r.Input) != 1 || len(r.Output) != 2 || r.Output[0].ID != "msg_1" || !strings.HasPrefix(r.Output[1].ID, "msg_") {

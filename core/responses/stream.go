@@ -60,6 +60,9 @@ func (s *stream) Read(p []byte) (int, error) {
 // fill reads once, into p, which is free still.
 func (s *stream) fill(p []byte) {
 	n, err := s.body.Read(p)
+	if s.over && err != nil {
+		err = io.EOF // the engine may have gone since: nothing more was wanted of it
+	}
 	from := max(0, len(s.in)-2) // before it no event ends
 	s.in, s.made = append(s.in, p[:n]...), s.made[:0]
 	rest := s.in

@@ -175,6 +175,11 @@ func TestLargeHistory(t *testing.T) {
 		if _, err := s.AllItems(t.Context(), anna, talk.ID); !errors.As(err, &large) || large.Param != "conversation" {
 			t.Errorf("a conversation that is too large: %v", err)
 		}
+		th := &conversation.Thread{}
+		ok(t, s.CreateThread(t.Context(), anna, th, message("first"), message("second")))
+		if _, err := s.AllMessages(t.Context(), anna, th.ID); !errors.As(err, &large) {
+			t.Errorf("a thread that is too large: %v", err)
+		}
 	})
 }
 

@@ -3,6 +3,7 @@ package conversation
 import (
 	"context"
 	"database/sql"
+	"fmt"
 )
 
 var messages = source[*Message]{kind: "message", table: "messages", columns: "id, body", scan: object[Message]}
@@ -127,16 +128,28 @@ func (s *Store) Messages(ctx context.Context, o Owner, threadID, runID string, p
 	})
 }
 
-// AllMessages are those of a thread, oldest first.
+// AllMessages are those of a thread, oldest first. A [FieldError] where they are too much
+// to be read at once, see maxHistory.
 func (s *Store) AllMessages(ctx context.Context, o Owner, threadID string) ([]*Message, error) {
-	return reading(ctx, s, func(tx *sql.Tx) ([]*Message, error) {
+	all, left, err := s.LastMessages(ctx, o, threadID, s.history)
+	if err == nil && left > 0 {
+		return nil, &FieldError{"", fmt.Sprintf("The messages of the thread have more than %d bytes, which are the most at once; list them.", s.history)}
+	}
+	return all, err
+}
+
+// LastMessages are the newest ones of a thread, oldest first, up to the one that makes them
+// that many bytes. left is how many older ones there are.
+func (s *Store) LastMessages(ctx context.Context, o Owner, threadID string, bytes int) (last []*Message, left int, err error) {
+	err = s.db.Read(ctx, func(tx *sql.Tx) error {
 		w, err := inThread(ctx, tx, o, threadID)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		rows, err := messages.rows(ctx, tx, w, true, 0)
-		return objects(rows), err
+		last, left, err = messages.newest(ctx, tx, w, bytes)
+		return err
 	})
+	return last, left, err
 }
 
 // UpdateMessage changes a message, see [Store.UpdateAssistant].

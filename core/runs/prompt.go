@@ -3,12 +3,14 @@ package runs
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/tidwall/gjson"
 
 	"github.com/enginebay/enginebay/core/conversation"
+	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // A prompt is a thread as a model is asked with it.
@@ -29,7 +31,10 @@ type entry struct {
 
 // prompt reads the thread of a run.
 func (w *work) prompt(ctx context.Context) (*prompt, error) {
-	messages, err := w.store().AllMessages(ctx, w.owner, w.run.ThreadID)
+	messages, left, err := w.store().LastMessages(ctx, w.owner, w.run.ThreadID, maxPrompt)
+	if err == nil && left > 0 {
+		err = w.leave(left, messages)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +57,19 @@ func (w *work) prompt(ctx context.Context) (*prompt, error) {
 	}
 	w.addSteps(p, own)
 	return p, nil
+}
+
+// maxPrompt is how much of a thread is read for a run, in bytes, and as much as any request
+// may have: its messages may hold images, and there is no end of them.
+const maxPrompt = 64 << 20
+
+// leave leaves out the older messages of a thread that is too large to be read.
+func (w *work) leave(messages int, read []*conversation.Message) error {
+	if w.run.TruncationStrategy.Type == truncateDisabled {
+		return &openai.Error{Status: http.StatusBadRequest, Code: tooLong, Message: "The thread is larger than any prompt may be, and its truncation_strategy is disabled"}
+	}
+	w.cut(messages, read[0].ID)
+	return nil
 }
 
 // wrote says whether a message is the run's own.

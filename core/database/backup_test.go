@@ -231,7 +231,18 @@ func TestRestoreRefuses(t *testing.T) {
 		"trigger": func(t *testing.T) string {
 			return good(t, shelf, `CREATE TRIGGER x AFTER INSERT ON books BEGIN DELETE FROM shelves; END`)
 		},
-		"table": func(t *testing.T) string { return good(t, shelf, `CREATE TABLE other (id TEXT)`) },
+		"trigger with a name that is passed over": func(t *testing.T) string {
+			return good(t, shelf, `CREATE TRIGGER goose_db_version AFTER INSERT ON books BEGIN DELETE FROM shelves; END`)
+		},
+		"trigger with a name of SQLite's": func(t *testing.T) string {
+			return good(t, shelf, `PRAGMA writable_schema = 1`,
+				`INSERT INTO sqlite_master (type, name, tbl_name, rootpage, sql) VALUES ('trigger', 'sqlite_x', 'books', 0, 'CREATE TRIGGER sqlite_x AFTER INSERT ON books BEGIN DELETE FROM shelves; END')`)
+		},
+		"trigger of goose's table": func(t *testing.T) string {
+			return good(t, shelf, `CREATE TRIGGER x AFTER INSERT ON goose_db_version BEGIN DELETE FROM shelves; END`)
+		},
+		"folder": func(t *testing.T) string { return t.TempDir() },
+		"table":  func(t *testing.T) string { return good(t, shelf, `CREATE TABLE other (id TEXT)`) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := inFile(t)

@@ -126,8 +126,11 @@ func extract(ctx context.Context, c *Config, file, temp string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(file); err != nil {
+	switch info, err := os.Stat(file); {
+	case err != nil:
 		return &sdk.Error{Code: sdk.CodeInvalid, Message: "The backup cannot be read", Cause: err}
+	case !info.Mode().IsRegular(): // a pipe would be waited for
+		return notBackup(file, errors.New("it is no file"))
 	}
 	from, err := sql.Open("sqlite", strings.Replace(at(file), "mode=rw", "mode=ro", 1)+"&_defensive=1&_pragma=trusted_schema(0)&_pragma=cell_size_check(1)")
 	if err != nil {
@@ -155,7 +158,8 @@ func extract(ctx context.Context, c *Config, file, temp string) error {
 }
 
 // checkSchema says whether a file has what the migrations make, and nothing else: no
-// trigger, and no table of another program.
+// trigger, and no table of another program. Only tables are passed over by their names,
+// goose's and SQLite's own: a trigger may be called as they are.
 func checkSchema(ctx context.Context, db *sql.DB, migrations fs.FS) error {
 	model, err := sql.Open("sqlite", ":memory:")
 	if err != nil {
@@ -169,7 +173,7 @@ func checkSchema(ctx context.Context, db *sql.DB, migrations fs.FS) error {
 	var schemas [2][]string
 	for i, each := range []*sql.DB{model, db} {
 		const query = `SELECT type || ' ' || name || ' ' || COALESCE(sql, '') FROM sqlite_master
-			WHERE name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name <> $1 ORDER BY type, name`
+			WHERE type <> 'table' OR name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name <> $1 ORDER BY type, name`
 		if schemas[i], err = texts(ctx, each, query, goose.DefaultTablename); err != nil {
 			return err
 		}

@@ -200,7 +200,7 @@ func (s *Store) EndAbandoned(ctx context.Context, silent func(*Run) bool) (int, 
 			if !r.object.abandon(silent, now) {
 				continue
 			}
-			if err := endRun(ctx, tx, r.object, now); err != nil {
+			if err := endRun(ctx, tx, r.object); err != nil {
 				return 0, err
 			}
 			n++
@@ -230,7 +230,7 @@ func (r *Run) abandon(silent func(*Run) bool, now int64) bool {
 }
 
 // endRun keeps a run that was ended, and ends the steps that it was at.
-func endRun(ctx context.Context, tx *sql.Tx, r *Run, now int64) error {
+func endRun(ctx context.Context, tx *sql.Tx, r *Run) error {
 	if err := putRun(ctx, tx, r); err != nil {
 		return err
 	}
@@ -243,7 +243,7 @@ func endRun(ctx context.Context, tx *sql.Tx, r *Run, now int64) error {
 		if t.object.Status != RunInProgress {
 			continue
 		}
-		t.object.end(r, now)
+		t.object.End(r.Status, r.LastError)
 		if err := steps.put(ctx, tx, in, t.id, t.object); err != nil {
 			return err
 		}
@@ -251,16 +251,19 @@ func endRun(ctx context.Context, tx *sql.Tx, r *Run, now int64) error {
 	return nil
 }
 
-// end ends a step as its run ended.
-func (t *Step) end(r *Run, now int64) {
-	t.Status, t.LastError = r.Status, r.LastError
-	switch r.Status {
+// End ends a step as its run got to a status, now. fault is that of a run that failed. A
+// step of a run that goes on, or is incomplete, is completed itself.
+func (t *Step) End(status string, fault *RunError) {
+	now := time.Now().Unix()
+	switch t.Status = status; status {
 	case RunExpired:
 		t.ExpiredAt = &now
 	case RunCancelled:
 		t.CancelledAt = &now
+	case RunFailed:
+		t.FailedAt, t.LastError = &now, fault
 	default:
-		t.FailedAt = &now
+		t.Status, t.CompletedAt = RunCompleted, &now
 	}
 }
 

@@ -38,7 +38,7 @@ func (r *Runner) cancel(ctx context.Context, o conversation.Owner, threadID, run
 			return nil, err
 		}
 		to.status = conversation.RunCancelled
-		closeStep(step, to)
+		step.End(to.status, nil)
 		with = append(with, step)
 	}
 	was := run.Status

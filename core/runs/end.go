@@ -25,7 +25,7 @@ func (w *work) closeText(to end) {
 	}
 	closeMessage(m, to)
 	a.step.Usage = a.usage
-	closeStep(a.step, to)
+	a.step.End(to.status, to.fault)
 	a.closed = append(a.closed, m, a.step)
 	a.ends = append(a.ends, Event{"thread.message." + m.Status, copied(m)}, Event{"thread.run.step." + a.step.Status, copied(a.step)})
 	a.message, a.step = nil, nil
@@ -44,7 +44,7 @@ func (w *work) closeCalls(to end) {
 		to = failed(&openai.Error{Status: http.StatusBadGateway, Message: "The answer was cut within the calls of functions"})
 	}
 	if to.status != conversation.RunRequiresAction {
-		closeStep(step, to)
+		step.End(to.status, to.fault)
 		a.ends = append(a.ends, Event{"thread.run.step." + step.Status, copied(step)})
 	}
 	a.closed = append(a.closed, step)

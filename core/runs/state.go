@@ -77,21 +77,6 @@ func move(run *conversation.Run, to end) error {
 	return nil
 }
 
-// closeStep ends a step as its run ends.
-func closeStep(step *conversation.Step, to end) {
-	now := time.Now().Unix()
-	switch to.status {
-	case conversation.RunCancelled:
-		step.Status, step.CancelledAt = to.status, &now
-	case conversation.RunExpired:
-		step.Status, step.ExpiredAt = to.status, &now
-	case conversation.RunFailed:
-		step.Status, step.FailedAt, step.LastError = to.status, &now, to.fault
-	default:
-		step.Status, step.CompletedAt = conversation.RunCompleted, &now
-	}
-}
-
 // closeMessage ends a message as its run ends.
 func closeMessage(m *conversation.Message, to end) {
 	now := time.Now().Unix()

@@ -45,7 +45,7 @@ func (r *Runner) submit(ctx context.Context, s Submission) (*work, *conversation
 		return nil, nil, err
 	}
 	step.StepDetails = details
-	closeStep(step, end{status: conversation.RunCompleted})
+	step.End(conversation.RunCompleted, nil)
 	w := &work{owner: s.Owner, caller: s.Caller, requestID: s.RequestID, resumed: true, left: s.Leave}
 	w.model, _ = r.c.Bridge.Model(ctx, run.Model) // a model that has gone since, the chat tells
 	w.run, err = r.c.Store.UpdateRun(ctx, run.ID, func(stored *conversation.Run) error {

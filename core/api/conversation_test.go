@@ -297,7 +297,7 @@ func TestBodiesOfObjects(t *testing.T) {
 func TestImageInAMessage(t *testing.T) {
 	b := newBay(t, map[string]string{"m": `{}`})
 	thread := b.made("/v1/threads", "")
-	image := "data:image/png;base64," + strings.Repeat("A", 10<<20)
+	image := "data:image/png;base64," + strings.Repeat("A", 5<<20)
 	id := b.made("/v1/threads/"+thread+"/messages", `{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "`+image+`"}}]}`)
 	if _, body := b.do("GET", "/v1/threads/"+thread+"/messages/"+id, ""); gjson.Get(body, "content.0.image_url.url").String() != image {
 		t.Errorf("it is another image, of %d bytes", len(body))

@@ -15,9 +15,10 @@ import (
 	"github.com/enginebay/enginebay/core/database"
 )
 
-// TestFileOnFullDisk: what does not fit is refused as such, and leaves nothing behind:
-// neither does it take the room that deleting it needs. The next that fits is taken. The disk is one of 96 MiB in memory, which only a child
-// of this program sees.
+// TestFileOnFullDisk: a file that does not fit is refused as such, leaves nothing behind,
+// and does not take the room that deleting it needs: the next file that fits is taken. The
+// second time the database has unused pages. The disk is one of 96 MiB in memory, which
+// only a child of this program sees.
 func TestFileOnFullDisk(t *testing.T) {
 	disk := os.Getenv("ENGINEBAY_TEST_DISK")
 	if disk == "" {
@@ -40,8 +41,8 @@ func TestFileOnFullDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	for range 3 {
-		status, answer := b.upload(t, part{"file", "large", strings.Repeat("0123456789abcdef", 4<<20)}, part{"purpose", "", "assistants"})
+	for range 2 {
+		status, answer := b.upload(t, part{"file", "large", strings.Repeat("0123456789abcdef", 5<<19)}, part{"purpose", "", "assistants"})
 		if openAIError(t, answer); status != http.StatusInsufficientStorage {
 			t.Fatalf("%d %s", status, answer)
 		}

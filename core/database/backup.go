@@ -75,6 +75,9 @@ func name(file, to string) error {
 // temporary makes an empty file for this user alone.
 func temporary(dir string) (string, error) {
 	f, err := os.CreateTemp(dir, ".database-*")
+	if of := (*fs.PathError)(nil); errors.As(err, &of) { // its name says nothing to anybody
+		return "", fmt.Errorf("no file can be made in %s: %w", dir, of.Err)
+	}
 	if err != nil {
 		return "", err
 	}

@@ -106,6 +106,12 @@ func hasStatus(err error, statuses ...int) bool {
 	return errors.As(err, &r) && slices.Contains(statuses, r.status)
 }
 
+// hasCode says whether err is an answer of the server with this code.
+func hasCode(err error, code string) bool {
+	var r *refusal
+	return errors.As(err, &r) && r.code == code
+}
+
 // maxEvent bounds one event of a stream, in bytes.
 const maxEvent = 1 << 20
 
@@ -131,10 +137,10 @@ func (c client) stream(ctx context.Context, path string, body any, each func(dat
 			return err
 		}
 	}
-	if lines.Err() != nil {
-		return c.unreachable(lines.Err())
+	if err := lines.Err(); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, syscall.ECONNRESET) {
+		return c.unreachable(err)
 	}
-	return errors.New("the server broke the answer off")
+	return errors.New("the server broke the answer off; whether it runs: enginebay serve status")
 }
 
 // asCommands puts commands in the place of the API's paths that a sentence names.

@@ -25,6 +25,8 @@ func (c *config) importJan(cmd *cobra.Command, f importFlags) error {
 	if f.only != onlyConversations {
 		err := c.importModels(cmd, f, nil)
 		switch {
+		case f.only == "" && count == 0 && hasStatus(err, http.StatusNotFound):
+			return fmt.Errorf("%w; and no conversations of Jan are on this machine: enginebay threads import FOLDER takes those of a folder", err)
 		case f.only == onlyModels || count == 0:
 			return err
 		case hasStatus(err, http.StatusNotFound) || errors.Is(err, errNothing): // no models, or none that are wanted

@@ -43,7 +43,7 @@ Ctrl-C breaks an answer off.`,
 		},
 		ValidArgsFunction: completeModels(c),
 	}
-	cmd.Flags().StringVar(&system, "system", "", "system message")
+	cmd.Flags().StringVar(&system, "system", "", "system message; it is not kept with a thread")
 	cmd.Flags().BoolVar(&pull, "pull", false, "download the model without a question where it is not here")
 	cmd.Flags().StringVar(&thread, "thread", "", "keep the conversation: new, last or the id of a thread")
 	_ = cmd.RegisterFlagCompletionFunc("thread", completeThreads(c, 0, newThread, lastThread))

@@ -39,7 +39,7 @@ func (c *config) openThread(cmd *cobra.Command, model, system, thread string) (*
 	if t.id, err = t.server.threadID(cmd.Context(), thread); err != nil {
 		return nil, err
 	}
-	return t, t.server.get(cmd.Context(), threadPath(t.id), &conversation.Thread{})
+	return t, noThread(t.server.get(cmd.Context(), threadPath(t.id), &conversation.Thread{}))
 }
 
 func (t *threadTalk) greeting(ctx context.Context) (string, error) {
@@ -64,35 +64,14 @@ func (t *threadTalk) greeting(ctx context.Context) (string, error) {
 
 func (t *threadTalk) clear() { t.id = "" }
 
-// begin makes the thread, with the prompt as its title.
-func (t *threadTalk) begin(ctx context.Context, prompt string) error {
-	if t.id != "" {
-		return nil
-	}
-	var made conversation.Thread
-	if err := t.server.post(ctx, "/v1/threads", map[string]any{"title": shorten(inLine(prompt), maxTitle)}, &made); err != nil {
-		return err
-	}
-	t.id = made.ID
-	fmt.Fprintf(t.notes, "this is the thread %s; to go on with it: enginebay run %s --thread %s\n", t.id, t.model, t.id)
-	return nil
-}
-
-// ask has the server add the prompt to the thread and run it. A server that is left
-// cancels the run, and keeps what came.
+// ask has the server add the prompt to the thread, which the first one makes, and run
+// it. A server that is left cancels the run, and keeps what came.
 func (t *threadTalk) ask(ctx context.Context, prompt string) error {
-	if err := t.begin(ctx, prompt); err != nil {
-		return err
-	}
-	body := map[string]any{"model": t.model, "stream": true, "tool_choice": "none",
-		"additional_messages": []message{{"user", prompt}}}
-	if t.system != "" {
-		body["instructions"] = t.system
-	}
+	path, body := t.request(prompt)
 	loaded := sync.OnceFunc(t.server.showLoad(ctx, t.model))
 	defer loaded()
 	said := false
-	err := t.server.stream(ctx, threadPath(t.id, "runs"), body, func(data []byte) error {
+	err := t.server.stream(ctx, path, body, func(data []byte) error {
 		text, err := t.event(data)
 		if text != "" || err != nil {
 			loaded()
@@ -104,13 +83,32 @@ func (t *threadTalk) ask(ctx context.Context, prompt string) error {
 	if said || err == nil {
 		fmt.Fprintln(t.out)
 	}
+	if hasCode(err, "thread_has_active_run") {
+		return errors.New("the thread is being answered for another terminal or client; ask again when that has ended")
+	}
 	return err
+}
+
+// request is what runs a prompt. A new thread has it as its title.
+func (t *threadTalk) request(prompt string) (path string, body map[string]any) {
+	body = map[string]any{"model": t.model, "stream": true, "tool_choice": "none"}
+	if t.system != "" {
+		body["instructions"] = t.system
+	}
+	said := []message{{"user", prompt}}
+	if t.id == "" {
+		body["thread"] = map[string]any{"title": shorten(inLine(prompt), maxTitle), "messages": said}
+		return "/v1/threads/runs", body
+	}
+	body["additional_messages"] = said
+	return threadPath(t.id, "runs"), body
 }
 
 // event reads an event of a run: the text that it brings, or why there will be none.
 func (t *threadTalk) event(data []byte) (text string, err error) {
 	var e struct {
-		Object string // thread.message.delta, thread.run …
+		ID     string
+		Object string // thread, thread.message.delta, thread.run …
 		Delta  struct{ Content []conversation.Part }
 		Error  *struct{ Message string }
 	}
@@ -120,6 +118,10 @@ func (t *threadTalk) event(data []byte) (text string, err error) {
 	switch {
 	case e.Error != nil:
 		return "", errors.New(e.Error.Message)
+	case e.Object == "thread": // it was made
+		t.id = e.ID
+		fmt.Fprintf(t.notes, "this is the thread %s; to go on with it: enginebay run %s --thread %s\n", t.id, t.model, t.id)
+		return "", nil
 	case e.Object == "thread.run":
 		var run conversation.Run
 		if err := json.Unmarshal(data, &run); err != nil {

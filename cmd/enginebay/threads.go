@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -68,13 +69,21 @@ func (c client) threads(ctx context.Context, limit int) (all []conversation.Thre
 	return all, true, nil
 }
 
-// threadID is the id that is meant: that of the thread which was changed last, among
-// the newest, where the word for it is given.
+// noThread adds to the server's word that there is no such thread where one is found.
+func noThread(err error) error {
+	if hasStatus(err, http.StatusNotFound) {
+		return fmt.Errorf("%w; to list them: enginebay threads list", err)
+	}
+	return err
+}
+
+// threadID is the id that is meant: that of the thread which was changed last, where
+// the word for it is given.
 func (c client) threadID(ctx context.Context, given string) (string, error) {
 	if given != lastThread {
 		return given, nil
 	}
-	all, _, err := c.threads(ctx, pageLimit)
+	all, _, err := c.threads(ctx, math.MaxInt) // an old thread may be the one; 100 take 3 ms
 	if err != nil {
 		return "", err
 	}
@@ -105,6 +114,8 @@ func newThreadsList(c *config) *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List the threads, the newest first",
+		Long: `List the threads, the newest first: as they were made, whenever they were changed. One
+without a title is listed by its first message.`,
 		Example: `  enginebay threads list
   enginebay threads list --limit 100
   enginebay threads list --json | jq -r '.data[].id'`,
@@ -123,25 +134,42 @@ func newThreadsList(c *config) *cobra.Command {
 		if *asJSON {
 			return printList(cmd.OutOrStdout(), all)
 		}
-		printThreads(cmd, all, more)
-		return nil
+		return c.client().printThreads(cmd, all, more)
 	}
 	return cmd
 }
 
-func printThreads(cmd *cobra.Command, all []conversation.Thread, more bool) {
+// title is that of a thread, or how it begins: OpenAI's clients give none.
+func (c client) title(ctx context.Context, t conversation.Thread) (string, error) {
+	if t.Title != "" {
+		return t.Title, nil
+	}
+	var first conversation.List[*conversation.Message]
+	err := c.get(ctx, threadPath(t.ID, "messages")+"?order=asc&limit=1", &first)
+	if hasStatus(err, http.StatusNotFound) { // it was deleted since
+		return "", nil
+	}
+	return titleOf(first.Data), err
+}
+
+func (c client) printThreads(cmd *cobra.Command, all []conversation.Thread, more bool) error {
 	if len(all) == 0 {
 		fmt.Fprintln(cmd.OutOrStdout(), "No threads. To begin one: enginebay run MODEL --thread new; to take those of Jan: enginebay import --from jan")
-		return
+		return nil
 	}
 	var rows [][]string
 	for _, t := range all {
-		rows = append(rows, []string{t.ID, dash(shorten(inLine(t.Title), 50)), humanize.Time(time.Unix(t.UpdatedAt, 0))})
+		title, err := c.title(cmd.Context(), t)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, []string{t.ID, dash(shorten(inLine(title), 50)), humanize.Time(time.Unix(t.UpdatedAt, 0))})
 	}
 	table(cmd.OutOrStdout(), []string{"THREAD", "TITLE", "CHANGED"}, rows)
 	if more {
 		fmt.Fprintf(cmd.ErrOrStderr(), "\nthere are more: enginebay threads list --limit %d\n", 5*len(all))
 	}
+	return nil
 }
 
 // inLine is a text of somebody else's as a line for a terminal.
@@ -204,7 +232,7 @@ func (c *config) removeThread(cmd *cobra.Command, arg string, yes bool) ([]byte,
 	}
 	var t conversation.Thread
 	if err := c.client().get(cmd.Context(), threadPath(id), &t); err != nil {
-		return nil, err
+		return nil, noThread(err)
 	}
 	what := t.ID
 	if t.Title != "" {

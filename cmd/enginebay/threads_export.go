@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -29,22 +31,37 @@ func newThreadsExport(c *config) *cobra.Command {
 		Short: "Write threads as JSON, as Markdown, or for Jan",
 		Long: `Write threads as JSON, which "enginebay threads import" reads on any server; as
 Markdown, to be read; or as a data folder of Jan. One thread goes to standard output
-unless --output names a file; several go into the folder that it names, each into a
-file of its own.`,
+unless --output names a file, whose ending says the format; several go into the folder
+that it names, each into a file of its own.`,
 		Example: `  enginebay threads export last --format markdown
   enginebay threads export last -o holidays.json
+  enginebay threads export last -o holidays.md
   enginebay threads export --all -o backup
   enginebay threads export --all --format jan -o ~/jan`,
 		ValidArgsFunction: completeThreads(c, 0, lastThread),
 	}
-	cmd.Flags().StringVarP(&f.format, "format", "f", "json", "json, markdown or jan")
+	cmd.Flags().StringVarP(&f.format, "format", "f", "", "json, markdown or jan (default json, or what the ending of --output says)")
 	cmd.Flags().StringVarP(&f.out, "output", "o", "", "the file, or the folder, to write")
 	cmd.Flags().BoolVarP(&f.all, "all", "a", false, "all threads")
 	cmd.Flags().BoolVar(&f.force, "force", false, "overwrite what is there")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"json", "markdown", "jan"}, cobra.ShellCompDirectiveNoFileComp))
-	cmd.Args = func(_ *cobra.Command, args []string) error { return f.fault(args) }
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if !cmd.Flags().Changed("format") {
+			f.format = formatOf(f.out)
+		}
+		return f.fault(args)
+	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return c.exportThreads(cmd, f, args) }
 	return cmd
+}
+
+// formatOf is what the name of a file says of its format.
+func formatOf(file string) string {
+	switch strings.ToLower(filepath.Ext(file)) {
+	case ".md", ".markdown":
+		return "markdown"
+	}
+	return "json"
 }
 
 // fault is what does not go together.
@@ -66,7 +83,7 @@ func (f exportFlags) fault(args []string) error {
 
 func (c *config) exportThreads(cmd *cobra.Command, f exportFlags, args []string) error {
 	if f.all {
-		all, _, err := c.client().threads(cmd.Context(), int(^uint(0)>>1))
+		all, _, err := c.client().threads(cmd.Context(), math.MaxInt)
 		if err != nil {
 			return err
 		}
@@ -104,7 +121,7 @@ func (c *config) exportThread(cmd *cobra.Command, f exportFlags, id string, seve
 	}
 	data, err := c.client().call(cmd.Context(), http.MethodGet, threadPath(id, "export")+"?format="+f.format, nil)
 	if err != nil {
-		return "", err
+		return "", noThread(err)
 	}
 	if f.out == "" || f.out == "-" {
 		if f.format == "json" {

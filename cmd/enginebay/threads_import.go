@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,16 +20,16 @@ func newThreadsImport(c *config) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import FILE|FOLDER…",
 		Short: "Take threads of other servers, or of Jan",
-		Long: `Take threads that "enginebay threads export" wrote as JSON, or those of a data folder
-of Jan. Their ids and times stay; a thread that is here already is left as it is. - is
-standard input.
+		Long: `Take threads that "enginebay threads export" wrote as JSON: files, or all *.json of a
+folder; or those of a data folder of Jan. Their ids and times stay; a thread that is
+here already is left as it is. - is standard input.
 
 The folder that Jan uses on this machine is found by: enginebay import --from jan`,
 		Example: `  enginebay threads import holidays.json
-  enginebay threads import backup/*.json
+  enginebay threads import backup
   enginebay threads import ~/old/jan
   enginebay threads export last | enginebay --addr 127.0.0.1:8080 threads import -`,
-		Args: needs("name a file that enginebay threads export wrote, or a data folder of Jan"),
+		Args: needs("name a file or a folder that enginebay threads export wrote, or a data folder of Jan"),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveDefault // files
 		},
@@ -69,7 +70,7 @@ func newThreadImport(c *config, cmd *cobra.Command) *threadImport {
 	return &threadImport{client: c.client(), cmd: cmd, threads: imported{Imported: []string{}, Here: []string{}, Failed: []string{}}}
 }
 
-// path takes a file, or a folder of Jan.
+// path takes a file, or a folder.
 func (i *threadImport) path(arg string) error {
 	if arg == "-" {
 		return i.file(arg, i.cmd.InOrStdin())
@@ -79,7 +80,7 @@ func (i *threadImport) path(arg string) error {
 		return fmt.Errorf("%s: %w", arg, reason(err))
 	}
 	if info.IsDir() {
-		return i.folder(arg)
+		return i.dir(arg)
 	}
 	f, err := os.Open(arg)
 	if err != nil {
@@ -87,6 +88,23 @@ func (i *threadImport) path(arg string) error {
 	}
 	defer f.Close()
 	return i.file(arg, f)
+}
+
+// dir takes the exports in a folder, or what it has as a data folder of Jan.
+func (i *threadImport) dir(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, "threads")); err == nil {
+		return i.folder(dir)
+	}
+	names, err := fs.Glob(os.DirFS(dir), "*.json")
+	if err == nil && len(names) == 0 {
+		err = fmt.Errorf("%s has no threads: neither files that enginebay threads export wrote, nor the folder threads of a data folder of Jan", dir)
+	}
+	for _, name := range names {
+		if err == nil {
+			err = i.path(filepath.Join(dir, name))
+		}
+	}
+	return err
 }
 
 // maxExport bounds an exported thread, in bytes; the server has a bound of its own.
@@ -109,9 +127,6 @@ func (i *threadImport) file(name string, r io.Reader) error {
 
 // folder takes the threads of a data folder of Jan.
 func (i *threadImport) folder(dir string) error {
-	if _, err := os.Stat(filepath.Join(dir, "threads")); err != nil {
-		return fmt.Errorf("%s is no data folder of Jan: it has no folder threads", dir)
-	}
 	assistants, notes, err := jan.Assistants(dir)
 	if err != nil {
 		return err

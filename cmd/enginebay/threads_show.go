@@ -61,7 +61,7 @@ func oneThread(cmd *cobra.Command, args []string) error {
 func (c client) thread(ctx context.Context, id string, limit int) (*conversation.Thread, []*conversation.Message, error) {
 	t := &conversation.Thread{}
 	if err := c.get(ctx, threadPath(id), t); err != nil {
-		return nil, nil, err
+		return nil, nil, noThread(err)
 	}
 	var all []*conversation.Message // newest first
 	for after, more := "", true; more && (limit <= 0 || len(all) < limit); {

@@ -149,7 +149,7 @@ func (ch *chat) ask(ctx context.Context, prompt string) error {
 		}
 		for _, choice := range piece.Choices {
 			answer.WriteString(choice.Delta.Content)
-			fmt.Fprint(ch.out, choice.Delta.Content)
+			fmt.Fprint(ch.out, plain(choice.Delta.Content))
 		}
 		return nil
 	})

@@ -77,7 +77,7 @@ func (t *threadTalk) ask(ctx context.Context, prompt string) error {
 			loaded()
 		}
 		said = said || text != ""
-		fmt.Fprint(t.out, text)
+		fmt.Fprint(t.out, plain(text))
 		return err
 	})
 	if said || err == nil {

@@ -125,7 +125,7 @@ func ending(m *conversation.Message) string {
 	case m.IncompleteDetails == nil:
 		return " (incomplete)"
 	}
-	return " (incomplete: " + m.IncompleteDetails.Reason + ")"
+	return " (incomplete: " + inLine(m.IncompleteDetails.Reason) + ")"
 }
 
 func beside(margin, text string) string {

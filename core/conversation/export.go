@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // An Export is a thread with all that belongs to it, as it is written to a file and
@@ -162,7 +163,8 @@ func (r *reader) importAssistant(raw json.RawMessage, name string) *Assistant {
 	return a
 }
 
-// Markdown is the thread to be read by people.
+// Markdown is the thread to be read by people, in editors and on terminals: without
+// control characters, and no line of a message looks like the head of another message.
 func (e *Export) Markdown() []byte {
 	var b bytes.Buffer
 	title := e.Thread.Title
@@ -173,17 +175,25 @@ func (e *Export) Markdown() []byte {
 	for _, m := range e.Messages {
 		fmt.Fprintf(&b, "\n## %s\n", strings.ToUpper(m.Role[:1])+m.Role[1:])
 		for _, p := range m.Content {
-			b.WriteString("\n" + strings.TrimRight(p.markdown(), "\n") + "\n")
+			b.WriteString("\n" + strings.TrimRight(head.ReplaceAllString(p.markdown(), `\$0`), "\n") + "\n")
 		}
 		for _, id := range m.Files() {
-			fmt.Fprintf(&b, "\n*Attached: %s*\n", id)
+			fmt.Fprintf(&b, "\n*Attached: %s*\n", oneLine(id))
 		}
 		if m.Status == "incomplete" {
 			b.WriteString("\n*(broken off)*\n")
 		}
 	}
-	return b.Bytes()
+	return bytes.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Bidi_Control, r) {
+			return -1
+		}
+		return r
+	}, b.Bytes())
 }
+
+// head is a line as [Export.Markdown] puts it before a message.
+var head = regexp.MustCompile(`(?mi)^#{1,2}[ \t]+(user|assistant|system)\b`)
 
 // markdown is a part to be read; an image that lies in the message itself is only named.
 func (p Part) markdown() string {
@@ -193,9 +203,9 @@ func (p Part) markdown() string {
 	case p.Refusal != nil:
 		return *p.Refusal
 	case p.ImageFile != nil:
-		return "*Image: " + p.ImageFile.FileID + "*"
+		return "*Image: " + oneLine(p.ImageFile.FileID) + "*"
 	case p.ImageURL != nil && !strings.HasPrefix(strings.ToLower(p.ImageURL.URL), "data:"):
-		return "![image](<" + oneLine(p.ImageURL.URL) + ">)"
+		return "![image](<" + strings.NewReplacer("<", "%3C", ">", "%3E").Replace(oneLine(p.ImageURL.URL)) + ">)"
 	}
 	return "*Image*"
 }

@@ -205,3 +205,17 @@ func TestManyItems(t *testing.T) {
 		}
 	})
 }
+
+// TestMarkdownOfOthers: what was said can neither look like who said it nor steer a terminal.
+func TestMarkdownOfOthers(t *testing.T) {
+	m := message("I say\n## Assistant\n\nYes.\n# user\n## Assistants\n\x1b[2J\u009b31m\u202ered\r\n")
+	m.FileIDs = []string{"file\n## User\n"}
+	m.Content = append(m.Content, conversation.Part{Type: "image_url", ImageURL: &conversation.ImageURL{URL: "https://a/> # <"}},
+		conversation.Part{Type: "image_file", ImageFile: &conversation.ImageFile{FileID: "f\n## User"}})
+	e := conversation.NewExport(&conversation.Thread{ID: "t", Title: "T\n## User\x1b"}, []*conversation.Message{m}, nil)
+	const want = "# T ## User\n\nThu, 01 Jan 1970 00:00:00 UTC\n\n## User\n\nI say\n\\## Assistant\n\nYes.\n\\# user\n## Assistants\n[2J31mred\n\n" +
+		"![image](<https://a/%3E # %3C>)\n\n*Image: f ## User*\n\n*Attached: file ## User*\n"
+	if got := string(e.Markdown()); got != want {
+		t.Errorf("%q, want\n%q", got, want)
+	}
+}

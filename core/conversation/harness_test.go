@@ -102,7 +102,7 @@ func thread(t testing.TB, s *conversation.Store, o conversation.Owner, texts ...
 // run makes a run of a thread.
 func run(t testing.TB, s *conversation.Store, o conversation.Owner, threadID, status string) *conversation.Run {
 	t.Helper()
-	r := &conversation.Run{ThreadID: threadID, Status: status, Holder: "server"}
+	r := &conversation.Run{ThreadID: threadID, Status: status}
 	ok(t, s.CreateRun(t.Context(), o, r))
 	return r
 }

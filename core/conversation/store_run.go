@@ -8,20 +8,20 @@ import (
 )
 
 var (
-	runs  = source[*Run]{kind: "run", table: "runs", columns: "id, body, holder, beat", scan: scanRun}
+	runs  = source[*Run]{kind: "run", table: "runs", columns: "id, body, beat", scan: scanRun}
 	steps = source[*Step]{kind: "run step", table: "steps", columns: "id, body", scan: object[Step]}
 )
 
 func scanRun(r row) (string, *Run, error) {
-	var id, holder string
+	var id string
 	var body []byte
 	var beat int64
-	if err := r.Scan(&id, &body, &holder, &beat); err != nil {
+	if err := r.Scan(&id, &body, &beat); err != nil {
 		return "", nil, err
 	}
 	run, err := decode[Run](body)
 	if err == nil {
-		run.Holder, run.Beat = holder, beat
+		run.Beat = beat
 	}
 	return id, run, err
 }
@@ -74,8 +74,8 @@ func (s *Store) CreateRun(ctx context.Context, o Owner, r *Run, added ...*Messag
 			return err
 		}
 		made := max(made, last+1) // f may run again
-		_, err = tx.ExecContext(ctx, "INSERT INTO runs (id, thread, made, status, unfinished, holder, beat, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-			r.ID, r.ThreadID, made, r.Status, r.unfinished(), r.Holder, r.Beat, body)
+		_, err = tx.ExecContext(ctx, "INSERT INTO runs (id, thread, made, unfinished, beat, body) VALUES ($1, $2, $3, $4, $5, $6)",
+			r.ID, r.ThreadID, made, r.unfinished(), r.Beat, body)
 		return err
 	}))
 }
@@ -138,8 +138,7 @@ func putRun(ctx context.Context, tx *sql.Tx, r *Run) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "UPDATE runs SET status = $1, unfinished = $2, holder = $3, beat = $4, body = $5 WHERE id = $6",
-		r.Status, r.unfinished(), r.Holder, r.Beat, body, r.ID)
+	_, err = tx.ExecContext(ctx, "UPDATE runs SET unfinished = $1, beat = $2, body = $3 WHERE id = $4", r.unfinished(), r.Beat, body, r.ID)
 	return err
 }
 
@@ -184,7 +183,7 @@ func (t *Step) write(ctx context.Context, tx *sql.Tx, s *Store, r *Run) error {
 	return err
 }
 
-// EndAbandoned ends the unfinished runs whose holder is silent, by their Beat, and returns
+// EndAbandoned ends the unfinished runs whose server is silent, by their Beat, and returns
 // how many these were. They fail; one that was being cancelled is cancelled. A run that
 // waits for outputs is left until its time is up, and expires then. silent may be called
 // more than once for a run.

@@ -202,8 +202,7 @@ type Run struct {
 	Ignored   []string             `json:"ignored,omitempty"`   // what was asked for and is not done, in sentences
 	Truncated *Truncated           `json:"truncated,omitempty"` // what of the thread the model was not shown
 
-	Holder string `json:"-"` // the server that works on it
-	Beat   int64  `json:"-"` // rises whenever that says that it lives
+	Beat int64 `json:"-"` // rises whenever the server that works on it says that it lives
 }
 
 // Effective is a parameter that is in force, and the layer that it comes from:

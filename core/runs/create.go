@@ -52,7 +52,7 @@ func (r *Runner) plan(ctx context.Context, req Request) (*work, error) {
 		return nil, err
 	}
 	run := copied(req.Run)
-	run.ThreadID, run.Status, run.Holder, run.Ignored = req.ThreadID, conversation.RunQueued, r.id, ignored
+	run.ThreadID, run.Status, run.Ignored = req.ThreadID, conversation.RunQueued, ignored
 	if l.assistant != nil {
 		run.AssistantID = &l.assistant.ID
 	}

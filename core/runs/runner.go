@@ -28,7 +28,6 @@ type Config struct {
 type Runner struct {
 	c    Config
 	log  hclog.Logger
-	id   string // of this server, as the holder of its runs
 	ctx  context.Context
 	stop context.CancelCauseFunc
 	wg   sync.WaitGroup
@@ -44,7 +43,7 @@ type Runner struct {
 // given them.
 func New(c Config) *Runner {
 	c.Patience, c.Beat = cmp.Or(c.Patience, 10*time.Minute), cmp.Or(c.Beat, 15*time.Second)
-	r := &Runner{c: c, log: c.Log, id: conversation.NewID("server_"), live: map[string]*work{}}
+	r := &Runner{c: c, log: c.Log, live: map[string]*work{}}
 	if r.log == nil {
 		r.log = hclog.NewNullLogger()
 	}

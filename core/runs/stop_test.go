@@ -42,7 +42,7 @@ func TestServerWasKilled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBay(t)
 			thread := b.thread("hello")
-			run := &conversation.Run{ThreadID: thread.ID, Status: conversation.RunInProgress, Model: "echo", Holder: "server_dead"} // as it left it
+			run := &conversation.Run{ThreadID: thread.ID, Status: conversation.RunInProgress, Model: "echo"} // as it left it
 			if err := b.store.CreateRun(t.Context(), anyone, run); err != nil {
 				t.Fatal(err)
 			}
@@ -63,7 +63,7 @@ func TestClocksAreWrong(t *testing.T) {
 	for name, config := range tests {
 		t.Run(name, func(t *testing.T) {
 			b := newBay(t)
-			run := &conversation.Run{ThreadID: b.thread("hello").ID, Status: conversation.RunInProgress, Model: "echo", Holder: "server_dead", Beat: time.Now().Add(24 * time.Hour).Unix()}
+			run := &conversation.Run{ThreadID: b.thread("hello").ID, Status: conversation.RunInProgress, Model: "echo", Beat: time.Now().Add(24 * time.Hour).Unix()}
 			if err := b.store.CreateRun(t.Context(), anyone, run); err != nil {
 				t.Fatal(err)
 			}
@@ -76,7 +76,7 @@ func TestClocksAreWrong(t *testing.T) {
 // TestServerWhoseClockIsSlow lives, and what it works on goes on.
 func TestServerWhoseClockIsSlow(t *testing.T) {
 	b := newBay(t, func(c *runs.Config) { c.Beat = 300 * time.Millisecond })
-	run := &conversation.Run{ThreadID: b.thread("hello").ID, Status: conversation.RunInProgress, Model: "echo", Holder: "server_slow", Beat: 1}
+	run := &conversation.Run{ThreadID: b.thread("hello").ID, Status: conversation.RunInProgress, Model: "echo", Beat: 1}
 	if err := b.store.CreateRun(t.Context(), anyone, run); err != nil {
 		t.Fatal(err)
 	}
@@ -148,9 +148,8 @@ func TestDatabaseHasGoneForGood(t *testing.T) {
 // broke when it was written.
 func TestRunThatNobodyWorksOn(t *testing.T) {
 	b := newBay(t, func(c *runs.Config) { c.Beat = 300 * time.Millisecond })
-	first := b.run(b.thread("hello").ID, `{"model": "echo"}`)
 	thread := b.thread("hello")
-	lost := &conversation.Run{ThreadID: thread.ID, Status: conversation.RunQueued, Model: "echo", Holder: first.Holder}
+	lost := &conversation.Run{ThreadID: thread.ID, Status: conversation.RunQueued, Model: "echo"}
 	if err := b.store.CreateRun(t.Context(), anyone, lost); err != nil {
 		t.Fatal(err)
 	}

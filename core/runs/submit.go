@@ -52,7 +52,6 @@ func (r *Runner) submit(ctx context.Context, s Submission) (*work, *conversation
 		if err := waits(stored); err != nil {
 			return err
 		}
-		stored.Holder = r.id
 		return move(stored, end{status: conversation.RunQueued})
 	}, step)
 	return w, step, err

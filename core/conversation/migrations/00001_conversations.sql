@@ -36,15 +36,12 @@ CREATE TABLE runs (
     id         TEXT   NOT NULL PRIMARY KEY,
     thread     TEXT   NOT NULL REFERENCES threads (id) ON DELETE CASCADE,
     made       BIGINT NOT NULL,
-    status     TEXT   NOT NULL,
     unfinished BIGINT NOT NULL, -- 1 or 0
-    holder     TEXT   NOT NULL, -- the server that works on it
-    beat       BIGINT NOT NULL, -- rises whenever that says that it lives
+    beat       BIGINT NOT NULL, -- rises whenever the server that works on it says that it lives
     body       TEXT   NOT NULL
 );
 CREATE INDEX runs_made ON runs (thread, made, id);
 CREATE UNIQUE INDEX runs_unfinished ON runs (thread) WHERE unfinished = 1;
-CREATE INDEX runs_held ON runs (holder) WHERE unfinished = 1;
 
 CREATE TABLE steps (
     run  TEXT   NOT NULL REFERENCES runs (id) ON DELETE CASCADE,

@@ -32,7 +32,7 @@ func (c *config) databaseURL() (string, error) {
 		return "", fmt.Errorf("the setting database: %w", err)
 	}
 	if secret.IsReference(address) || address == "" || len(schemas.Config().Validate(map[string]any{"database": address})) > 0 {
-		return "", errors.New("the setting database leads to no address such as postgres://user@host/name")
+		return "", errors.New("the setting database leads to no address such as postgres://user:password@host/name; signs such as @, / and a space are percent-encoded in a password")
 	}
 	return address, nil
 }

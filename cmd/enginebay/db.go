@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/enginebay/enginebay/core/database"
+	"github.com/enginebay/enginebay/sdk"
 )
 
 // databaseTimeout is how long a command waits for a database to say how it is.
@@ -60,7 +61,7 @@ func newDBStatus(c *config) *cobra.Command {
 		case s.none:
 			rows = append(rows, []string{"state", "not made yet; the first server makes it"})
 		case s.Err != nil:
-			rows = append(rows, []string{"state", "cannot be used: " + s.Err.Error()})
+			rows = append(rows, []string{"state", "cannot be used: " + s.why()})
 		default:
 			rows = append(rows, []string{"state", "ok"}, []string{"schema", fmt.Sprint(s.Schema)}, []string{"size", bytesText(float64(s.Size))})
 		}
@@ -78,7 +79,7 @@ func driverTitle(driver string) string {
 // databaseStatus is how the database is.
 type databaseStatus struct {
 	database.Status
-	none bool // SQLite's file, which a server makes when it starts
+	none bool // of SQLite no file, of PostgreSQL no tables: a server makes them when it starts
 }
 
 func (c *config) databaseStatus(ctx context.Context) (s databaseStatus, err error) {
@@ -93,7 +94,20 @@ func (c *config) databaseStatus(ctx context.Context) (s databaseStatus, err erro
 	if _, err := os.Stat(s.Where); s.Driver == "sqlite" && errors.Is(err, os.ErrNotExist) {
 		s.none, s.Err = true, nil
 	}
+	if errors.Is(s.Err, database.ErrEmpty) {
+		s.none, s.Err = true, nil
+	}
 	return s, nil
+}
+
+// why says what is wrong with the database: the cause, where the sentence for clients of
+// the server leads here.
+func (s databaseStatus) why() string {
+	var coded *sdk.Error
+	if errors.As(s.Err, &coded) && coded.Cause != nil {
+		return coded.Cause.Error()
+	}
+	return s.Err.Error()
 }
 
 // fault ends the program with status 1 where the database cannot be used.
@@ -107,7 +121,7 @@ func (s databaseStatus) fault() error {
 func (s databaseStatus) json() any {
 	fault := ""
 	if s.Err != nil {
-		fault = s.Err.Error()
+		fault = s.why()
 	}
 	return struct {
 		Driver string `json:"driver"`
@@ -126,9 +140,9 @@ func (e *examination) database() {
 	case err != nil:
 		e.fail("database", "mend database in "+e.config.file()+", or set what it names where the server starts", "%v", err)
 	case s.none:
-		e.ok("database", "SQLite at %s, which the first server makes", s.Where)
+		e.ok("database", "%s at %s, not made yet; the first server makes it", driverTitle(s.Driver), s.Where)
 	case s.Err != nil:
-		e.fail("database", "see whether it runs and lets this machine in; the server answers all else without it", "%s at %s: %v", driverTitle(s.Driver), s.Where, s.Err)
+		e.fail("database", "see whether it runs and lets this machine in; the server answers all else without it", "%s at %s: %s", driverTitle(s.Driver), s.Where, s.why())
 	default:
 		e.ok("database", "%s at %s, %s", driverTitle(s.Driver), s.Where, bytesText(float64(s.Size)))
 	}

@@ -45,6 +45,9 @@ func newest(migrations fs.FS) (int64, error) {
 	return goose.NumericComponent(files[len(files)-1])
 }
 
+// ErrEmpty says that a PostgreSQL, opened to be read, has none of the tables yet.
+var ErrEmpty = sdk.Errorf(sdk.CodeUnavailable, "The database is empty: start the server once, which makes its tables")
+
 // current says whether a database that is only read has the tables that this program knows.
 func current(ctx context.Context, db *sql.DB, migrations fs.FS) error {
 	knows, err := newest(migrations)
@@ -58,6 +61,8 @@ func current(ctx context.Context, db *sql.DB, migrations fs.FS) error {
 	defer tx.Rollback()
 	has, err := schemaOf(ctx, tx)
 	switch {
+	case hasNoTable(err):
+		return ErrEmpty
 	case err != nil:
 		return err
 	case has > knows:

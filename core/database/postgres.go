@@ -154,3 +154,9 @@ func isUniquePostgres(err error) bool {
 	var fault *pgconn.PgError
 	return errors.As(err, &fault) && fault.Code == "23505"
 }
+
+// hasNoTable says whether a query named a table that there is not.
+func hasNoTable(err error) bool {
+	var fault *pgconn.PgError
+	return errors.As(err, &fault) && fault.Code == "42P01"
+}

@@ -232,7 +232,7 @@ func fill(ctx context.Context, tx pgx.Tx, from *sql.DB, tables []table, replace 
 			return err
 		}
 		if holds && !replace {
-			return sdk.Errorf(sdk.CodeInvalid, "The database is not empty: its table %s has rows, which would have to be deleted", t.name)
+			return sdk.Errorf(sdk.CodeInvalid, "The database is not empty: its table %s has rows; with --replace they are deleted", t.name)
 		}
 	}
 	if _, err := tx.Exec(ctx, `TRUNCATE `+all); err != nil {

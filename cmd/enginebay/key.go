@@ -42,6 +42,7 @@ not see. A key with --admin sees what all have made, and what was made before
 there were keys.`,
 		Example: `  enginebay key create laptop
   enginebay key create ci --expires 90d --rpm 60 --concurrency 2
+  enginebay key create boss --admin
   export ENGINEBAY_API_KEY=$(enginebay key create shell)`,
 		Args: oneKey("a new key, as in: %s laptop"),
 	}
@@ -74,12 +75,21 @@ there were keys.`,
 This is the key %s. Keep it: it cannot be shown again.
   These commands read it from ENGINEBAY_API_KEY.
   OpenAI clients take it as api_key, any other as the header Authorization: Bearer KEY.
+  %s
 It is in %s: %s
 wants a key of everybody from now on, on this machine too.
-`, made.Name, c.keyFile(), c.keysServer())
+`, made.Name, sight(made), c.keyFile(), c.keysServer())
 		return nil
 	}
 	return cmd
+}
+
+// sight says whose conversations a key sees.
+func sight(key keys.Key) string {
+	if key.Admin {
+		return "It sees the conversations and files of all keys, and those made without one."
+	}
+	return "It sees its own conversations and files, none of those made without a key; a key with --admin sees all."
 }
 
 // keysServer names the server that the keys are for: whoever answers elsewhere

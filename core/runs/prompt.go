@@ -31,7 +31,7 @@ type entry struct {
 
 // prompt reads the thread of a run.
 func (w *work) prompt(ctx context.Context) (*prompt, error) {
-	messages, left, err := w.store().LastMessages(ctx, w.owner, w.run.ThreadID, maxPrompt)
+	messages, left, err := w.store().LastMessages(ctx, w.owner, w.run.ThreadID, w.runner.c.Reach)
 	if err == nil && left > 0 {
 		err = w.leave(left, messages)
 	}
@@ -58,10 +58,6 @@ func (w *work) prompt(ctx context.Context) (*prompt, error) {
 	w.addSteps(p, own)
 	return p, nil
 }
-
-// maxPrompt is how much of a thread is read for a run, in bytes, and as much as any request
-// may have: its messages may hold images, and there is no end of them.
-const maxPrompt = 64 << 20
 
 // leave leaves out the older messages of a thread that is too large to be read.
 func (w *work) leave(messages int, read []*conversation.Message) error {

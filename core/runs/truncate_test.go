@@ -120,8 +120,8 @@ func TestSystemMessagesOfImportedThreads(t *testing.T) {
 // TestThreadThatIsTooLargeToBeRead: images have no end, and memory has one. What lies
 // beyond it is cut as what does not fit.
 func TestThreadThatIsTooLargeToBeRead(t *testing.T) {
-	b := newBay(t)
-	image := "data:image/png;base64," + strings.Repeat("A", 20<<20)
+	b := newBay(t, func(c *runs.Config) { c.Reach = 64 << 10 })
+	image := "data:image/png;base64," + strings.Repeat("A", 20<<10)
 	messages := []*conversation.Message{message("user", "first"), message("assistant", "yes")}
 	for range 4 {
 		m := message("assistant", "see")

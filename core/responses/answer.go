@@ -35,9 +35,9 @@ type Answer struct {
 }
 
 // Whole returns an engine's answer with what is ours in it, and stores it. What is no
-// object stays as it is.
+// object stays as it is, and so does what is too deep: gjson would end the process on it.
 func (a *Answer) Whole(body []byte) []byte {
-	if !gjson.ValidBytes(body) || !gjson.ParseBytes(body).IsObject() {
+	if !json.Valid(body) || !gjson.ParseBytes(body).IsObject() {
 		return body
 	}
 	return a.end(body, nil)

@@ -2,6 +2,7 @@ package responses
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"slices"
@@ -146,7 +147,7 @@ func (s *stream) data(data []byte) []byte {
 // whole is an event that holds the whole response.
 func (s *stream) whole(kind string, data []byte) []byte {
 	response := gjson.GetBytes(data, "response")
-	if !response.IsObject() || !gjson.ValidBytes(data) {
+	if !response.IsObject() || !json.Valid(data) {
 		return nil
 	}
 	raw := []byte(response.Raw)

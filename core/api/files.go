@@ -53,10 +53,7 @@ func (s *Server) showFile(c *fiber.Ctx) error {
 	ctx, done := asking()
 	defer done()
 	f, err := s.config.Conversations.File(ctx, s.owner(c), id)
-	if err != nil {
-		return err
-	}
-	return c.JSON(f)
+	return orJSON(c, f, err)
 }
 
 // deleteFile answers DELETE /v1/files/{file}.

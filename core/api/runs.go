@@ -152,10 +152,7 @@ func (s *Server) showRun(c *fiber.Ctx) error {
 	ctx, done := asking()
 	defer done()
 	run, err := s.config.Conversations.Run(ctx, s.owner(c), thread, id)
-	if err != nil {
-		return err
-	}
-	return c.JSON(run)
+	return orJSON(c, run, err)
 }
 
 // changeRun answers POST /v1/threads/{thread}/runs/{run}: its metadata, which is read as
@@ -180,10 +177,7 @@ func (s *Server) changeRun(c *fiber.Ctx) error {
 		r.Metadata = as.Metadata
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	return c.JSON(run)
+	return orJSON(c, run, err)
 }
 
 // cancelRun answers POST /v1/threads/{thread}/runs/{run}/cancel.
@@ -195,10 +189,7 @@ func (s *Server) cancelRun(c *fiber.Ctx) error {
 	ctx, done := asking()
 	defer done()
 	run, err := s.runs.Cancel(ctx, s.owner(c), thread, id)
-	if err != nil {
-		return err
-	}
-	return c.JSON(run)
+	return orJSON(c, run, err)
 }
 
 // listSteps answers GET /v1/threads/{thread}/runs/{run}/steps.
@@ -225,8 +216,5 @@ func (s *Server) showStep(c *fiber.Ctx) error {
 	ctx, done := asking()
 	defer done()
 	step, err := s.config.Conversations.Step(ctx, s.owner(c), thread, run, id)
-	if err != nil {
-		return err
-	}
-	return c.JSON(step)
+	return orJSON(c, step, err)
 }

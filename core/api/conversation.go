@@ -16,8 +16,8 @@ import (
 	"github.com/enginebay/enginebay/core/conversation"
 )
 
-// conversationRoutes are those of what lasts. A path that is written out stands before
-// one with a variable in that place.
+// conversationRoutes are those of assistants, threads, files and responses. A path that
+// is written out stands before one with a variable in that place.
 func (s *Server) conversationRoutes() []route {
 	if s.config.Conversations == nil {
 		return nil

@@ -17,7 +17,7 @@ func (s *Server) responseRoutes() []route {
 		{"GET", "/v1/responses/:response", keyed, s.showResponse},
 		{"DELETE", "/v1/responses/:response", keyed, s.deleteResponse},
 		{"GET", "/v1/responses/:response/input_items", keyed, s.listInputItems},
-		{"POST", "/v1/responses/:response/cancel", keyed, s.showResponse}, // here none goes on by itself,
+		{"POST", "/v1/responses/:response/cancel", keyed, s.showResponse}, // there is nothing to cancel: no response goes on without its request
 		{"POST", "/v1/conversations", keyed, s.postConversation},
 		{"GET", "/v1/conversations/:conversation", keyed, s.showConversation},
 		{"POST", "/v1/conversations/:conversation", keyed, s.changeConversation},
@@ -106,10 +106,7 @@ func (s *Server) sendConversation(c *fiber.Ctx, id string) error {
 	ctx, done := asking()
 	defer done()
 	found, err := s.config.Conversations.Conversation(ctx, s.owner(c), id)
-	if err != nil {
-		return err
-	}
-	return c.JSON(found)
+	return orJSON(c, found, err)
 }
 
 // changeConversation answers POST /v1/conversations/{conversation}: its metadata.
@@ -125,10 +122,7 @@ func (s *Server) changeConversation(c *fiber.Ctx) error {
 	ctx, done := asking()
 	defer done()
 	changed, err := s.config.Conversations.UpdateConversation(ctx, s.owner(c), id, func(found *conversation.Conversation) error { return found.Change(body) })
-	if err != nil {
-		return err
-	}
-	return c.JSON(changed)
+	return orJSON(c, changed, err)
 }
 
 // deleteConversation answers DELETE /v1/conversations/{conversation}. Its responses stay.

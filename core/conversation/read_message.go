@@ -54,7 +54,7 @@ func (r *reader) message() *Message {
 	if len(m.Content) == 0 || len(m.Content) == 1 && m.Content[0].Text != nil && m.Content[0].Text.Value == "" {
 		r.fail("content", "is missing: a text, or a list of parts")
 	}
-	if n := textOf(m.Content); n > maxContent {
+	if n := lengthOf(m.Content); n > maxContent {
 		r.fail("content", "is too long: %d characters, and %d are the most", n, maxContent)
 	}
 	return m
@@ -64,8 +64,8 @@ func newMessage() *Message {
 	return &Message{Object: "thread.message", Status: "completed", Content: []Part{}, Attachments: []Attachment{}, Metadata: Metadata{}}
 }
 
-// textOf counts the characters of text.
-func textOf(parts []Part) (n int) {
+// lengthOf counts the characters of the texts.
+func lengthOf(parts []Part) (n int) {
 	for _, p := range parts {
 		if p.Text != nil {
 			n += utf8.RuneCountInString(p.Text.Value)

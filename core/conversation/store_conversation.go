@@ -191,7 +191,8 @@ func (s *Store) DeleteItem(ctx context.Context, o Owner, conversationID, id stri
 	})
 }
 
-// inConversation is the condition that something belongs to a conversation of the owner.
+// inConversation is the condition that a row belongs to a conversation, or [Missing] where
+// the owner has no such conversation.
 func inConversation(ctx context.Context, tx *sql.Tx, o Owner, id string) (where, error) {
 	return where{}.and("conversation = ?", id), conversations.has(ctx, tx, o.of(), id)
 }

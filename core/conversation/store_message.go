@@ -8,7 +8,8 @@ import (
 
 var messages = source[*Message]{kind: "message", table: "messages", columns: "id, body", scan: object[Message]}
 
-// inThread is the condition that something belongs to a thread of the owner.
+// inThread is the condition that a row belongs to a thread, or [Missing] where the owner
+// has no such thread.
 func inThread(ctx context.Context, tx *sql.Tx, o Owner, threadID string) (where, error) {
 	return where{}.and("thread = ?", threadID), threads.has(ctx, tx, o.of(), threadID)
 }

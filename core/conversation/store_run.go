@@ -288,7 +288,8 @@ func (s *Store) Steps(ctx context.Context, o Owner, threadID, runID string, p Pa
 	})
 }
 
-// inRun is the condition that something belongs to a run of the owner.
+// inRun is the condition that a row belongs to a run, or [Missing] where the owner has no
+// such run.
 func inRun(ctx context.Context, tx *sql.Tx, o Owner, threadID, runID string) (where, error) {
 	w, err := inThread(ctx, tx, o, threadID)
 	if err != nil {

@@ -67,9 +67,9 @@ type pools struct {
 	read, write *sql.DB
 	close       func() error
 
-	users int           // who have them; the last one closes those that are no longer DB.pools
-	ended chan struct{} // is closed then
-	err   error         // of that
+	users int           // transactions that use them; the last one closes pools that DB.pools is no longer
+	ended chan struct{} // is closed when they are
+	err   error         // of closing them
 }
 
 // A backend is what differs between the two databases.

@@ -27,8 +27,8 @@ type Events struct {
 	queue  []Event
 	over   bool          // no more will come
 	closed bool          // nobody listens
-	more   chan struct{} // something above has changed, for Next
-	less   chan struct{} // the same for room
+	more   chan struct{} // wakes Next: something above has changed
+	less   chan struct{} // wakes room: the queue is shorter, or nobody listens
 }
 
 func newEvents(leave func()) *Events {

@@ -68,8 +68,9 @@ func (r *Runner) Close() {
 	r.wg.Wait()
 }
 
-// start works on a run that is in the store, for whoever has entered, as a part of the
-// trace that a context belongs to. first are told before all else.
+// start begins to work on a run that is in the store. Its caller has entered; the work
+// leaves when it ends. The work is a part of the trace of the context. The first events
+// are told before all others.
 func (r *Runner) start(of context.Context, w *work, stream bool, first ...Event) *Events {
 	ctx, cancel := context.WithCancelCause(trace.ContextWithSpan(r.ctx, trace.SpanFromContext(of)))
 	w.runner, w.cancel, w.id, w.thread = r, cancel, w.run.ID, w.run.ThreadID
@@ -91,7 +92,8 @@ func (r *Runner) start(of context.Context, w *work, stream bool, first ...Event)
 	return events
 }
 
-// enter counts somebody in who is about to start work; he must leave by r.wg.Done.
+// enter lets Close wait for the caller, who is about to start work. It ends with
+// r.wg.Done.
 func (r *Runner) enter() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

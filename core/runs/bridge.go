@@ -22,8 +22,9 @@ type Bridge interface {
 	// is none.
 	Model(ctx context.Context, id string) (Model, error)
 
-	// Count counts the tokens of each text. [sdk.CodeUnsupported] where the engine
-	// cannot, or is not running.
+	// Count counts the tokens of each text, for which the model is loaded: an error is
+	// then the one of loading it. [sdk.CodeUnsupported] where the engine cannot count,
+	// and where it is not known yet which model of a route will answer.
 	Count(ctx context.Context, model string, texts []string) ([]int, error)
 }
 

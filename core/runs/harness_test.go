@@ -45,6 +45,8 @@ var anyone = conversation.Owner{All: true}
 //	length   is at its limit after two words
 //	silent   says nothing
 //	raw      sends what raw is
+//	stays    does not end its stream after the answer
+//	rambles  says more after it, without end
 //	busy, away, odd answer 429, 503, and a page
 type engine struct {
 	context int    // words of a request that it takes; 0: any number
@@ -147,6 +149,13 @@ func (e *engine) answer(w http.ResponseWriter, r *http.Request, asked gjson.Resu
 	}
 	send(map[string]any{}, finish)
 	fmt.Fprintf(w, "data: {\"choices\": [], \"usage\": {\"prompt_tokens\": 10, \"completion_tokens\": %d, \"total_tokens\": %d}}\n\ndata: [DONE]\n\n", len(words), 10+len(words))
+	w.(http.Flusher).Flush()
+	for model == "rambles" && r.Context().Err() == nil {
+		fmt.Fprintf(w, ": %1000d\n\n", 0)
+	}
+	if model == "stays" {
+		<-r.Context().Done()
+	}
 }
 
 // pass waits at the gate; false: the client left.
@@ -177,6 +186,8 @@ type bridge struct {
 	counts bool                  // it can count: a token is a word
 	asked  func()                // called when a model is asked for; may be nil
 	slots  chan struct{}         // taken by each request
+
+	wrap func(io.Reader) io.Reader // answers; may be nil
 }
 
 func (b *bridge) Chat(ctx context.Context, c runs.Chat) (*runs.Answer, error) {
@@ -203,18 +214,23 @@ func (b *bridge) Chat(ctx context.Context, c runs.Chat) (*runs.Answer, error) {
 		said := gjson.GetBytes(body, "error")
 		return nil, &openai.Error{Status: resp.StatusCode, Message: said.Get("message").Str, Code: said.Get("code").Str}
 	}
-	return &runs.Answer{Model: c.Model, Stream: &stream{resp.Body, free}}, nil
+	answer := &stream{resp.Body, resp.Body, free}
+	if b.wrap != nil {
+		answer.Reader = b.wrap(resp.Body)
+	}
+	return &runs.Answer{Model: c.Model, Stream: answer}, nil
 }
 
 // stream gives the slot back when it is closed.
 type stream struct {
-	io.ReadCloser
+	io.Reader
+	body io.Closer
 	free func()
 }
 
 func (s *stream) Close() error {
 	defer s.free()
-	return s.ReadCloser.Close()
+	return s.body.Close()
 }
 
 func (b *bridge) Model(_ context.Context, id string) (runs.Model, error) {

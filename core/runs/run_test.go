@@ -3,6 +3,7 @@ package runs_test
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -37,6 +38,39 @@ func TestRunAnswersItsThread(t *testing.T) {
 		b.run(thread.ID, `{"model": "echo", "additional_messages": [{"role": "user", "content": "again"}]}`)
 		same(t, "thread", b.texts(thread.ID)[2:], []string{"user: again", "assistant: You said: again"})
 	})
+}
+
+// byteReader reads nothing ahead, and counts the ends that were asked for.
+type byteReader struct {
+	io.Reader
+	ends *atomic.Int32
+}
+
+func (r byteReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p[:1])
+	if n > 0 {
+		return n, nil
+	}
+	if err == io.EOF {
+		r.ends.Add(1)
+	}
+	return 0, err
+}
+
+// TestAnswerIsReadToItsEnd: otherwise its connection would not be used again. An engine
+// that does not come to an end is left.
+func TestAnswerIsReadToItsEnd(t *testing.T) {
+	b := newBay(t)
+	var ends atomic.Int32
+	b.bridge.wrap = func(answer io.Reader) io.Reader { return byteReader{answer, &ends} }
+	for model, want := range map[string]int32{"echo": 1, "stays": 0, "rambles": 0} {
+		ends.Store(0)
+		if run := b.run(b.thread("hello").ID, `{"model": "`+model+`"}`); run.Status != conversation.RunCompleted || run.Usage.TotalTokens != 13 {
+			t.Errorf("%s: %+v", model, run)
+		}
+		<-b.engine.left
+		same(t, model, ends.Load(), want)
+	}
 }
 
 func TestEvents(t *testing.T) {

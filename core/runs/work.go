@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"runtime/debug"
+	"time"
 
 	"github.com/enginebay/enginebay/core/conversation"
 	"github.com/enginebay/enginebay/sdk"
@@ -114,6 +116,8 @@ func (w *work) once(ctx context.Context, p *prompt) (end, error) {
 	if err != nil {
 		return end{}, err
 	}
+	ctx, leave := context.WithCancel(ctx)
+	defer leave()
 	got, err := w.runner.c.Bridge.Chat(ctx, Chat{Model: w.run.Model, Caller: w.caller, RequestID: w.requestID, Body: body})
 	if err != nil {
 		return end{}, err
@@ -122,7 +126,21 @@ func (w *work) once(ctx context.Context, p *prompt) (end, error) {
 	if err := openai.ReadEvents(got.Stream, func(chunk []byte) error { return w.take(ctx, chunk) }); err != nil {
 		return end{}, err
 	}
+	readRest(got.Stream, leave)
 	return w.answered()
+}
+
+const (
+	maxRest     = 64 << 10               // bytes after the end of an answer
+	restTimeout = 250 * time.Millisecond // how long they may take
+)
+
+// readRest reads what comes after [DONE], as a rule nothing: only a connection that was
+// read to its end is used again. leave ends the context of the request.
+func readRest(stream io.Reader, leave func()) {
+	late := time.AfterFunc(restTimeout, leave)
+	defer late.Stop()
+	_, _ = io.CopyN(io.Discard, stream, maxRest)
 }
 
 // begin says that a model is answering: with the first chunk that is no refusal.

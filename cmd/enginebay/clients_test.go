@@ -32,7 +32,7 @@ func TestClientsForNode(t *testing.T) {
 	test.Dir = dir
 	hub := startHub(t, hubOfClients, "-page", "2")
 	test.Env = append(os.Environ(), "HUB_URL="+hub, "HUB_TOKEN="+hubToken, "HUB_OTHER_TOKEN="+hubOtherToken, "BASE_URL="+b.url+"/v1", "MODEL=tiny-guide", "MODEL_SLASH=variants/with-slash",
-		"EMBED_MODEL=tiny-embed", "TOOL_MODEL=tiny-tools", "PROVIDER_URL="+startProvider(t),
+		"EMBED_MODEL=tiny-embed", "TOOL_MODEL=tiny-tools", "ECHO_MODEL=echo", "PROVIDER_URL="+startProvider(t),
 		remoteChats, "REMOTE_MESSAGES=anthropic/claude-haiku-4-5",
 		"REMOTE_EMBEDDINGS=openai/text-embedding-3-small cohere/embed-v4.0 google/gemini-embedding-001",
 		"GOOGLE_URL="+sdktest.Program(t, "../provider", 1, "-key", "k", "-model", "gemini-2.5-flash=google", "-model", "gemini-3-pro=google", "-model", "gemini-embedding-001=google")[0])
@@ -49,7 +49,7 @@ func TestClientsForNodeOnPostgreSQL(t *testing.T) {
 	t.Setenv("ENGINEBAY_DATABASE", databasetest.URL(t))
 	b := startServerWithRemotes(t)
 	test := exec.Command("sh", "-c", "node_modules/node-*/bin/node --test --test-reporter=spec assistants.test.mjs conversations*.test.mjs")
-	test.Dir, test.Env = dir, append(os.Environ(), "BASE_URL="+b.url+"/v1", "MODEL=tiny-guide", "TOOL_MODEL=tiny-tools", remoteChats)
+	test.Dir, test.Env = dir, append(os.Environ(), "BASE_URL="+b.url+"/v1", "MODEL=tiny-guide", "TOOL_MODEL=tiny-tools", "ECHO_MODEL=echo", remoteChats)
 	out, err := test.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
@@ -60,11 +60,13 @@ func TestClientsForNodeOnPostgreSQL(t *testing.T) {
 // remoteChats tells the tests which models of remote services answer chats.
 const remoteChats = "REMOTE_MODELS=anthropic/claude-haiku-4-5 cohere/command-a-03-2025 google/gemini-2.5-flash google/gemini-3-pro"
 
-// startServerWithRemotes starts a server that has cmd/provider's models too.
+// startServerWithRemotes starts a server that has cmd/provider's models too, and one of
+// engine-echo that answers /v1/responses.
 func startServerWithRemotes(t *testing.T) *bay {
 	t.Helper()
 	home := newHome(t)
 	withRemotes(t, home, sdktest.Program(t, "../provider", 1, append([]string{"-key", remoteKey}, remoteModels...)...)[0])
+	writeFile(t, filepath.Join(home, "models/echo/model.json"), `{"engine": "echo", "format": "api", "settings": {"operations": ["responses"]}}`)
 	b := startServer(t, home)
 	b.offered(t, "openai/text-embedding-3-small", "anthropic/claude-haiku-4-5", "cohere/embed-v4.0", "google/gemini-3-pro")
 	return b

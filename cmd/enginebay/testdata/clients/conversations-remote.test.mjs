@@ -1,4 +1,4 @@
-// The official OpenAI client: threads, stored responses and their functions, images and files, on models of remote
+// The official OpenAI client: threads whose runs call functions and end, their images and files, on models of remote
 // services. These are cmd/provider: it says what it is given, and calls a function where a word of that is its name.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -51,7 +51,7 @@ for (const model of models) describe(`conversations with ${model}`, limit, () =>
     const next = await threads.runs.createAndPoll(run.thread_id, { ...ask, additional_messages: [user("thank you")] }, poll); // the thread goes on
     assert.deepEqual([next.status, await newest(run.thread_id)], ["completed", "thank you"], JSON.stringify(next.last_error));
   });
-  test("two rounds of functions, as streams", async () => {
+  test("the same, as streams", async () => {
     const thread = await threads.create({ messages: [user(name)] });
     const at = { thread_id: thread.id };
     const first = threads.runs.stream(thread.id, ask);

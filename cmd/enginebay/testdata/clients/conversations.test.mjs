@@ -82,6 +82,29 @@ describe("stored responses", limit, () => {
     const input = (said) => [user(QUESTION), said, user(question)];
     same(await respond(input({ type: "item_reference", id: one.output[0].id })), await respond(input({ role: "assistant", content: ANSWER })));
   });
+  // engine-echo calls the first function that it is told of, unless an output came last, and says all that it is given.
+  const { ECHO_MODEL } = process.env;
+  test("functions, until there is an answer", { skip: ECHO_MODEL ? false : "ECHO_MODEL is not set" }, async () => {
+    const ask = { model: ECHO_MODEL, tools: [{ type: "function", name: "count", parameters: { type: "object", properties: { n: { type: "integer" } } } }] };
+    for (const streamed of [false, true]) {
+      const answer = (more) => streamed ? client.responses.stream({ ...ask, ...more }).finalResponse() : client.responses.create({ ...ask, ...more });
+      const told = (response, output) => {
+        const [call] = response.output;
+        assert.deepEqual([response.status, response.output.length, call.type, call.name, JSON.parse(call.arguments)], ["completed", 1, "function_call", "count", { n: 1 }]);
+        return { previous_response_id: response.id, input: [{ type: "function_call_output", call_id: call.call_id, output }] };
+      };
+      const one = await answer({ input: "How many?" });
+      const two = await answer(told(one, "17"));
+      assert.deepEqual([two.status, two.previous_response_id, two.output_text], ["completed", one.id, 'user: How many? | call: count{"n":1} | output: 17']);
+      const three = await answer({ previous_response_id: two.id, input: "And now?" }); // the second round
+      const four = await answer(told(three, "18"));
+      assert.equal(four.output_text, `user: How many? | call: count{"n":1} | output: 17 | assistant: ${two.output_text} | user: And now? | call: count{"n":1} | output: 18`);
+      assert.equal((await client.responses.retrieve(four.id)).output_text, four.output_text);
+      const given = await Array.fromAsync(client.responses.inputItems.list(four.id, { order: "asc" }));
+      assert.deepEqual(given.map((item) => item.type), ["message", "function_call", "function_call_output", "message", "message", "function_call", "function_call_output"]);
+      assert.deepEqual([given[1].call_id, given[2].output, given[5].call_id], [one.output[0].call_id, "17", three.output[0].call_id]);
+    }
+  });
   test("tools", async () => {
     const tools = [{ type: "function", name: "report_weather", parameters: weather, strict: true }];
     const more = { model: TOOL_MODEL, tools, tool_choice: "none" };

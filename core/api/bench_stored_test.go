@@ -45,6 +45,31 @@ func BenchmarkStored(b *testing.B) {
 	}
 }
 
+// BenchmarkLongThread runs a short thread and one of 10,000 messages by turns, of a model
+// with a context of 8,192 tokens: a run must not read what its model is not shown.
+func BenchmarkLongThread(b *testing.B) {
+	bay := newBay(b, map[string]string{"m": `{"ctx_len": 8192}`})
+	messages := make([]string, 9_999)
+	for i := range messages {
+		messages[i] = fmt.Sprintf(`{"role": %q, "content": %q}`, []string{"user", "assistant"}[i%2], strings.Repeat("word ", 100))
+	}
+	run := func(name string, messages []string) *kind {
+		thread := bay.made("/v1/threads", `{"messages": [`+strings.Join(messages, ",")+`]}`)
+		return &kind{name: name, piece: "event: thread.message.delta", ask: func() (string, string) {
+			return "/v1/threads/" + thread + "/runs", `{"model":"m","stream":true}`
+		}}
+	}
+	kinds := []*kind{run("short", messages[:1]), run("long", messages)}
+	for b.Loop() {
+		for _, k := range kinds {
+			k.time(b, bay)
+		}
+	}
+	for _, k := range kinds {
+		k.report(b, kinds[0])
+	}
+}
+
 // kind is a way to ask for a stream.
 type kind struct {
 	name         string

@@ -110,18 +110,6 @@ func (s source[T]) some(ctx context.Context, tx *sql.Tx, w where, ascending bool
 	return collectSome(ctx, tx, query, args, s.scan, bytes)
 }
 
-// newest reads the newest objects, oldest first, up to the one that makes them that many
-// bytes. left is how many older ones there are.
-func (s source[T]) newest(ctx context.Context, tx *sql.Tx, w where, bytes int) (all []T, left int, err error) {
-	rows, full, err := s.some(ctx, tx, w, false, 0, bytes)
-	if err == nil && full {
-		err = tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+s.table+w.String(), w.args...).Scan(&left)
-		left -= len(rows)
-	}
-	slices.Reverse(rows)
-	return objects(rows), left, err
-}
-
 // collect reads all rows of a query.
 func collect[T any](ctx context.Context, tx *sql.Tx, query string, args []any, scan func(row) (string, T, error)) ([]listed[T], error) {
 	all, _, err := collectSome(ctx, tx, query, args, scan, 0)

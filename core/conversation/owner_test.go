@@ -76,12 +76,11 @@ var use = map[string]func(ctx context.Context, b belongings, o conversation.Owne
 	"Messages": func(ctx context.Context, b belongings, o conversation.Owner) (int, error) {
 		return listed(b.s.Messages(ctx, o, b.thread, "", conversation.Page{}))
 	},
-	"LastMessages": func(ctx context.Context, b belongings, o conversation.Owner) (int, error) {
-		last, _, err := b.s.LastMessages(ctx, o, b.thread, 1)
-		return len(last), err
-	},
 	"AllMessages": func(ctx context.Context, b belongings, o conversation.Owner) (int, error) {
 		return nothing(b.s.AllMessages(ctx, o, b.thread))
+	},
+	"CountMessages": func(ctx context.Context, b belongings, o conversation.Owner) (int, error) {
+		return b.s.CountMessages(ctx, o, b.thread)
 	},
 	"UpdateMessage": func(ctx context.Context, b belongings, o conversation.Owner) (int, error) {
 		return nothing(b.s.UpdateMessage(ctx, o, b.thread, b.message, func(*conversation.Message) error { return nil }))

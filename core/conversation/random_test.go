@@ -417,6 +417,8 @@ func (g *game) listMessages() {
 	show := func(m *conversation.Message) (string, string) { return m.ID, m.Content[0].Text.Value }
 	g.same(fmt.Sprintf("Messages %+v of run %q", p, run), want.page(p), got(l, err, show))
 	g.same("AllMessages", bodies(g.messages[id]), texts(all))
+	n, err := g.s.CountMessages(g.t.Context(), o, id)
+	g.same("CountMessages", fmt.Sprint(len(g.messages[id]), nil), fmt.Sprint(n, err))
 }
 
 func bodies(s shelf) string {

@@ -132,25 +132,29 @@ func (s *Store) Messages(ctx context.Context, o Owner, threadID, runID string, p
 // AllMessages are those of a thread, oldest first. A [FieldError] where they are too much
 // to be read at once, see maxHistory.
 func (s *Store) AllMessages(ctx context.Context, o Owner, threadID string) ([]*Message, error) {
-	all, left, err := s.LastMessages(ctx, o, threadID, s.history)
-	if err == nil && left > 0 {
-		return nil, &FieldError{"", fmt.Sprintf("The messages of the thread have more than %d bytes, which are the most at once; list them.", s.history)}
-	}
-	return all, err
-}
-
-// LastMessages are the newest ones of a thread, oldest first, up to the one that makes them
-// that many bytes. left is how many older ones there are.
-func (s *Store) LastMessages(ctx context.Context, o Owner, threadID string, bytes int) (last []*Message, left int, err error) {
-	err = s.db.Read(ctx, func(tx *sql.Tx) error {
+	return reading(ctx, s, func(tx *sql.Tx) ([]*Message, error) {
 		w, err := inThread(ctx, tx, o, threadID)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		last, left, err = messages.newest(ctx, tx, w, bytes)
-		return err
+		rows, full, err := messages.some(ctx, tx, w, true, 0, s.history)
+		if full {
+			return nil, &FieldError{"", fmt.Sprintf("The messages of the thread have more than %d bytes, which are the most at once; list them.", s.history)}
+		}
+		return objects(rows), err
 	})
-	return last, left, err
+}
+
+// CountMessages is how many a thread has.
+func (s *Store) CountMessages(ctx context.Context, o Owner, threadID string) (int, error) {
+	return reading(ctx, s, func(tx *sql.Tx) (n int, err error) {
+		w, err := inThread(ctx, tx, o, threadID)
+		if err != nil {
+			return 0, err
+		}
+		err = tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM messages"+w.String(), w.args...).Scan(&n)
+		return n, err
+	})
 }
 
 // UpdateMessage changes a message, see [Store.UpdateAssistant].

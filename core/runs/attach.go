@@ -25,7 +25,8 @@ const (
 // parts where it has images. The text files that it brings along stand before its own
 // text. Whether a model reads images is for its engine to say.
 //
-// left is how many bytes of files may still be read, which is counted down. ignored has
+// left is how many bytes of files may still be read, which is counted down; images that
+// stand in the message itself take of it too, also more than there is. ignored has
 // a sentence for each file that the model is not shown; one that has been deleted is
 // among them. An error is one of the store.
 func (r *Runner) parts(ctx context.Context, o conversation.Owner, m *conversation.Message, left *int64) (content any, ignored []string, err error) {
@@ -91,6 +92,7 @@ func (s *shown) part(ctx context.Context, m *conversation.Message, p conversatio
 	case p.ImageURL != nil && !fetchable(p.ImageURL.URL):
 		s.ignore("An image in the message '%s' is not shown to the model: its address is neither a data: URI nor one of the web.", m.ID)
 	case p.ImageURL != nil:
+		*s.left -= int64(len(p.ImageURL.URL)) * 3 / 4 // they travel in base64
 		s.addImage(p.ImageURL.URL, p.ImageURL.Detail)
 	}
 	return nil

@@ -3,14 +3,12 @@ package runs
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/tidwall/gjson"
 
 	"github.com/enginebay/enginebay/core/conversation"
-	"github.com/enginebay/enginebay/sdk/openai"
 )
 
 // A prompt is a thread as a model is asked with it.
@@ -29,12 +27,9 @@ type entry struct {
 	message map[string]any
 }
 
-// prompt reads the thread of a run.
+// prompt is what of the thread of a run its model may be shown.
 func (w *work) prompt(ctx context.Context) (*prompt, error) {
-	messages, left, err := w.store().LastMessages(ctx, w.owner, w.run.ThreadID, w.runner.c.Reach)
-	if err == nil && left > 0 {
-		err = w.leave(left, messages)
-	}
+	r, err := w.read(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -42,72 +37,16 @@ func (w *work) prompt(ctx context.Context) (*prompt, error) {
 	if w.run.Instructions != "" {
 		p.head = append(p.head, entry{message: map[string]any{"role": "system", "content": w.run.Instructions}})
 	}
-	messages = w.last(messages)
-	contents, err := w.contents(ctx, messages)
-	if err != nil {
-		return nil, err
+	p.head = append(p.head, r.head...)
+	for _, e := range slices.Backward(r.entries) {
+		p.put(e)
 	}
-	own := map[string]*conversation.Message{}
-	for _, m := range messages {
-		if w.wrote(m) {
-			own[m.ID] = m
-		} else if content := contents[m.ID]; content != "" { // as of a run that broke off before its first word
-			p.put(entry{id: m.ID, message: map[string]any{"role": m.Role, "content": content}})
-		}
-	}
-	w.addSteps(p, own)
+	w.addSteps(p, r.own)
 	return p, nil
-}
-
-// leave leaves out the older messages of a thread that is too large to be read.
-func (w *work) leave(messages int, read []*conversation.Message) error {
-	if w.run.TruncationStrategy.Type == truncateDisabled {
-		return &openai.Error{Status: http.StatusBadRequest, Code: tooLong, Message: "The thread is larger than any prompt may be, and its truncation_strategy is disabled"}
-	}
-	w.cut(messages, read[0].ID)
-	return nil
 }
 
 // wrote says whether a message is the run's own.
 func (w *work) wrote(m *conversation.Message) bool { return m.RunID != nil && *m.RunID == w.run.ID }
-
-// last are the messages that the strategy last_messages leaves, and what the run itself
-// wrote.
-func (w *work) last(messages []*conversation.Message) []*conversation.Message {
-	t := w.run.TruncationStrategy
-	if t.Type != truncateLast {
-		return messages
-	}
-	others := 0
-	for i := len(messages) - 1; i >= 0; i-- {
-		if w.wrote(messages[i]) {
-			continue
-		}
-		if others++; others > *t.LastMessages {
-			w.cut(i+1, messages[i+1].ID)
-			return messages[i+1:]
-		}
-	}
-	return messages
-}
-
-// contents are those of the messages of others, by their ids. They are read from the
-// newest on, whose files are shown before those of older ones.
-func (w *work) contents(ctx context.Context, messages []*conversation.Message) (map[string]any, error) {
-	contents, left := map[string]any{}, int64(maxShown)
-	for _, m := range slices.Backward(messages) {
-		if w.wrote(m) {
-			continue
-		}
-		content, ignored, err := w.runner.parts(ctx, w.owner, m, &left)
-		if err != nil {
-			return nil, err
-		}
-		w.ignore(ignored)
-		contents[m.ID] = content
-	}
-	return contents, nil
-}
 
 // maxIgnored bounds what is told of a thread with many files.
 const maxIgnored = 100

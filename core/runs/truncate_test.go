@@ -13,11 +13,7 @@ import (
 
 // talk is a thread of so many turns, of twenty words each, and a last question.
 func (b *bay) talk(turns int) *conversation.Thread {
-	var texts []string
-	for i := range turns {
-		texts = append(texts, fmt.Sprintf("q%d%s", i, strings.Repeat(" word", 9)), fmt.Sprintf("a%d%s", i, strings.Repeat(" word", 9)))
-	}
-	return b.thread(append(texts, "the last question")...)
+	return b.thread(append(short(turns), "the last question")...)
 }
 
 // shown are the first words of what the model was shown.
@@ -117,27 +113,56 @@ func TestSystemMessagesOfImportedThreads(t *testing.T) {
 	same(t, "left out", run.Truncated.Messages, 2)
 }
 
-// TestThreadThatIsTooLargeToBeRead: images have no end, and memory has one. What lies
-// beyond it is cut as what does not fit.
-func TestThreadThatIsTooLargeToBeRead(t *testing.T) {
-	b := newBay(t, func(c *runs.Config) { c.Reach = 64 << 10 })
-	image := "data:image/png;base64," + strings.Repeat("A", 20<<10)
-	messages := []*conversation.Message{message("user", "first"), message("assistant", "yes")}
-	for range 4 {
-		m := message("assistant", "see")
-		m.Content = append(m.Content, conversation.Part{Type: "image_url", ImageURL: &conversation.ImageURL{URL: image}})
-		messages = append(messages, m)
+// TestLongThreads: of a thread that is far longer than the context no more is read than
+// may be shown, and what was left out is counted all the same.
+func TestLongThreads(t *testing.T) {
+	large := strings.Repeat("large ", 200_000)
+	tests := map[string]struct {
+		context int
+		body    string
+		begins  []*conversation.Message
+		turns   []string // of user and assistant, by turns, before the last question
+		shown   string
+		left    int
+		fails   string
+	}{
+		"many messages":                {context: 200, body: `"auto"}`, turns: short(400), shown: "sys q397 a397 q398 a398 q399 a399 the", left: 794},
+		"instructions at the begin":    {context: 200, body: `"auto"}`, begins: []*conversation.Message{message("system", "stay")}, turns: short(400), shown: "sys stay q397 a397 q398 a398 q399 a399 the", left: 794},
+		"the last three":               {body: `"last_messages", "last_messages": 3}`, turns: short(400), shown: "sys q399 a399 the", left: 798},
+		"not to be cut":                {body: `"disabled"}, "max_prompt_tokens": 256`, turns: short(400), fails: "its truncation_strategy is disabled"},
+		"large, of unknown context":    {body: `"auto"}`, turns: []string{large, large, large, large, large, "yes"}, shown: "sys large large large yes the", left: 2},
+		"an answer without a question": {body: `"auto"}`, turns: []string{large, large, "q", large, "q", large}, shown: "sys q large q large the", left: 2},
 	}
-	thread := &conversation.Thread{}
-	if err := b.store.CreateThread(t.Context(), anyone, thread, append(messages, message("user", "last"))...); err != nil {
-		t.Fatal(err)
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBay(t)
+			b.bridge.models["echo"] = runs.Model{Context: test.context}
+			all := test.begins
+			for i, text := range append(test.turns, "the last question") {
+				all = append(all, message([]string{"user", "assistant"}[i%2], text))
+			}
+			thread := &conversation.Thread{}
+			if err := b.store.CreateThread(t.Context(), anyone, thread, all...); err != nil {
+				t.Fatal(err)
+			}
+			run := b.run(thread.ID, `{"model": "echo", "instructions": "sys", "truncation_strategy": {"type": `+test.body+`}`)
+			if test.fails != "" {
+				if run.Status != "failed" || run.LastError.Code != "invalid_prompt" || !strings.Contains(run.LastError.Message, test.fails) {
+					t.Errorf("%s, %+v", run.Status, run.LastError)
+				}
+				return
+			}
+			same(t, "status", run.Status, "completed")
+			same(t, "shown", shown(b.engine.requests()[0]), test.shown)
+			checkTruncated(t, run, b.messages(thread.ID)[len(test.begins):], test.left)
+		})
 	}
-	run := b.run(thread.ID, `{"model": "echo", "truncation_strategy": {"type": "disabled"}}`)
-	if run.Status != "failed" || run.LastError.Code != "invalid_prompt" || len(b.engine.requests()) > 0 {
-		t.Errorf("%s, %+v", run.Status, run.LastError)
+}
+
+// short are the messages of so many turns, of ten words each.
+func short(turns int) (texts []string) {
+	for i := range turns {
+		texts = append(texts, fmt.Sprintf("q%d%s", i, strings.Repeat(" word", 9)), fmt.Sprintf("a%d%s", i, strings.Repeat(" word", 9)))
 	}
-	run = b.run(thread.ID, `{"model": "echo"}`)
-	same(t, "status", run.Status, "completed")
-	same(t, "shown", shown(b.engine.requests()[0]), "see see see see last")
-	same(t, "left out", run.Truncated.Messages, 2)
+	return texts
 }

@@ -78,7 +78,10 @@ func (s *stream) fill(p []byte) {
 	case len(rest) > maxEvent:
 		rest, s.err = nil, errTooLarge
 	}
-	s.in, s.out = append(s.in[:0], rest...), s.made
+	if len(rest) < len(s.in) { // else a large event would be copied at each read
+		s.in = append(s.in[:0], rest...)
+	}
+	s.out = s.made
 }
 
 // eventEnd is where the first event ends, with the empty line after it; -1 where it has

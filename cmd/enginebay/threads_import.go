@@ -133,11 +133,14 @@ func (i *threadImport) folder(dir string) error {
 	}
 	i.note(dir, notes)
 	for c, err := range jan.Read(dir) {
-		if err != nil {
-			i.failed(dir, err)
-			continue
+		if c == nil {
+			return fmt.Errorf("%s: %w", dir, err)
 		}
 		place := filepath.Join(dir, c.Folder)
+		if err != nil {
+			i.failed(place, err)
+			continue
+		}
 		e := conversation.NewExport(c.Thread, c.Messages, used(c.Thread, assistants))
 		i.note(place, c.Notes)
 		if err := i.one(place, e, c.Thread.ID, len(c.Messages)); err != nil {

@@ -33,8 +33,9 @@ type Conversation struct {
 }
 
 // Read goes through the threads of a data folder in the order of their folders'
-// names. Errors are of single threads, or the only thing there is where the folder
-// itself cannot be read; one that has no threads is an empty one.
+// names. Errors are of single threads, of which only the Folder is there, or come with
+// nil where the data folder itself cannot be read; one that has no threads is an empty
+// one.
 func Read(dir string) iter.Seq2[*Conversation, error] {
 	return func(yield func(*Conversation, error) bool) {
 		err := each(dir, "threads", func(root *os.Root, name string) bool {
@@ -43,9 +44,9 @@ func Read(dir string) iter.Seq2[*Conversation, error] {
 				return true
 			}
 			if err != nil {
-				err = fmt.Errorf("%s: %w", name, err)
+				return yield(&Conversation{Folder: name}, err)
 			}
-			return yield(c, err)
+			return yield(c, nil)
 		})
 		if err != nil {
 			yield(nil, err)

@@ -32,7 +32,7 @@ func read(t *testing.T, dir string) (f found) {
 	t.Helper()
 	for c, err := range jan.Read(dir) {
 		if err != nil {
-			f.Errors = append(f.Errors, err.Error())
+			f.Errors = append(f.Errors, c.Folder+": "+err.Error())
 			continue
 		}
 		f.Conversations = append(f.Conversations, c)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -79,13 +80,16 @@ func (f *settingFlag) Type() string {
 	return "string"
 }
 
-// hideSecret is an error about a flag, without the value of one that holds a secret:
-// it goes to logs.
-func hideSecret(_ *cobra.Command, err error) error {
+// flagError is an error about a flag, without the value of one that holds a secret (it
+// goes to logs) and without the names of Go's functions.
+func flagError(_ *cobra.Command, err error) error {
 	var wrong *pflag.InvalidValueError
 	if errors.As(err, &wrong) {
 		if f, ok := wrong.GetFlag().Value.(*settingFlag); ok && schemas.Config().Secret(f.key) {
 			return fmt.Errorf("invalid argument for %q flag: %w", "--"+wrong.GetFlag().Name, wrong.Unwrap())
+		}
+		if number := (*strconv.NumError)(nil); errors.As(err, &number) && number.Func == "ParseInt" {
+			return fmt.Errorf("--%s %s: write a whole number", wrong.GetFlag().Name, wrong.GetValue())
 		}
 	}
 	return err

@@ -112,7 +112,7 @@ Start the server, then talk to it from another terminal or from any OpenAI clien
 	root.PersistentFlags().StringVar(&c.home, "home", "", "data folder: models, engines, plugins (default $ENGINEBAY_HOME, else ~/.enginebay)")
 	root.PersistentFlags().BoolVar(&c.noStart, "no-start", false, "start no server in the background where none answers (default $ENGINEBAY_NO_START)")
 	_ = root.MarkPersistentFlagDirname("home")
-	root.SetFlagErrorFunc(hideSecret)
+	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	c.addFlags(root.PersistentFlags(), "addr")
 	root.AddGroup(&cobra.Group{ID: "models", Title: "Models:"}, &cobra.Group{ID: "server", Title: "Server:"})

@@ -3,8 +3,6 @@ package api
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -28,18 +26,23 @@ type runStream struct {
 	over   chan struct{} // closed when nobody fills ready any more
 	rest   []byte        // of events that did not fit
 	status int
+
+	silence  *time.Timer
+	extended time.Time // the write deadline was, at last
 }
 
 // lastEvent is the one that a stream ends with.
 var lastEvent = []byte("event: done\ndata: [DONE]\n\n")
 
-// readyEvents is how many events are made ready for a client before it takes them.
-const readyEvents = 64
+const (
+	readyEvents = 64  // that are made ready for a client before it takes them
+	eventSize   = 256 // bytes of most events: a word of the answer, and what is around it
+)
 
 // streamRun answers with the events of a run.
 func streamRun(c *fiber.Ctx, events *runs.Events) {
 	r := &runStream{seen: observed(c), conn: c.Context().Conn(), events: events,
-		ready: make(chan []byte, readyEvents), over: make(chan struct{}), status: statusClientGone}
+		ready: make(chan []byte, readyEvents), over: make(chan struct{}), status: statusClientGone, silence: time.NewTimer(0)}
 	r.client, r.left = clientContext(r.conn)
 	go r.fill()
 	c.Set(fiber.HeaderContentType, "text/event-stream")
@@ -59,12 +62,12 @@ func (r *runStream) fill() {
 			r.ready <- lastEvent
 			return
 		}
-		data, err := json.Marshal(event.Data)
-		if err != nil { // an object that JSON cannot hold is a fault of ours
+		sent, err := event.Append(make([]byte, 0, eventSize))
+		if err != nil {
 			r.seen.server.log.Error("an event of a run was not sent", "event", event.Name, "error", err, "request_id", r.seen.id)
 			continue
 		}
-		r.ready <- fmt.Appendf(make([]byte, 0, len(data)+len(event.Name)+20), "event: %s\ndata: %s\n\n", event.Name, data)
+		r.ready <- sent
 	}
 }
 
@@ -75,7 +78,7 @@ func (r *runStream) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	_ = r.conn.SetWriteDeadline(time.Now().Add(chunkTimeout))
+	r.extend()
 	n := copy(p, r.rest)
 	r.rest = r.rest[n:]
 	for n < len(p) && len(r.ready) > 0 { // what has come meanwhile goes along
@@ -89,9 +92,16 @@ func (r *runStream) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// extend gives the client time to take what comes now, as [stream.extend] does.
+func (r *runStream) extend() {
+	if now := time.Now(); now.Sub(r.extended) > chunkTimeout/8 {
+		r.extended = now
+		_ = r.conn.SetWriteDeadline(now.Add(chunkTimeout))
+	}
+}
+
 func (r *runStream) wait() error {
-	silence := time.NewTimer(r.seen.server.beat)
-	defer silence.Stop()
+	r.silence.Reset(r.seen.server.beat)
 	select {
 	case event, ok := <-r.ready:
 		if !ok {
@@ -101,7 +111,7 @@ func (r *runStream) wait() error {
 		r.rest = event
 	case <-r.client.Done():
 		return r.client.Err()
-	case <-silence.C:
+	case <-r.silence.C:
 		r.rest = []byte(": alive\n\n")
 	}
 	return nil
@@ -113,6 +123,7 @@ func (r *runStream) Close() error {
 	for range r.ready { // until fill has seen it
 	}
 	<-r.over
+	r.silence.Stop()
 	r.left()
 	_ = r.conn.SetWriteDeadline(time.Time{})
 	r.seen.end(r.status)

@@ -44,16 +44,26 @@ func (a *answer) begun() bool { return a.message != nil || a.step != nil }
 
 // take takes a chunk of a chat completion.
 func (w *work) take(ctx context.Context, chunk []byte) error {
-	got := gjson.ParseBytes(chunk)
-	if fault := got.Get("error"); fault.Exists() && fault.Type != gjson.Null {
+	var fault, usage, choice gjson.Result
+	gjson.ParseBytes(chunk).ForEach(func(name, value gjson.Result) bool {
+		switch name.Str {
+		case "error":
+			fault = value
+		case "usage":
+			usage = value
+		case "choices":
+			choice = value.Get("0")
+		}
+		return true
+	})
+	if fault.Exists() && fault.Type != gjson.Null {
 		return engineSaid(fault)
 	}
 	w.begin()
-	if usage := got.Get("usage"); usage.IsObject() {
+	if usage.IsObject() {
 		w.answer.usage = &conversation.RunUsage{PromptTokens: int(usage.Get("prompt_tokens").Int()),
 			CompletionTokens: int(usage.Get("completion_tokens").Int()), TotalTokens: int(usage.Get("total_tokens").Int())}
 	}
-	choice := got.Get("choices.0")
 	if finish := choice.Get("finish_reason").Str; finish != "" {
 		w.answer.finish = finish
 	}
@@ -83,11 +93,11 @@ func (w *work) takeDelta(d gjson.Result) {
 		thought = d.Get("reasoning").Str // as some services call it
 	}
 	if thought != "" {
-		w.say(&w.answer.thoughts, thought, messageDelta{Reasoning: thought})
+		w.say(&w.answer.thoughts, piece{text: thought, thought: true})
 	}
 	for _, name := range []string{"content", "refusal"} {
 		if text := d.Get(name).Str; text != "" {
-			w.saidText(text)
+			w.say(&w.answer.text, piece{text: text, first: w.answer.text.Len() == 0})
 		}
 	}
 	if calls := d.Get("tool_calls"); calls.IsArray() {
@@ -97,24 +107,15 @@ func (w *work) takeDelta(d gjson.Result) {
 	}
 }
 
-// saidText takes a piece of the message.
-func (w *work) saidText(text string) {
-	piece := textDelta{Type: "text"}
-	piece.Text.Value = text
-	if w.answer.text.Len() == 0 {
-		piece.Text.Annotations = json.RawMessage("[]")
-	}
-	w.say(&w.answer.text, text, messageDelta{Content: []textDelta{piece}})
-}
-
 // say adds to the message.
-func (w *work) say(to *strings.Builder, text string, told messageDelta) {
+func (w *work) say(to *strings.Builder, p piece) {
 	if len(w.answer.calls) > 0 {
 		return // words after calls: their place in the thread is gone
 	}
 	w.openMessage()
-	to.WriteString(text)
-	w.events.put("thread.message.delta", delta{w.answer.message.ID, "thread.message.delta", told})
+	to.WriteString(p.text)
+	p.message = w.answer.message.ID
+	w.events.put("thread.message.delta", p)
 }
 
 // openMessage begins the message, and the step that it is.

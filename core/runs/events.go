@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"sync"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/enginebay/enginebay/sdk/openai"
 )
 
@@ -11,6 +13,17 @@ import (
 type Event struct {
 	Name string // as OpenAI calls it: thread.run.created …, error
 	Data any    // its JSON: a *conversation.Thread, *conversation.Run, *conversation.Step, *conversation.Message, a delta of the two, or an *openai.Error under "error"
+}
+
+// Append adds the event to a stream of server-sent ones. An error is an object that JSON
+// cannot hold: a fault of ours.
+func (e Event) Append(to []byte) ([]byte, error) {
+	to = append(append(append(to, "event: "...), e.Name...), "\ndata: "...)
+	if p, ok := e.Data.(piece); ok {
+		return append(p.append(to), "\n\n"...), nil
+	}
+	data, err := json.Marshal(e.Data)
+	return append(append(to, data...), "\n\n"...), err
 }
 
 // backlog is how many events may wait for a listener before the model's answer is
@@ -123,25 +136,36 @@ func wake(c chan struct{}) {
 	}
 }
 
-// A delta is what a message or a step gained.
+// A delta is what a step gained.
 type delta struct {
 	ID     string `json:"id"`
 	Object string `json:"object"`
 	Delta  any    `json:"delta"`
 }
 
-type messageDelta struct {
-	Content   []textDelta `json:"content,omitempty"`
-	Reasoning string      `json:"reasoning_content,omitempty"` // ours: what the model thinks before it answers
+// A piece is what the model added to a message. There are many: their JSON, which is a
+// delta's, is written here and not by encoding/json.
+type piece struct {
+	message string // its id
+	text    string
+	thought bool // it is what the model thinks before it answers
+	first   bool // of the message's text: clients make their object of it, with its annotations
 }
 
-type textDelta struct {
-	Index int    `json:"index"`
-	Type  string `json:"type"`
-	Text  struct {
-		Value       string          `json:"value"`
-		Annotations json.RawMessage `json:"annotations,omitempty"` // [] in the first: the clients' objects are made of it
-	} `json:"text"`
+// MarshalJSON implements json.Marshaler.
+func (p piece) MarshalJSON() ([]byte, error) { return p.append(nil), nil }
+
+func (p piece) append(to []byte) []byte {
+	to = gjson.AppendJSONString(append(to, `{"id":`...), p.message)
+	to = append(to, `,"object":"thread.message.delta","delta":{`...)
+	if p.thought {
+		return append(gjson.AppendJSONString(append(to, `"reasoning_content":`...), p.text), "}}"...)
+	}
+	to = gjson.AppendJSONString(append(to, `"content":[{"index":0,"type":"text","text":{"value":`...), p.text)
+	if p.first {
+		to = append(to, `,"annotations":[]`...)
+	}
+	return append(to, "}}]}}"...)
 }
 
 type stepDelta struct {

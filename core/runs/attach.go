@@ -18,7 +18,7 @@ import (
 const (
 	maxText  = 1 << 20  // bytes of an attached text: many times the context of most models
 	maxImage = 20 << 20 // bytes of an image
-	maxShown = 48 << 20 // bytes of all files of a run: in base64 what any chat may bring
+	maxShown = 48 << 20 // bytes of all files of a run, as is told: three quarters of its reach, and in base64 all of it
 )
 
 // parts is the content of a chat message that says what m does: a text, or a list of

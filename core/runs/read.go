@@ -12,9 +12,8 @@ import (
 // How much of a thread is read, in bytes of text: more than the model can be shown, since
 // [work.fit] cuts by tokens, and far less than a long thread has.
 const (
-	tokenBytes  = 16       // of a token: on the average of a text no language comes near
-	roomUnknown = 4 << 20  // where the context is not known: a million tokens, as the longest have
-	roomUncut   = 64 << 20 // where nothing may be cut: as much as any request may have
+	tokenBytes  = 16      // of a token: on the average of a text no language comes near
+	roomUnknown = 4 << 20 // where the context is not known: a million tokens, as the longest have
 )
 
 // maxHead is how many messages of the system a thread may begin with that are shown even
@@ -41,19 +40,20 @@ type mark struct {
 
 // room is how much of the thread the model may be shown at most.
 func (w *work) room() int {
+	reach := w.runner.c.Reach
 	switch budget := w.budget(); {
 	case budget > 0:
-		return budget * tokenBytes
+		return min(budget*tokenBytes, reach)
 	case w.run.TruncationStrategy.Type == truncateDisabled:
-		return roomUncut
+		return reach
 	}
-	return roomUnknown
+	return min(roomUnknown, reach)
 }
 
 // read reads the thread from its newest message on, until the model can be shown no
 // more: a run of a long thread begins as soon as one of a thread that fills the context.
 func (w *work) read(ctx context.Context) (*reading, error) {
-	r := &reading{own: map[string]*conversation.Message{}, room: w.room(), files: maxShown}
+	r := &reading{own: map[string]*conversation.Message{}, room: w.room(), files: int64(w.runner.c.Reach) / 4 * 3} // in base64 they are that much
 	for page := (conversation.Page{Limit: 100}); ; {
 		list, err := w.store().Messages(ctx, w.owner, w.run.ThreadID, "", page)
 		if gone := (*conversation.FieldError)(nil); errors.As(err, &gone) {

@@ -22,6 +22,7 @@ type Config struct {
 
 	Patience time.Duration // how long a run waits for the outputs of functions; 0: 10 minutes, as at OpenAI
 	Beat     time.Duration // how often the server says that it lives; 0: 15 s
+	Reach    int           // how much of a thread is read for a run, in bytes; 0: 64 MiB, as much as any request may have
 }
 
 // A Runner works on runs. Its methods may be called concurrently.
@@ -43,6 +44,7 @@ type Runner struct {
 // given them.
 func New(c Config) *Runner {
 	c.Patience, c.Beat = cmp.Or(c.Patience, 10*time.Minute), cmp.Or(c.Beat, 15*time.Second)
+	c.Reach = cmp.Or(c.Reach, 64<<20)
 	r := &Runner{c: c, log: c.Log, live: map[string]*work{}}
 	if r.log == nil {
 		r.log = hclog.NewNullLogger()

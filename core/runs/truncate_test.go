@@ -113,6 +113,31 @@ func TestSystemMessagesOfImportedThreads(t *testing.T) {
 	same(t, "left out", run.Truncated.Messages, 2)
 }
 
+// TestThreadThatIsTooLargeToBeRead: images have no end, and memory has one. What lies
+// beyond it is cut as what does not fit.
+func TestThreadThatIsTooLargeToBeRead(t *testing.T) {
+	b := newBay(t, func(c *runs.Config) { c.Reach = 64 << 10 })
+	image := "data:image/png;base64," + strings.Repeat("A", 20<<10)
+	messages := []*conversation.Message{message("user", "first"), message("assistant", "yes")}
+	for range 4 {
+		m := message("user", "see")
+		m.Content = append(m.Content, conversation.Part{Type: "image_url", ImageURL: &conversation.ImageURL{URL: image}})
+		messages = append(messages, m)
+	}
+	thread := &conversation.Thread{}
+	if err := b.store.CreateThread(t.Context(), anyone, thread, append(messages, message("user", "last"))...); err != nil {
+		t.Fatal(err)
+	}
+	run := b.run(thread.ID, `{"model": "echo", "truncation_strategy": {"type": "disabled"}}`)
+	if run.Status != "failed" || run.LastError.Code != "invalid_prompt" || len(b.engine.requests()) > 0 {
+		t.Errorf("%s, %+v", run.Status, run.LastError)
+	}
+	run = b.run(thread.ID, `{"model": "echo"}`)
+	same(t, "status", run.Status, "completed")
+	same(t, "shown", len(b.engine.requests()[0].Get("messages").Array()), 4)
+	same(t, "left out", run.Truncated.Messages, 3)
+}
+
 // TestLongThreads: of a thread that is far longer than the context no more is read than
 // may be shown, and what was left out is counted all the same.
 func TestLongThreads(t *testing.T) {

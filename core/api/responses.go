@@ -23,6 +23,10 @@ import (
 // truncatedHeader tells how many of the oldest items a model was not given.
 const truncatedHeader = "X-Enginebay-Truncated"
 
+// maxKeptItems bounds the items that a request brings to be stored: while they are written
+// nobody else writes.
+const maxKeptItems = 10_000
+
 // maxReferences bounds the items that an input only refers to.
 const maxReferences = 500
 
@@ -69,6 +73,9 @@ func (s *Server) remember(c *fiber.Ctx, op operation, req *request) (*exchange, 
 	t.answer = &responses.Answer{Request: asked, ID: responses.NewID("resp_"), Before: before, Limit: s.policy.Load().maxBody,
 		Failed: func(err error) { s.log.Warn("a response is not stored", "error", err, "request_id", id) }}
 	if asked.Store || asked.Conversation != "" {
+		if n := len(asked.Input); n > maxKeptItems {
+			return nil, fault(http.StatusBadRequest, fmt.Sprintf("The input has %d items, and %d are the most that are stored; ask with 'store': false", n, maxKeptItems), "input", "invalid_value")
+		}
 		t.answer.Given = responses.Given(asked.Input)
 		t.answer.Save = func(r *conversation.Response) error { return s.keep(owner, asked, r) }
 	}

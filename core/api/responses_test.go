@@ -318,6 +318,20 @@ func TestTruncation(t *testing.T) {
 	}
 }
 
+// TestResponsesOfManyItems: what would keep everybody else from writing is not stored.
+func TestResponsesOfManyItems(t *testing.T) {
+	b := remembering(t)
+	input := `{"model":"m","input":[` + strings.Repeat(`{"role":"user","content":"a"},`, 10_000) + `{"role":"user","content":"a"}]`
+	status, body := b.do("POST", "/v1/responses", input+`}`)
+	if e := openAIError(t, body).Error; status != 400 || *e.Param != "input" {
+		t.Errorf("%d %s", status, body)
+	}
+	_, body = b.do("POST", "/v1/responses", input+`,"store":false}`)
+	if e := openAIError(t, body).Error; *e.Code != "context_length_exceeded" { // as the engine says
+		t.Errorf("without store: %s", body)
+	}
+}
+
 // TestResponsesOfRoutes: what went before goes to whichever target answers.
 func TestResponsesOfRoutes(t *testing.T) {
 	b := remembering(t)

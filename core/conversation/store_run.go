@@ -189,23 +189,41 @@ func (t *Step) write(ctx context.Context, tx *sql.Tx, s *Store, r *Run) error {
 // more than once for a run.
 func (s *Store) EndAbandoned(ctx context.Context, silent func(*Run) bool) (int, error) {
 	return writing(ctx, s, func(tx *sql.Tx) (int, error) {
-		rows, err := runs.rows(ctx, tx, where{}.and("unfinished = 1"), true, 0)
+		ids, err := unfinishedRuns(ctx, tx)
 		if err != nil {
 			return 0, err
 		}
 		n := 0
 		now := time.Now().Unix()
-		for _, r := range rows {
-			if !r.object.abandon(silent, now) {
+		for _, id := range ids {
+			r, err := runs.one(ctx, tx, where{}, id)
+			if err != nil {
+				return 0, err
+			}
+			if !r.abandon(silent, now) {
 				continue
 			}
-			if err := endRun(ctx, tx, r.object); err != nil {
+			if err := endRun(ctx, tx, r); err != nil {
 				return 0, err
 			}
 			n++
 		}
 		return n, nil
 	})
+}
+
+// unfinishedRuns are their ids: of those that wait for outputs there may be any number,
+// each with megabytes of tools, and only one is in memory at a time.
+func unfinishedRuns(ctx context.Context, tx *sql.Tx) (ids []string, err error) {
+	const query = "SELECT id FROM runs WHERE unfinished = 1 ORDER BY made, id"
+	rows, err := collect(ctx, tx, query, nil, func(r row) (id string, _ struct{}, err error) {
+		err = r.Scan(&id)
+		return id, struct{}{}, err
+	})
+	for _, r := range rows {
+		ids = append(ids, r.id)
+	}
+	return ids, err
 }
 
 // abandon ends a run that nobody works on any more; false: somebody may.

@@ -238,7 +238,7 @@ func testResponses(t *testing.T, client openai.Client) {
 	}
 	ask.PreviousResponseID = openai.String("resp_1")
 	_, err = client.Responses.New(context.Background(), ask)
-	assertAPIError(t, err, 404, "previous_response_not_found", "There is no response 'resp_1'")
+	assertAPIError(t, err, 400, "previous_response_not_found", "Previous response with id 'resp_1' not found")
 }
 
 func assertAPIError(t *testing.T, err error, status int, code, says string) {

@@ -201,9 +201,11 @@ func TestOthersInRequests(t *testing.T) {
 	response := b.made("/v1/responses", `{"model": "r", "input": "the secret of alice"}`)
 	chain := b.made("/v1/conversations", `{"items": [{"type": "message", "role": "user", "content": "the secret of alice"}]}`)
 	b.secret = who["b"]
-	for field, id := range map[string]string{"previous_response_id": response, "conversation": chain} {
-		if status, body := b.do("POST", "/v1/responses", fmt.Sprintf(`{"model": "r", "input": "x", %q: %q}`, field, id)); status != http.StatusNotFound {
-			t.Errorf("%s: %d %s", field, status, body)
+	for field, id := range map[string]string{"previous_response": response, "conversation": chain} {
+		name := strings.Replace(field, "response", "response_id", 1)
+		_, body := b.do("POST", "/v1/responses", fmt.Sprintf(`{"model": "r", "input": "x", %q: %q}`, name, id))
+		if code := openAIError(t, body).Error.Code; *code != field+"_not_found" {
+			t.Errorf("%s: %s", name, body)
 		}
 	}
 	export := fmt.Sprintf(`{"object": "thread.export", "version": 1, "thread": {"id": "t", "created_at": 1}, "assistants": [{"id": %q, "created_at": 1, "instructions": "taken over", "model": "m"}]}`, assistant)

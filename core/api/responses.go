@@ -91,7 +91,9 @@ func (s *Server) before(owner conversation.Owner, asked *responses.Request) (ite
 	case asked.Previous != "":
 		items, err = s.config.Conversations.History(ctx, owner, asked.Previous)
 		if errors.As(err, &missing) {
-			return nil, fault(http.StatusNotFound, fmt.Sprintf("There is no response '%.64s' to go on from", asked.Previous), "previous_response_id", "previous_response_not_found")
+			// OpenAI's status, wording and code: clients send the whole input again when they see it.
+			return nil, fault(http.StatusBadRequest, fmt.Sprintf("Previous response with id '%.64s' not found: it was not stored, or it is gone; send the whole input instead", asked.Previous),
+				"previous_response_id", "previous_response_not_found")
 		}
 	case asked.Conversation != "":
 		items, err = s.config.Conversations.AllItems(ctx, owner, asked.Conversation)

@@ -98,7 +98,7 @@ func TestDeletedResponse(t *testing.T) {
 		}
 	}
 	status, body = b.do("POST", "/v1/responses", fmt.Sprintf(`{"model":"m","input":"x","previous_response_id":%q}`, ids[1]))
-	if e := openAIError(t, body).Error; status != 404 || *e.Code != "previous_response_not_found" || *e.Param != "previous_response_id" {
+	if e := openAIError(t, body).Error; status != 400 || *e.Code != "previous_response_not_found" || *e.Param != "previous_response_id" {
 		t.Errorf("go on from it: %d %s", status, body)
 	}
 	last := b.respond(`{"model":"m","input":"d","previous_response_id":%q}`, ids[2])
@@ -350,16 +350,16 @@ func TestResponsesOfRoutes(t *testing.T) {
 func TestResponsesAreRefused(t *testing.T) {
 	b := remembering(t)
 	for body, want := range map[string]string{
-		`"previous_response_id":"resp_none"`:                         "404 previous_response_id previous_response_not_found",
+		`"previous_response_id":"resp_none"`:                         "400 previous_response_id previous_response_not_found",
 		`"conversation":"conv_none"`:                                 "404 conversation conversation_not_found",
 		`"conversation":{"id":"conv_none"}`:                          "404 conversation conversation_not_found",
 		`"conversation":{}`:                                          "400 conversation.id invalid_value",
 		`"conversation":5`:                                           "400 conversation invalid_type",
 		`"previous_response_id":"a","conversation":"b"`:              "400 previous_response_id invalid_value",
-		`"previous_response_id":"\u0000"`:                            "404 previous_response_id previous_response_not_found",
+		`"previous_response_id":"\u0000"`:                            "400 previous_response_id previous_response_not_found",
 		`"background":true`:                                          "400 background invalid_value",
 		`"truncation":"some"`:                                        "400 truncation invalid_value",
-		`"previous_response_id":"` + strings.Repeat("x", 3000) + `"`: "404 previous_response_id previous_response_not_found",
+		`"previous_response_id":"` + strings.Repeat("x", 3000) + `"`: "400 previous_response_id previous_response_not_found",
 	} {
 		status, answer := b.do("POST", "/v1/responses", `{"model":"m","input":"x",`+body+`}`)
 		e := openAIError(t, answer).Error

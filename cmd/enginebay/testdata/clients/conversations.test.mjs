@@ -68,7 +68,7 @@ describe("stored responses", limit, () => {
     await client.responses.delete(one.id);
     await gone(client.responses.retrieve(one.id));
     await gone(client.responses.inputItems.list(one.id));
-    await assert.rejects(respond(question, { previous_response_id: one.id }), (error) => error instanceof NotFoundError && error.code === "previous_response_not_found" && error.param === "previous_response_id");
+    await assert.rejects(respond(question, { previous_response_id: one.id }), (error) => error instanceof BadRequestError && error.code === "previous_response_not_found" && error.param === "previous_response_id");
     same(await respond("So?", { previous_response_id: two.id }), await respond([user(question), { role: "assistant", content: two.output_text }, user("So?")], { store: false }));
   });
   test("store: false", async () => {

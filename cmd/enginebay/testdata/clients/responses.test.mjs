@@ -53,7 +53,7 @@ describe("errors", limit, () => {
   const messages = [{ role: "user", content: QUESTION }];
   for (const [what, ask, status, code, param] of [
     ["no such model", () => respond(QUESTION, { model: "no-such-model" }), 404, "model_not_found", "model"],
-    ["previous_response_id", () => respond(QUESTION, { previous_response_id: "resp_1" }), 404, "previous_response_not_found", "previous_response_id"],
+    ["previous_response_id", () => respond(QUESTION, { previous_response_id: "resp_1" }), 400, "previous_response_not_found", "previous_response_id"],
     ["a wrong value", () => client.chat.completions.create({ model: MODEL, messages, temperature: 7 }), 400, "decimal_above_max_value", "temperature"],
     ["no messages", () => client.chat.completions.create({ model: MODEL, messages: [] }), 400, "empty_array", "messages"],
     ["an unknown tool", () => client.chat.completions.create({ model: TOOL_MODEL, messages, tools: [{ type: "function", function: { name: "a", parameters: weather } }],

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -93,6 +94,13 @@ func azureFront(socket string) http.Handler {
 		r.Out.Header.Del("Api-Key")
 	}}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Go's server closes what is left of a body, its end too, when an answer begins; the
+		// proxy, which may still be at it, takes that for a fault and breaks the answer off.
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		w.Header().Set("Apim-Request-Id", "apim-1")
 		found := deployed.FindStringSubmatch(r.URL.Path)
 		switch {
@@ -180,10 +188,6 @@ func officialClient(t *testing.T, l *loaded) {
 			ask.StreamOptions = openai.ChatCompletionStreamOptionsParam{IncludeUsage: openai.Bool(true)}
 		}
 		text, total, err := streamedWhole(t, client, ask, usage)
-		if err != nil { // seen once on a busy machine: the real server's answer broke off, and it was told
-			t.Log("a stream broke off:", err)
-			text, total, err = streamedWhole(t, client, ask, usage)
-		}
 		if err != nil || text != answer.Choices[0].Message.Content || (total > 0) != usage {
 			t.Errorf("streamed %q with %d tokens, %v; want %q", text, total, err, answer.Choices[0].Message.Content)
 		}

@@ -474,7 +474,6 @@ func TestResponsesOfOthers(t *testing.T) {
 		{"GET", "/v1/responses/" + one.Get("id").Str, ""},
 		{"DELETE", "/v1/responses/" + one.Get("id").Str, ""},
 		{"GET", "/v1/responses/" + one.Get("id").Str + "/input_items", ""},
-		{"POST", "/v1/responses", fmt.Sprintf(`{"model":"m","input":"x","previous_response_id":%q}`, one.Get("id").Str)},
 		{"POST", "/v1/responses", fmt.Sprintf(`{"model":"m","input":[{"type":"item_reference","id":%q}]}`, one.Get("output.0.id").Str)},
 		{"POST", "/v1/responses", fmt.Sprintf(`{"model":"m","input":"x","conversation":%q}`, talk)},
 		{"GET", "/v1/conversations/" + talk, ""},
@@ -486,6 +485,10 @@ func TestResponsesOfOthers(t *testing.T) {
 		if status, body := b.do(ask.method, ask.path, ask.body); status != 404 {
 			t.Errorf("%s %s %s: %d %s", ask.method, ask.path, ask.body, status, body)
 		}
+	}
+	_, refused := b.do("POST", "/v1/responses", fmt.Sprintf(`{"model":"m","input":"x","previous_response_id":%q}`, one.Get("id").Str))
+	if code := openAIError(t, refused).Error.Code; *code != "previous_response_not_found" {
+		t.Errorf("going on from another's: %s", refused)
 	}
 	b.secret = anna
 	if r := b.respond(`{"model":"m","input":"b","previous_response_id":%q}`, one.Get("id").Str); said(r) != "user: a | assistant: user: a | user: b" {

@@ -132,7 +132,11 @@ func (s *sources) sums() (map[string][sha256.Size]byte, error) {
 				return filepath.SkipDir
 			}
 		case entry.IsDir():
-			return s.events.Add(file)
+			err := s.events.Add(file)
+			if name != "." && errors.Is(err, fs.ErrNotExist) {
+				return nil // as above
+			}
+			return err
 		case entry.Type().IsRegular() && !s.outputs[name]:
 			return s.sum(sums, file, name)
 		}

@@ -16,7 +16,7 @@ func (s *Server) assistantRoutes() []route {
 		{"GET", one, keyed, s.showAssistant},
 		{"POST", one, keyed, s.changeAssistant},
 		{"PATCH", one, keyed, s.changeAssistant},
-		{"DELETE", one, keyed, s.deleteAssistant},
+		{"DELETE", one, keyed, s.deletion("assistant", s.config.Conversations.DeleteAssistant)},
 	}
 }
 
@@ -72,18 +72,4 @@ func (s *Server) changeAssistant(c *fiber.Ctx) error {
 	defer done()
 	a, err := s.config.Conversations.UpdateAssistant(ctx, s.owner(c), id, func(a *conversation.Assistant) error { return a.Change(body) })
 	return orJSON(c, a, err)
-}
-
-// deleteAssistant answers DELETE /v1/assistants/{assistant}.
-func (s *Server) deleteAssistant(c *fiber.Ctx) error {
-	id, err := pathID(c, "assistant")
-	if err != nil {
-		return err
-	}
-	ctx, done := asking()
-	defer done()
-	if err := s.config.Conversations.DeleteAssistant(ctx, s.owner(c), id); err != nil {
-		return err
-	}
-	return deleted(c, id, "assistant")
 }

@@ -115,6 +115,22 @@ func orJSON(c *fiber.Ctx, object any, err error) error {
 	return c.JSON(object)
 }
 
+// deletion answers DELETE of an object of that kind, which is the variable in the path.
+func (s *Server) deletion(kind string, remove func(ctx context.Context, o conversation.Owner, id string) error) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		id, err := pathID(c, kind)
+		if err != nil {
+			return err
+		}
+		ctx, done := asking()
+		defer done()
+		if err := remove(ctx, s.owner(c), id); err != nil {
+			return err
+		}
+		return deleted(c, id, kind)
+	}
+}
+
 // deleted answers the deletion of an object; kind is as OpenAI calls it: thread.
 func deleted(c *fiber.Ctx, id, kind string) error {
 	return c.JSON(fiber.Map{"id": id, "object": kind + ".deleted", "deleted": true})

@@ -21,7 +21,7 @@ func (s *Server) responseRoutes() []route {
 		{"POST", "/v1/conversations", keyed, s.postConversation},
 		{"GET", "/v1/conversations/:conversation", keyed, s.showConversation},
 		{"POST", "/v1/conversations/:conversation", keyed, s.changeConversation},
-		{"DELETE", "/v1/conversations/:conversation", keyed, s.deleteConversation},
+		{"DELETE", "/v1/conversations/:conversation", keyed, s.deletion("conversation", s.config.Conversations.DeleteConversation)},
 		{"GET", "/v1/conversations/:conversation/items", keyed, s.listItems},
 		{"POST", "/v1/conversations/:conversation/items", keyed, s.postItems},
 		{"GET", "/v1/conversations/:conversation/items/:item", keyed, s.showItem},
@@ -123,20 +123,6 @@ func (s *Server) changeConversation(c *fiber.Ctx) error {
 	defer done()
 	changed, err := s.config.Conversations.UpdateConversation(ctx, s.owner(c), id, func(found *conversation.Conversation) error { return found.Change(body) })
 	return orJSON(c, changed, err)
-}
-
-// deleteConversation answers DELETE /v1/conversations/{conversation}. Its responses stay.
-func (s *Server) deleteConversation(c *fiber.Ctx) error {
-	id, err := pathID(c, "conversation")
-	if err != nil {
-		return err
-	}
-	ctx, done := asking()
-	defer done()
-	if err := s.config.Conversations.DeleteConversation(ctx, s.owner(c), id); err != nil {
-		return err
-	}
-	return deleted(c, id, "conversation")
 }
 
 // listItems answers GET /v1/conversations/{conversation}/items.

@@ -18,7 +18,7 @@ func (s *Server) threadRoutes() []route {
 		{"GET", one, keyed, s.showThread},
 		{"POST", one, keyed, s.changeThread},
 		{"PATCH", one, keyed, s.changeThread},
-		{"DELETE", one, keyed, s.deleteThread},
+		{"DELETE", one, keyed, s.deletion("thread", s.runs.DeleteThread)},
 		{"GET", one + "/export", keyed, s.exportThread},
 		{"GET", one + "/assistants", keyed, s.listThreadAssistants},
 		{"POST", one + "/assistants", keyed, s.addThreadAssistant},
@@ -115,18 +115,4 @@ func (s *Server) updateThread(c *fiber.Ctx, change func(*conversation.Thread) er
 	ctx, done := asking()
 	defer done()
 	return s.config.Conversations.UpdateThread(ctx, s.owner(c), id, change)
-}
-
-// deleteThread answers DELETE /v1/threads/{thread}.
-func (s *Server) deleteThread(c *fiber.Ctx) error {
-	id, err := pathID(c, "thread")
-	if err != nil {
-		return err
-	}
-	ctx, done := asking()
-	defer done()
-	if err := s.runs.DeleteThread(ctx, s.owner(c), id); err != nil {
-		return err
-	}
-	return deleted(c, id, "thread")
 }
